@@ -1,0 +1,17 @@
+//! Hashes, keys, signatures and the one rule by which a signature is accepted.
+//!
+//! Never generates randomness: keys are made from secret bytes that the caller drew.
+mod batch;
+mod hash;
+mod keys;
+mod lthash;
+mod merkle;
+mod verified;
+
+pub use batch::{Ed25519, SignatureCheck, SignatureScheme};
+pub(crate) use hash::id;
+pub use hash::{hash, hash_of};
+pub use keys::{PublicKey, SecretKey, Signature, Signer};
+pub use lthash::LtHash;
+pub use merkle::merkle_root;
+pub use verified::Verified;

@@ -1,0 +1,227 @@
+//! The genesis: everything that all nodes of a chain must agree on before the first block.
+//!
+//! Its hash is the chain's identity. It stands in every signature, protocol name and database.
+use crate::{
+    codec::Canonical,
+    crypto::hash_of,
+    limits::{BLOCK_BYTES_MAX, GENESIS_BYTES_MAX, GENESIS_OUTPUTS_MAX},
+    types::{Amount, Lock, Masternode, MasternodeSet, Millis, SetError, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+
+crate::crypto::id! {
+    /// The identity of a chain: the tagged hash of its genesis.
+    GenesisHash
+}
+
+impl GenesisHash {
+    /// The short form that stands in every transaction and header.
+    pub fn chain_id(&self) -> ChainId {
+        let mut id = [0; 4];
+        id.copy_from_slice(&self.0[..4]);
+        ChainId(id)
+    }
+}
+
+/// The first four bytes of the genesis hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChainId(pub [u8; 4]);
+
+impl std::fmt::Display for ChainId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// Which kind of network a chain is: it decides the address prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Network {
+    /// Real money.
+    Main,
+    /// The public test network.
+    Test,
+    /// A local or private network.
+    Dev,
+}
+
+/// A timeout that grows with the round: `base + step * round`, at most the cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeout {
+    /// In round 0.
+    pub base: Millis,
+    /// More for each round.
+    pub step: Millis,
+}
+
+/// The parameters of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// From one block to the next when there is nothing to put in.
+    pub block_interval: Millis,
+    /// From one block to the next at the least.
+    pub min_block_spacing: Millis,
+    /// How long to wait for a proposal once it is due.
+    pub propose_timeout: Timeout,
+    /// How long to wait for more votes once two thirds have voted.
+    pub vote_timeout: Timeout,
+    /// No timeout is longer.
+    pub timeout_max: Millis,
+    /// How far a proposal's timestamp may be ahead of a voter's clock.
+    pub clock_drift_max: Millis,
+    /// Blocks in an epoch; rewards are paid at its end.
+    pub epoch_blocks: u64,
+    /// Bytes of one encoded block.
+    pub block_bytes_max: u64,
+    /// Units that a transaction pays for each byte at the least to be relayed.
+    pub min_relay_fee: u64,
+    /// New money each day.
+    pub issuance_per_day: Amount,
+    /// Who receives the treasury's part of it.
+    pub treasury: Lock,
+}
+
+/// Coins that exist from the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// Who owns them.
+    pub lock: Lock,
+    /// The value of each.
+    pub value: Amount,
+    /// How many of that value.
+    pub outputs: u64,
+}
+
+/// The beginning of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis {
+    /// Which kind of network.
+    pub network: Network,
+    /// When the chain begins; the first block is later.
+    pub time: Timestamp,
+    /// Its parameters.
+    pub params: Params,
+    /// The first masternodes, by strictly ascending key.
+    pub masternodes: Vec<Masternode>,
+    /// The first coins.
+    pub allocations: Vec<Allocation>,
+}
+
+impl Canonical for Genesis {
+    const BYTES_MAX: usize = GENESIS_BYTES_MAX;
+}
+
+/// Why a genesis cannot begin a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// The masternodes are not a set.
+    #[error("masternodes: {0}")]
+    Masternodes(#[from] SetError),
+    /// A parameter makes no sense.
+    #[error("parameter {name}: {reason}")]
+    Parameter {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// More first outputs than allowed.
+    #[error("{outputs} genesis outputs exceed the {max} allowed")]
+    Outputs {
+        /// How many.
+        outputs: u64,
+        /// How many are allowed.
+        max: u64,
+    },
+    /// An allocation is empty or all together overflow.
+    #[error("allocation {index} is empty or brings the supply over the limit")]
+    Allocation {
+        /// Which.
+        index: usize,
+    },
+}
+
+/// A genesis that was checked, with what follows from it.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    /// The genesis itself.
+    pub genesis: Genesis,
+    /// Its hash.
+    pub hash: GenesisHash,
+    /// Its masternodes.
+    pub masternodes: MasternodeSet,
+    /// The money that exists at the start.
+    pub supply: Amount,
+}
+
+impl Chain {
+    /// Checks a genesis.
+    pub fn new(genesis: Genesis) -> Result<Self, GenesisError> {
+        check_params(&genesis.params)?;
+        let masternodes = MasternodeSet::new(genesis.masternodes.clone())?;
+        let supply = check_allocations(&genesis.allocations)?;
+        let hash = GenesisHash(hash_of("tc/genesis", &genesis));
+        Ok(Self { genesis, hash, masternodes, supply })
+    }
+
+    /// The chain's parameters.
+    pub fn params(&self) -> &Params {
+        &self.genesis.params
+    }
+
+    /// The short id that stands in transactions and headers.
+    pub fn id(&self) -> ChainId {
+        self.hash.chain_id()
+    }
+}
+
+fn check_params(params: &Params) -> Result<(), GenesisError> {
+    let checks = [
+        (params.min_block_spacing.0 >= 1, "min_block_spacing", "must be at least 1 ms"),
+        (
+            params.block_interval >= params.min_block_spacing,
+            "block_interval",
+            "must not be below min_block_spacing",
+        ),
+        (params.propose_timeout.base.0 >= 1, "propose_timeout", "must be at least 1 ms"),
+        (params.vote_timeout.base.0 >= 1, "vote_timeout", "must be at least 1 ms"),
+        (
+            params.timeout_max >= params.propose_timeout.base
+                && params.timeout_max >= params.vote_timeout.base,
+            "timeout_max",
+            "must not be below a base timeout",
+        ),
+        (params.epoch_blocks >= 1, "epoch_blocks", "must be at least 1"),
+        (
+            (64 * 1024..=BLOCK_BYTES_MAX as u64).contains(&params.block_bytes_max),
+            "block_bytes_max",
+            "must be between 64 KiB and 4 MiB",
+        ),
+        (
+            params.issuance_per_day <= Amount::from_time(1_000_000_000),
+            "issuance_per_day",
+            "must be at most 1,000,000,000 TIME",
+        ),
+    ];
+    match checks.into_iter().find(|(holds, ..)| !holds) {
+        Some((_, name, reason)) => Err(GenesisError::Parameter { name, reason }),
+        None => Ok(()),
+    }
+}
+
+fn check_allocations(allocations: &[Allocation]) -> Result<Amount, GenesisError> {
+    let outputs = allocations.iter().fold(0_u64, |sum, a| sum.saturating_add(a.outputs));
+    if outputs > GENESIS_OUTPUTS_MAX {
+        return Err(GenesisError::Outputs { outputs, max: GENESIS_OUTPUTS_MAX });
+    }
+    let mut supply = Amount::ZERO;
+    for (index, allocation) in allocations.iter().enumerate() {
+        supply = allocation
+            .value
+            .0
+            .checked_mul(allocation.outputs)
+            .filter(|&value| value > 0)
+            .and_then(|value| supply.checked_add(Amount(value)))
+            .ok_or(GenesisError::Allocation { index })?;
+    }
+    Ok(supply)
+}

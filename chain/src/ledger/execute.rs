@@ -1,0 +1,189 @@
+//! A block and a view give a delta, or the rule that the block breaks.
+//!
+//! Invariant: deterministic. The same block, parent state and coins give the same delta and the same
+//! first error, whichever signatures were checked before.
+use super::{
+    BlockDelta, LedgerState, LedgerView, PositionedCoin, TransactionRecord, ViewError, rewards,
+};
+use crate::{
+    crypto::SignatureScheme,
+    genesis::Chain,
+    rules::{self, RuleError, Spend},
+    types::{Amount, Block, Coin, OutPoint, Output, Transaction, TxId, WTxId},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a block was not executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExecuteError {
+    /// The block is invalid: its maker's fault.
+    #[error("invalid block: {0}")]
+    Rule(#[from] RuleError),
+    /// The ledger could not be read: our fault.
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+/// Applies a block to the state after its parent.
+///
+/// `verified` holds the transactions whose signatures were checked at admission; they are not
+/// checked again.
+pub fn execute(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    view: &dyn LedgerView,
+    parent: &LedgerState,
+    block: &Block,
+    verified: &BTreeSet<WTxId>,
+) -> Result<BlockDelta, ExecuteError> {
+    rules::check_block(scheme, chain, &parent.context(), block)?;
+    let mut run = Run::new(chain, view, parent, block);
+    for (index, tx) in block.transactions.iter().enumerate() {
+        run.transaction(index, tx, verified).map_err(|error| match error {
+            ExecuteError::Rule(error) => {
+                ExecuteError::Rule(RuleError::InTransaction { index, error: Box::new(error) })
+            }
+            ours => ours,
+        })?;
+    }
+    run.check_signatures(scheme)?;
+    run.finish(parent)
+}
+
+/// A block half applied.
+struct Run<'a> {
+    chain: &'a Chain,
+    view: &'a dyn LedgerView,
+    block: &'a Block,
+    state: LedgerState,
+    spent: BTreeMap<OutPoint, PositionedCoin>,
+    created: BTreeMap<u64, PositionedCoin>,
+    positions: BTreeMap<OutPoint, u64>,
+    transactions: Vec<TransactionRecord>,
+    unverified: Vec<(usize, Spend)>,
+    spent_here: BTreeSet<OutPoint>,
+    fees: Amount,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        chain: &'a Chain,
+        view: &'a dyn LedgerView,
+        parent: &LedgerState,
+        block: &'a Block,
+    ) -> Self {
+        let state = LedgerState {
+            height: block.header.height,
+            block: block.hash(),
+            timestamp: block.header.timestamp,
+            ..parent.clone()
+        };
+        Self {
+            chain,
+            view,
+            block,
+            state,
+            spent: BTreeMap::new(),
+            created: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            transactions: Vec::with_capacity(block.transactions.len()),
+            unverified: Vec::new(),
+            spent_here: BTreeSet::new(),
+            fees: Amount::ZERO,
+        }
+    }
+
+    fn transaction(
+        &mut self,
+        index: usize,
+        tx: &Transaction,
+        verified: &BTreeSet<WTxId>,
+    ) -> Result<(), ExecuteError> {
+        rules::check_transaction(self.chain.id(), tx)?;
+        let spent = self.spend_inputs(tx)?;
+        let fee = rules::check_spend(self.state.height, tx, &spent)?;
+        self.fees = self.fees.checked_add(fee).ok_or(RuleError::SupplyOverflow)?;
+        if !verified.contains(&tx.wtxid()) {
+            self.unverified.push((index, Spend { transaction: tx.clone(), spent }));
+        }
+        let index = u32::try_from(index).expect("a block holds at most BLOCK_TRANSACTIONS_MAX");
+        self.create(tx.txid(), Some(index), &tx.body.outputs);
+        Ok(())
+    }
+
+    fn spend_inputs(&mut self, tx: &Transaction) -> Result<Vec<Output>, ExecuteError> {
+        let mut spent = Vec::with_capacity(tx.body.inputs.len());
+        for &outpoint in &tx.body.inputs {
+            if !self.spent_here.insert(outpoint) {
+                return Err(RuleError::DoubleSpend { outpoint }.into());
+            }
+            let own = self.positions.get(&outpoint).and_then(|at| self.created.remove(at));
+            let output = match own {
+                // Created and spent in one block: it never reaches the store.
+                Some(coin) => coin.coin.output,
+                None => {
+                    let coin = self.view.coin(&outpoint)?;
+                    let coin = coin.ok_or(RuleError::MissingInput { outpoint })?;
+                    let output = coin.coin.output.clone();
+                    self.spent.insert(outpoint, coin);
+                    output
+                }
+            };
+            spent.push(output);
+        }
+        Ok(spent)
+    }
+
+    fn create(&mut self, txid: TxId, index: Option<u32>, outputs: &[Output]) {
+        let first_position = self.state.next_position;
+        self.transactions.push(TransactionRecord { txid, first_position, index });
+        for (vout, output) in outputs.iter().enumerate() {
+            let outpoint = Transaction::outpoint(txid, vout);
+            let coin = Coin { outpoint, height: self.state.height, output: output.clone() };
+            let position = self.state.next_position;
+            self.positions.insert(outpoint, position);
+            self.created.insert(position, PositionedCoin { position, coin });
+            self.state.next_position += 1;
+        }
+    }
+
+    fn check_signatures(&mut self, scheme: &dyn SignatureScheme) -> Result<(), RuleError> {
+        let (indices, spends): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unverified).into_iter().unzip();
+        let answers = rules::verify_spends(scheme, &self.chain.hash, spends);
+        match answers
+            .into_iter()
+            .zip(indices)
+            .find_map(|(answer, index)| Some((answer.err()?, index)))
+        {
+            Some((error, index)) => Err(RuleError::InTransaction { index, error: Box::new(error) }),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self, parent: &LedgerState) -> Result<BlockDelta, ExecuteError> {
+        rewards::accrue(self.chain, &mut self.state, parent.timestamp, self.block, self.fees)?;
+        let rewards = rewards::pay(self.chain, &mut self.state);
+        if !rewards.is_empty() {
+            let txid = rewards::reward_txid(self.chain, self.state.height);
+            self.create(txid, None, &rewards);
+        }
+        let mut spent: Vec<PositionedCoin> = self.spent.into_values().collect();
+        spent.sort_unstable_by_key(|coin| coin.position);
+        let created: Vec<PositionedCoin> = self.created.into_values().collect();
+        for coin in &spent {
+            self.state.coins.remove(&coin.element());
+        }
+        for coin in &created {
+            self.state.coins.add(&coin.element());
+        }
+        Ok(BlockDelta {
+            height: self.state.height,
+            block: self.state.block,
+            spent,
+            created,
+            transactions: self.transactions,
+            state: self.state,
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! The ledger: which coins exist, and what a block does to them.
+//!
+//! `execute` is the only function that applies a block; the proposer, the voter, replay, sync and the
+//! tests all call it. It reads coins through a view and returns a delta; it never writes.
+mod delta;
+mod execute;
+mod rewards;
+mod state;
+mod view;
+
+pub use delta::{BlockDelta, PositionedCoin, TransactionRecord};
+pub use execute::{ExecuteError, execute};
+pub use state::{LedgerState, genesis_delta};
+pub use view::{LedgerView, MemoryView, ViewError};

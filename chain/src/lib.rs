@@ -1,0 +1,13 @@
+//! What is true in TimeCoin: types, rules, ledger, mempool, consensus, sync, and the engine that joins
+//! them. A function of its inputs.
+//!
+//! Never names a clock, a socket, a disk, a thread, a random source or a log, and never iterates over
+//! an unordered map; `scripts/check` proves it.
+pub mod address;
+pub mod codec;
+pub mod crypto;
+pub mod genesis;
+pub mod ledger;
+pub mod limits;
+pub mod rules;
+pub mod types;

@@ -1,0 +1,60 @@
+//! Every bound of the chain in one place, with the relations between them checked at compile time.
+//!
+//! A bound here is a rule of the network (a block or message beyond it is invalid) unless its
+//! comment says it is a local limit.
+
+/// Bytes of one encoded transaction, witnesses included.
+pub const TX_BYTES_MAX: usize = 100_000;
+/// Inputs of one transaction.
+pub const TX_INPUTS_MAX: usize = 700;
+/// Outputs of one transaction.
+pub const TX_OUTPUTS_MAX: usize = 1_000;
+/// Keys of one multi-signature lock.
+pub const MULTI_KEYS_MAX: usize = 16;
+/// Bytes of one encoded block with all transactions.
+pub const BLOCK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Transactions of one block.
+pub const BLOCK_TRANSACTIONS_MAX: usize = 20_000;
+/// Masternodes that vote in one epoch.
+pub const MASTERNODES_MAX: usize = 100;
+/// Weight of one masternode (the Gold tier).
+pub const MASTERNODE_WEIGHT_MAX: u64 = 100;
+/// Bytes of one encoded vote.
+pub const VOTE_BYTES_MAX: usize = 256;
+/// Bytes of one encoded certificate: a signature per masternode and a fixed part.
+pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one encoded round certificate: a vote per masternode.
+pub const ROUND_CERTIFICATE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of one encoded compact proposal: an id per transaction and two certificates.
+pub const PROPOSAL_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of one gossiped batch of transactions.
+pub const TX_BATCH_BYTES_MAX: usize = 128 * 1024;
+/// Blocks in one sync answer; the server stops earlier at [`SYNC_BYTES_MAX`].
+pub const SYNC_BLOCKS_MAX: u32 = 32;
+/// Bytes of one sync answer: at least one whole block with its certificate.
+pub const SYNC_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Transaction bodies asked for in one request.
+pub const BODIES_PER_REQUEST_MAX: usize = 512;
+/// Bytes of one answer with transaction bodies.
+pub const BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Rounds ahead of our own from which single votes are kept; beyond, only certificates count.
+pub const ROUNDS_AHEAD_MAX: u32 = 2;
+/// Proposals kept for one round: the first two that differ.
+pub const PROPOSALS_PER_ROUND_MAX: usize = 2;
+/// Bytes of one encoded genesis.
+pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
+/// Outputs created by a genesis.
+pub const GENESIS_OUTPUTS_MAX: u64 = 2_000_000;
+/// Bytes of one encoded safety record without its block.
+pub const SAFETY_BYTES_MAX: usize = 256 * 1024;
+/// Bytes that any value stored or decoded may take.
+pub const STORED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const _: () = assert!(TX_BYTES_MAX < TX_BATCH_BYTES_MAX);
+const _: () = assert!(TX_BYTES_MAX < BLOCK_BYTES_MAX && BLOCK_BYTES_MAX < SYNC_BYTES_MAX);
+const _: () = assert!(TX_INPUTS_MAX * 36 < TX_BYTES_MAX);
+const _: () = assert!(BLOCK_TRANSACTIONS_MAX * 32 + 4 * CERTIFICATE_BYTES_MAX < PROPOSAL_BYTES_MAX);
+const _: () = assert!(MASTERNODES_MAX * 64 + 1_024 < CERTIFICATE_BYTES_MAX);
+const _: () = assert!(MASTERNODES_MAX * VOTE_BYTES_MAX < ROUND_CERTIFICATE_BYTES_MAX);
+const _: () = assert!(BODIES_PER_REQUEST_MAX * 32 + 64 < 32 * 1024);
+const _: () = assert!(SYNC_BYTES_MAX < STORED_BYTES_MAX);

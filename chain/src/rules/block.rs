@@ -1,0 +1,129 @@
+//! Rules that a block must keep toward its parent and its own body. What its transactions do to the
+//! ledger is checked where it is done, in `ledger::execute`.
+use super::{RuleError, verify_certificate};
+use crate::{
+    codec,
+    crypto::SignatureScheme,
+    genesis::Chain,
+    limits::BLOCK_TRANSACTIONS_MAX,
+    types::{Block, BlockHash, Header, Height, Timestamp},
+};
+
+/// What a block is checked against: the last final block and the ledger after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockContext {
+    /// The last final height.
+    pub height: Height,
+    /// Its block; for genesis the genesis hash.
+    pub block: BlockHash,
+    /// Its timestamp; for genesis the genesis time.
+    pub timestamp: Timestamp,
+    /// The state root after it.
+    pub state_root: [u8; 32],
+}
+
+/// All rules of a block but those of its transactions.
+pub fn check_block(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    parent: &BlockContext,
+    block: &Block,
+) -> Result<(), RuleError> {
+    check_header(chain, parent, &block.header)?;
+    check_sizes(chain, block)?;
+    check_commitments(block)?;
+    check_no_evidence(block)?;
+    check_last_commit(scheme, chain, parent, block)
+}
+
+fn check_header(chain: &Chain, parent: &BlockContext, header: &Header) -> Result<(), RuleError> {
+    let (version, supported) = (header.version, Header::VERSION);
+    if version != supported {
+        return Err(RuleError::BlockVersion { version, supported });
+    }
+    if header.chain != chain.id() {
+        let (found, expected) = (header.chain.to_string(), chain.id().to_string());
+        return Err(RuleError::BlockWrongChain { found, expected });
+    }
+    let (found, expected) = (header.height, parent.height.next());
+    if found != expected {
+        return Err(RuleError::WrongHeight { found, expected });
+    }
+    if header.parent != parent.block {
+        return Err(RuleError::WrongParent);
+    }
+    let (timestamp, before) = (header.timestamp, parent.timestamp);
+    if timestamp <= before {
+        return Err(RuleError::TimeNotAfterParent { timestamp, parent: before });
+    }
+    let (proposer, members) = (header.proposer, chain.masternodes.len());
+    if usize::from(proposer) >= members {
+        return Err(RuleError::UnknownProposer { proposer, members });
+    }
+    if header.state_root != parent.state_root {
+        return Err(RuleError::WrongStateRoot);
+    }
+    if header.masternodes != chain.masternodes.hash() {
+        return Err(RuleError::WrongMasternodes);
+    }
+    Ok(())
+}
+
+fn check_sizes(chain: &Chain, block: &Block) -> Result<(), RuleError> {
+    let (count, max) = (block.transactions.len(), BLOCK_TRANSACTIONS_MAX);
+    if count > max {
+        return Err(RuleError::TooManyTransactions { count, max });
+    }
+    let bytes = codec::encode(block).len();
+    let max = usize::try_from(chain.params().block_bytes_max).unwrap_or(usize::MAX);
+    if bytes > max {
+        return Err(RuleError::BlockTooLarge { bytes, max });
+    }
+    Ok(())
+}
+
+fn check_commitments(block: &Block) -> Result<(), RuleError> {
+    let header = &block.header;
+    if header.transactions_root != Block::transactions_root(&block.transactions) {
+        return Err(RuleError::WrongTransactionsRoot);
+    }
+    let ids: Vec<_> = block.transactions.iter().map(|tx| tx.wtxid()).collect();
+    if header.witnesses_root != Block::witnesses_root(&ids) {
+        return Err(RuleError::WrongWitnessesRoot);
+    }
+    if header.last_commit != Block::last_commit_hash(block.last_commit.as_ref()) {
+        return Err(RuleError::WrongLastCommitHash);
+    }
+    if header.evidence != Block::evidence_hash(&block.evidence) {
+        return Err(RuleError::WrongEvidenceHash);
+    }
+    Ok(())
+}
+
+fn check_no_evidence(block: &Block) -> Result<(), RuleError> {
+    match block.evidence.len() {
+        0 => Ok(()),
+        count => Err(RuleError::UnexpectedEvidence { count }),
+    }
+}
+
+fn check_last_commit(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    parent: &BlockContext,
+    block: &Block,
+) -> Result<(), RuleError> {
+    let is_first = parent.height == Height::GENESIS;
+    let commit = match &block.last_commit {
+        None if is_first => return Ok(()),
+        Some(commit) if !is_first => commit,
+        _ => return Err(RuleError::LastCommitPresence),
+    };
+    let wrong = |reason: &str| RuleError::WrongLastCommit { reason: reason.into() };
+    if !commit.is_commit() || commit.height != parent.height || commit.block != Some(parent.block) {
+        return Err(wrong("it certifies something else"));
+    }
+    verify_certificate(scheme, &chain.hash, &chain.masternodes, commit.clone())
+        .map(|_| ())
+        .map_err(|error| wrong(&error.to_string()))
+}

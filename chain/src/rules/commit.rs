@@ -1,0 +1,204 @@
+//! Rules of votes, proposals and certificates: who signed, and is it enough.
+//!
+//! Invariant: a `Verified` certificate has a quorum of distinct members of the set it was checked
+//! against, and every one of its signatures is valid.
+use crate::{
+    crypto::{SignatureCheck, SignatureScheme, Verified},
+    genesis::GenesisHash,
+    types::{Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind},
+};
+
+/// Why a consensus message is not acceptable. The fault of its sender.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each message names its fields")]
+pub enum VoteError {
+    #[error("signer {signer} is not in the masternode set of {members}")]
+    UnknownSigner { signer: u16, members: usize },
+    #[error("a signature is not valid")]
+    BadSignature,
+    #[error("a precommit or nil prevote names a valid round")]
+    UnexpectedValidRound,
+    #[error("valid round {valid_round} is not before round {round}")]
+    ValidRoundNotEarlier { valid_round: Round, round: Round },
+    #[error("the bitmap is not of the set's length, or has bits beyond it")]
+    BadBitmap,
+    #[error("{signatures} signatures for {signers} signers")]
+    SignatureCount { signatures: usize, signers: usize },
+    #[error("weight {weight} of {total} is not enough")]
+    NotEnoughWeight { weight: u64, total: u64 },
+    #[error("votes of a round certificate must be of its height and round, by ascending signer")]
+    MixedVotes,
+    #[error("the proposal does not name the round's proposer")]
+    WrongProposer,
+    #[error("a re-proposal must carry the polka of its valid round for its block")]
+    WrongPolka,
+}
+
+/// Checks one vote against the set that votes on its height.
+pub fn verify_vote(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    vote: Vote,
+) -> Result<Verified<Vote>, VoteError> {
+    let check = vote_check(genesis, set, &vote)?;
+    if !scheme.all_valid(&[check]) {
+        return Err(VoteError::BadSignature);
+    }
+    Ok(Verified::checked(vote))
+}
+
+/// Checks many votes in one batch. Each answer is what it would be alone.
+pub fn verify_votes(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    votes: Vec<Vote>,
+) -> Vec<Result<Verified<Vote>, VoteError>> {
+    let checks: Vec<_> = votes.iter().map(|vote| vote_check(genesis, set, vote)).collect();
+    let sound: Vec<SignatureCheck> = checks.iter().flatten().copied().collect();
+    let mut answers = scheme.each_valid(&sound).into_iter();
+    votes
+        .into_iter()
+        .zip(checks)
+        .map(|(vote, check)| {
+            check?;
+            let valid = answers.next().expect("one answer for each sound vote");
+            if valid { Ok(Verified::checked(vote)) } else { Err(VoteError::BadSignature) }
+        })
+        .collect()
+}
+
+/// Checks a polka or commit certificate.
+pub fn verify_certificate(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    certificate: Certificate,
+) -> Result<Verified<Certificate>, VoteError> {
+    check_valid_round(
+        certificate.kind,
+        certificate.block.is_some(),
+        certificate.round,
+        certificate.valid_round,
+    )?;
+    if !certificate.signers.fits(set.len()) {
+        return Err(VoteError::BadBitmap);
+    }
+    let (signatures, signers) = (certificate.signatures.len(), certificate.signers.len());
+    if signatures != signers {
+        return Err(VoteError::SignatureCount { signatures, signers });
+    }
+    let (weight, total) = (certificate.weight(set), set.total_weight());
+    if !set.is_quorum(weight) {
+        return Err(VoteError::NotEnoughWeight { weight, total });
+    }
+    let message = certificate.signing_message(genesis);
+    let checks: Vec<SignatureCheck> = certificate
+        .signers
+        .iter()
+        .zip(&certificate.signatures)
+        .filter_map(|(signer, signature)| {
+            let key = set.get(signer)?.key;
+            Some(SignatureCheck { key, message, signature: *signature })
+        })
+        .collect();
+    if !scheme.all_valid(&checks) {
+        return Err(VoteError::BadSignature);
+    }
+    Ok(Verified::checked(certificate))
+}
+
+/// Checks a round certificate.
+pub fn verify_round_certificate(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    certificate: RoundCertificate,
+) -> Result<Verified<RoundCertificate>, VoteError> {
+    let here = |vote: &Vote| (vote.height, vote.round) == (certificate.height, certificate.round);
+    let ascending = certificate.votes.is_sorted_by(|a, b| a.signer < b.signer);
+    if !ascending || !certificate.votes.iter().all(here) {
+        return Err(VoteError::MixedVotes);
+    }
+    let (weight, total) =
+        (set.weight_of(certificate.votes.iter().map(|vote| vote.signer)), set.total_weight());
+    if !set.is_honest_part(weight) {
+        return Err(VoteError::NotEnoughWeight { weight, total });
+    }
+    let checks = certificate
+        .votes
+        .iter()
+        .map(|vote| vote_check(genesis, set, vote))
+        .collect::<Result<Vec<_>, _>>()?;
+    if !scheme.all_valid(&checks) {
+        return Err(VoteError::BadSignature);
+    }
+    Ok(Verified::checked(certificate))
+}
+
+/// Checks a proposal's signature and, for a re-proposal, its polka. The block is checked when its
+/// body is there.
+pub fn verify_proposal(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    proposal: Proposal,
+) -> Result<Verified<Proposal>, VoteError> {
+    let (height, round, block) = (proposal.height(), proposal.round, proposal.block_hash());
+    let proposer = set.proposer(height, round);
+    let is_fresh = proposal.valid_round.is_none();
+    if is_fresh && proposal.header.proposer != proposer {
+        return Err(VoteError::WrongProposer);
+    }
+    match (&proposal.polka, proposal.valid_round) {
+        (None, None) => {}
+        (Some(polka), Some(valid_round)) => {
+            if valid_round >= round {
+                return Err(VoteError::ValidRoundNotEarlier { valid_round, round });
+            }
+            let named = (polka.kind, polka.height, polka.round, polka.block);
+            if named != (VoteKind::Prevote, height, valid_round, Some(block)) {
+                return Err(VoteError::WrongPolka);
+            }
+            verify_certificate(scheme, genesis, set, polka.clone())?;
+        }
+        _ => return Err(VoteError::WrongPolka),
+    }
+    let key = set.get(proposer).expect("the rotation names members only").key;
+    let message = Proposal::message(genesis, height, round, proposal.valid_round, block);
+    if !scheme.all_valid(&[SignatureCheck { key, message, signature: proposal.signature }]) {
+        return Err(VoteError::BadSignature);
+    }
+    Ok(Verified::checked(proposal))
+}
+
+fn vote_check(
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    vote: &Vote,
+) -> Result<SignatureCheck, VoteError> {
+    check_valid_round(vote.kind, vote.block.is_some(), vote.round, vote.valid_round)?;
+    let (signer, members) = (vote.signer, set.len());
+    let key = set.get(signer).ok_or(VoteError::UnknownSigner { signer, members })?.key;
+    let message = vote.signing_message(genesis);
+    Ok(SignatureCheck { key, message, signature: vote.signature })
+}
+
+fn check_valid_round(
+    kind: VoteKind,
+    for_block: bool,
+    round: Round,
+    valid_round: Option<Round>,
+) -> Result<(), VoteError> {
+    match valid_round {
+        None => Ok(()),
+        Some(_) if kind == VoteKind::Precommit || !for_block => {
+            Err(VoteError::UnexpectedValidRound)
+        }
+        Some(valid_round) if valid_round >= round => {
+            Err(VoteError::ValidRoundNotEarlier { valid_round, round })
+        }
+        Some(_) => Ok(()),
+    }
+}

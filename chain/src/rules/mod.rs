@@ -1,0 +1,24 @@
+//! The rule book: one rule, one check, one error.
+//!
+//! | file | what it needs to know |
+//! |---|---|
+//! | `transaction` | the transaction alone |
+//! | `spend` | the coins it spends and the height |
+//! | `block` | the block, its parent and the chain |
+//! | `commit` | a certificate, a vote or a proposal and the masternode set |
+//!
+//! Never reads a clock, a store or another rule's result; the same input gives the same verdict.
+mod block;
+mod commit;
+mod error;
+mod spend;
+mod transaction;
+
+pub use block::{BlockContext, check_block};
+pub use commit::{
+    VoteError, verify_certificate, verify_proposal, verify_round_certificate, verify_vote,
+    verify_votes,
+};
+pub use error::RuleError;
+pub use spend::{Spend, check_spend, fee_of, verify_spends};
+pub use transaction::check_transaction;

@@ -1,0 +1,196 @@
+//! Transactions, what they spend and what they create.
+//!
+//! `txid` covers the body, `wtxid` the body and the witnesses. A witness cannot be changed by a third
+//! party, and a body cannot be changed by anyone without changing every signature.
+use super::{Amount, Height};
+use crate::{
+    codec::{self, Canonical},
+    crypto::{PublicKey, Signature, hash, hash_of},
+    genesis::{ChainId, GenesisHash},
+    limits::{STORED_BYTES_MAX, TX_BYTES_MAX},
+};
+use serde::{Deserialize, Serialize};
+
+crate::crypto::id! {
+    /// The identity of a transaction's body.
+    TxId
+}
+crate::crypto::id! {
+    /// The identity of a transaction with its witnesses.
+    WTxId
+}
+
+/// An output by the transaction that created it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OutPoint {
+    /// The creating transaction.
+    pub txid: TxId,
+    /// Its output, from 0.
+    pub vout: u16,
+}
+
+impl std::fmt::Display for OutPoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.txid, self.vout)
+    }
+}
+
+/// What must be shown to spend an output. The order of variants is part of the encoding; new kinds
+/// are appended, and an unknown kind does not decode, so it cannot be created.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Lock {
+    /// A signature of this key.
+    Key(PublicKey),
+    /// Signatures of `threshold` of these keys, which are strictly ascending.
+    Multi {
+        /// Signatures needed.
+        threshold: u8,
+        /// Keys that may sign.
+        keys: Vec<PublicKey>,
+    },
+    /// A signature of this key, in a block at or above this height.
+    Timelock {
+        /// First height at which it can be spent.
+        height: Height,
+        /// The key.
+        key: PublicKey,
+    },
+    /// The preimage of a tagged hash with a signature of one key, or, from a height on, a signature
+    /// of the other.
+    HashLock {
+        /// `hash("tc/preimage", preimage)`.
+        hash: [u8; 32],
+        /// The key that claims with the preimage.
+        claim: PublicKey,
+        /// First height at which it can be refunded.
+        refund_height: Height,
+        /// The key that is refunded.
+        refund: PublicKey,
+    },
+}
+
+/// An amount and who may spend it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Output {
+    /// How much.
+    pub value: Amount,
+    /// Who may spend it.
+    pub lock: Lock,
+}
+
+/// What a transaction does beside moving coins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TxKind {
+    /// Nothing else.
+    Transfer,
+}
+
+/// All of a transaction that its signatures cover.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TxBody {
+    /// Format version, 1.
+    pub version: u16,
+    /// The chain it is for.
+    pub chain: ChainId,
+    /// Outputs it spends.
+    pub inputs: Vec<OutPoint>,
+    /// Outputs it creates.
+    pub outputs: Vec<Output>,
+    /// First height at which it may stand in a block.
+    pub not_before: Height,
+    /// Last height at which it may stand in a block.
+    pub expiry_height: Height,
+    /// What else it does.
+    pub kind: TxKind,
+}
+
+impl TxBody {
+    /// The version that this program writes and accepts.
+    pub const VERSION: u16 = 1;
+
+    /// The identity of this body.
+    pub fn txid(&self) -> TxId {
+        TxId(hash_of("tc/tx", self))
+    }
+}
+
+/// What is shown to spend one input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Witness {
+    /// For [`Lock::Key`] and [`Lock::Timelock`].
+    Key(Signature),
+    /// For [`Lock::Multi`]: exactly `threshold` signatures by strictly ascending key index.
+    Multi(Vec<(u8, Signature)>),
+    /// For [`Lock::HashLock`] before the refund.
+    Claim {
+        /// What hashes to the lock's hash.
+        preimage: [u8; 32],
+        /// By the claiming key.
+        signature: Signature,
+    },
+    /// For [`Lock::HashLock`] from the refund height on.
+    Refund(Signature),
+}
+
+// A signature's bytes are its identity; `Hash` on the enclosing types follows them.
+impl std::hash::Hash for Signature {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.to_bytes().hash(state);
+    }
+}
+
+/// A body and a witness for each input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Transaction {
+    /// What is signed.
+    pub body: TxBody,
+    /// What is shown, in the order of the inputs.
+    pub witnesses: Vec<Witness>,
+}
+
+impl Canonical for Transaction {
+    const BYTES_MAX: usize = TX_BYTES_MAX;
+}
+
+impl Transaction {
+    /// The identity of the body.
+    pub fn txid(&self) -> TxId {
+        self.body.txid()
+    }
+
+    /// The identity of body and witnesses.
+    pub fn wtxid(&self) -> WTxId {
+        WTxId(hash_of("tc/wtx", self))
+    }
+
+    /// The outpoint of one of its outputs, given its own id.
+    pub fn outpoint(txid: TxId, index: usize) -> OutPoint {
+        let vout = u16::try_from(index).expect("a transaction has at most TX_OUTPUTS_MAX outputs");
+        OutPoint { txid, vout }
+    }
+}
+
+/// The one message that every signature of a transaction signs. It covers the genesis, all spent
+/// values and locks and the whole body: no replay on another chain, no lying about the fee.
+pub fn signing_message(genesis: &GenesisHash, body: &TxBody, spent: &[Output]) -> [u8; 32] {
+    let spent = codec::encode(&spent);
+    let spent_hash = hash("tc/spent", &[&spent]);
+    hash("tc/sig", &[&genesis.0, &spent_hash, &codec::encode(body)])
+}
+
+/// An unspent output as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coin {
+    /// Which output it is.
+    pub outpoint: OutPoint,
+    /// The height of the block that created it.
+    pub height: Height,
+    /// Amount and lock.
+    pub output: Output,
+}
+
+impl Canonical for Coin {
+    const BYTES_MAX: usize = 2_048;
+}
+
+const _: () = assert!(Coin::BYTES_MAX < STORED_BYTES_MAX);
