@@ -5,9 +5,13 @@
 //! an unordered map; `scripts/check` proves it.
 pub mod address;
 pub mod codec;
+pub mod consensus;
 pub mod crypto;
+pub mod engine;
 pub mod genesis;
 pub mod ledger;
 pub mod limits;
+pub mod mempool;
 pub mod rules;
+pub mod sync;
 pub mod types;

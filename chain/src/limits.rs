@@ -45,8 +45,14 @@ pub const PROPOSALS_PER_ROUND_MAX: usize = 2;
 pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
 /// Outputs created by a genesis.
 pub const GENESIS_OUTPUTS_MAX: u64 = 2_000_000;
-/// Bytes of one encoded safety record without its block.
-pub const SAFETY_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one encoded safety record without its block: a proposal, a polka and two votes.
+pub const SAFETY_BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 64 * 1024;
+/// Candidate blocks of one height held at a time (local limit).
+pub const CANDIDATES_MAX: usize = 8;
+/// Heights ahead of the tip for which synced blocks are held (local limit).
+pub const SYNC_WINDOW: u64 = 128;
+/// Transactions that wait for a parent which is still being checked (local limit).
+pub const WAITING_MAX: usize = 10_000;
 /// Bytes that any value stored or decoded may take.
 pub const STORED_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -1,12 +1,12 @@
 //! What travels between nodes beside the chain's own objects.
 use super::{
-    Certificate, Evidence, Height, Proposal, Round, RoundCertificate, SignerSet, Transaction, Vote,
-    WTxId,
+    Block, Certificate, Evidence, Height, Proposal, Round, RoundCertificate, SignerSet,
+    Transaction, Vote, WTxId,
 };
 use crate::{
     codec::Canonical,
     genesis::GenesisHash,
-    limits::{BODIES_BYTES_MAX, BODIES_PER_REQUEST_MAX, PROPOSAL_BYTES_MAX},
+    limits::{BODIES_BYTES_MAX, BODIES_PER_REQUEST_MAX, PROPOSAL_BYTES_MAX, SYNC_BYTES_MAX},
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,37 @@ pub struct VotesRequest {
     pub prevotes: SignerSet,
     /// Precommits it has.
     pub precommits: SignerSet,
+    /// Whether it has a proposal of the round.
+    pub has_proposal: bool,
+}
+
+/// What helps a node that asked for votes: votes, certificates and at most one proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VotesAnswer(pub Vec<ConsensusMessage>);
+
+impl Canonical for VotesAnswer {
+    const BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 256 * 1024;
+}
+
+/// Which final blocks a node wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlocksRequest {
+    /// The first height.
+    pub from: Height,
+    /// How many at the most.
+    pub count: u32,
+}
+
+impl Canonical for BlocksRequest {
+    const BYTES_MAX: usize = 16;
+}
+
+/// Final blocks in order, each with the certificate that made it final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlocksAnswer(pub Vec<(Block, Certificate)>);
+
+impl Canonical for BlocksAnswer {
+    const BYTES_MAX: usize = SYNC_BYTES_MAX;
 }
 
 impl Canonical for VotesRequest {

@@ -14,7 +14,10 @@ pub use block::{Block, BlockHash, Header};
 pub use certificate::{Certificate, RoundCertificate, SignerSet};
 pub use height::{Height, Millis, Now, Round, Timestamp};
 pub use masternode::{Masternode, MasternodeSet, SetError};
-pub use message::{BodiesRequest, ConsensusMessage, Status, TransactionBatch, VotesRequest};
+pub use message::{
+    BlocksAnswer, BlocksRequest, BodiesRequest, ConsensusMessage, Status, TransactionBatch,
+    VotesAnswer, VotesRequest,
+};
 pub use proposal::Proposal;
 pub use transaction::{
     Coin, Lock, OutPoint, Output, Transaction, TxBody, TxId, TxKind, WTxId, Witness,

@@ -1,0 +1,523 @@
+//! Tendermint (arXiv 1807.04938) for one height, as a function: inputs in, outputs out.
+//!
+//! What is added to the paper: certificates are inputs of their own and count as the votes they
+//! hold; a prevote names the valid round it rests on, and only prevotes that name the same one make
+//! a polka together; a later round may be entered through a certificate of any distance.
+//!
+//! Knows block hashes, never blocks: whether a block is valid is told to it. Never signs: it says what
+//! to sign, and counts its own votes only when they come back. Never reads a clock: timers are asked
+//! for and come back as inputs, each naming its round and step.
+//!
+//! Invariants: one prevote and one precommit output for each round; a precommit for a block only
+//! after a polka for it in that round; the lock changes only to a block with a polka in a later round.
+mod round;
+mod tally;
+
+use crate::types::{
+    BlockHash, Certificate, Evidence, Height, MasternodeSet, Round, RoundCertificate, SignerSet,
+    Vote, VoteKind,
+};
+use round::{ProposalFact, RoundBook};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Rounds before the current one whose votes are kept.
+const ROUNDS_KEPT: u32 = 8;
+
+/// Where a node is within a round.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub enum Step {
+    /// Waiting for the proposal.
+    Propose,
+    /// Has prevoted.
+    Prevote,
+    /// Has precommitted.
+    Precommit,
+}
+
+/// What moves the state machine.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The round's proposer proposed this block.
+    Proposal {
+        /// The round.
+        round: Round,
+        /// The block.
+        block: BlockHash,
+        /// For a re-proposal, the round of its polka.
+        valid_round: Option<Round>,
+    },
+    /// Whether a block keeps the rules.
+    Validity {
+        /// The block.
+        block: BlockHash,
+        /// The verdict.
+        valid: bool,
+    },
+    /// A checked vote of this height.
+    Vote(Vote),
+    /// A checked polka or commit certificate of this height.
+    Certificate(Certificate),
+    /// A checked round certificate of this height.
+    Round(RoundCertificate),
+    /// A timer that was asked for has run out.
+    Timeout {
+        /// The round it was set in.
+        round: Round,
+        /// The step it was set for.
+        step: Step,
+    },
+}
+
+/// Why a vote is nil.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NilReason {
+    /// No proposal came in time.
+    NoProposal,
+    /// The proposed block breaks a rule.
+    InvalidBlock,
+    /// Locked on another block, and the proposal shows no later polka.
+    Locked,
+    /// More than two thirds prevoted nil.
+    NilPolka,
+    /// More than two thirds prevoted, but not for one thing.
+    NoPolka,
+}
+
+/// Why a round began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoundReason {
+    /// The height began.
+    NewHeight,
+    /// The round before ended without a decision.
+    NoDecision,
+    /// More than a third of the weight is already there.
+    Skip,
+    /// Continued after a restart.
+    Resumed,
+}
+
+/// What the state machine wants done, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// A round began.
+    RoundStarted {
+        /// Which.
+        round: Round,
+        /// Why.
+        reason: RoundReason,
+    },
+    /// This node proposes in the current round: the block of the valid polka, or a new one.
+    Propose {
+        /// The round.
+        round: Round,
+        /// The polka of the block to propose again.
+        valid: Option<Certificate>,
+    },
+    /// Vote, if this node is a masternode.
+    Cast {
+        /// Prevote or precommit.
+        kind: VoteKind,
+        /// The round.
+        round: Round,
+        /// The block, or nil.
+        block: Option<BlockHash>,
+        /// The valid round it rests on.
+        valid_round: Option<Round>,
+        /// For a nil vote, why.
+        nil: Option<NilReason>,
+    },
+    /// Set the timer of a step.
+    SetTimer {
+        /// The round.
+        round: Round,
+        /// The step.
+        step: Step,
+    },
+    /// This node locked: everybody should see the polka.
+    Locked(Certificate),
+    /// The height is decided.
+    Decide(Certificate),
+    /// Somebody signed two messages for one slot.
+    Evidence(Evidence),
+}
+
+/// The part of the state that must survive a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// The round.
+    pub round: Round,
+    /// The step.
+    pub step: Step,
+    /// The lock.
+    pub locked: Option<(Round, BlockHash)>,
+    /// The polka of the valid block.
+    pub valid: Option<Certificate>,
+}
+
+/// The state machine of one height.
+#[derive(Debug, Clone)]
+pub struct Consensus {
+    set: Arc<MasternodeSet>,
+    me: Option<u16>,
+    height: Height,
+    round: Round,
+    step: Step,
+    locked: Option<(Round, BlockHash)>,
+    valid: Option<Certificate>,
+    rounds: BTreeMap<Round, RoundBook>,
+    validity: BTreeMap<BlockHash, bool>,
+    entry: Option<RoundCertificate>,
+    decided: bool,
+}
+
+impl Consensus {
+    /// The state machine of a height; nothing happens before [`Consensus::start`].
+    pub fn new(set: Arc<MasternodeSet>, me: Option<u16>, height: Height) -> Self {
+        Self {
+            set,
+            me,
+            height,
+            round: Round(0),
+            step: Step::Propose,
+            locked: None,
+            valid: None,
+            rounds: BTreeMap::new(),
+            validity: BTreeMap::new(),
+            entry: None,
+            decided: false,
+        }
+    }
+
+    /// Begins at round 0, or where a record of this height left off.
+    pub fn start(&mut self, resume: Option<Resume>) -> Vec<Output> {
+        let mut out = Vec::new();
+        match resume {
+            None => self.start_round(Round(0), RoundReason::NewHeight, &mut out),
+            Some(resume) => {
+                self.locked = resume.locked;
+                self.valid = resume.valid;
+                if resume.step == Step::Propose {
+                    self.start_round(resume.round, RoundReason::Resumed, &mut out);
+                } else {
+                    self.round = resume.round;
+                    self.step = resume.step;
+                    let (round, reason) = (resume.round, RoundReason::Resumed);
+                    out.push(Output::RoundStarted { round, reason });
+                }
+            }
+        }
+        self.progress(&mut out);
+        out
+    }
+
+    /// One step of the machine.
+    pub fn handle(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        if self.decided {
+            return out;
+        }
+        match input {
+            Input::Proposal { round, block, valid_round } => {
+                self.book(round).add_proposal(ProposalFact { block, valid_round });
+            }
+            Input::Validity { block, valid } => {
+                self.validity.insert(block, valid);
+            }
+            Input::Vote(vote) => self.add_vote(vote, &mut out),
+            Input::Certificate(certificate) => self.add_certificate(certificate, &mut out),
+            Input::Round(certificate) => {
+                for vote in certificate.votes {
+                    self.add_vote_of_any_round(vote, &mut out);
+                }
+            }
+            Input::Timeout { round, step } => self.on_timeout(round, step, &mut out),
+        }
+        self.progress(&mut out);
+        out
+    }
+
+    /// The height.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// The current round.
+    pub fn round(&self) -> Round {
+        self.round
+    }
+
+    /// The current step.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// What must survive a crash.
+    pub fn resume(&self) -> Resume {
+        Resume {
+            round: self.round,
+            step: self.step,
+            locked: self.locked,
+            valid: self.valid.clone(),
+        }
+    }
+
+    /// The latest polka for a valid block.
+    pub fn valid(&self) -> Option<&Certificate> {
+        self.valid.as_ref()
+    }
+
+    /// What justified the current round, for those who are behind. None in round 0.
+    pub fn entry(&self) -> Option<&RoundCertificate> {
+        self.entry.as_ref()
+    }
+
+    /// Whether single votes of this round are kept. Beyond, only certificates count.
+    pub fn admits_round(&self, round: Round) -> bool {
+        round.0 <= self.round.0.saturating_add(crate::limits::ROUNDS_AHEAD_MAX)
+            && round.0.saturating_add(ROUNDS_KEPT) >= self.round.0
+    }
+
+    /// Whether a proposal of this round is known.
+    pub fn has_proposal(&self, round: Round) -> bool {
+        self.rounds.get(&round).is_some_and(|book| !book.proposals().is_empty())
+    }
+
+    /// Who has cast a vote of this kind in this round.
+    pub fn voters(&self, round: Round, kind: VoteKind) -> SignerSet {
+        let mut voters = SignerSet::empty(self.set.len());
+        for vote in self.votes(round, kind) {
+            voters.insert(vote.signer);
+        }
+        voters
+    }
+
+    /// The votes of this kind in this round, by signer.
+    pub fn votes(&self, round: Round, kind: VoteKind) -> impl Iterator<Item = &Vote> {
+        self.rounds.get(&round).into_iter().flat_map(move |book| book.tally(kind).votes())
+    }
+
+    /// The polka of a round for a block or nil, should there be one.
+    pub fn polka(&self, round: Round) -> Option<Certificate> {
+        let book = self.rounds.get(&round)?;
+        book.certificate(&self.set, VoteKind::Prevote)
+    }
+
+    fn book(&mut self, round: Round) -> &mut RoundBook {
+        let members = self.set.len();
+        self.rounds.entry(round).or_insert_with(|| RoundBook::new(members))
+    }
+
+    fn add_vote(&mut self, vote: Vote, out: &mut Vec<Output>) {
+        if self.admits_round(vote.round) {
+            self.add_vote_of_any_round(vote, out);
+        }
+    }
+
+    fn add_vote_of_any_round(&mut self, vote: Vote, out: &mut Vec<Output>) {
+        let Some(weight) = self.set.get(vote.signer).map(|member| member.weight) else { return };
+        if vote.height != self.height {
+            return;
+        }
+        if let Some(earlier) = self.book(vote.round).tally_mut(vote.kind).add(vote.clone(), weight)
+        {
+            out.push(Output::Evidence(Evidence::Votes(earlier, vote)));
+        }
+    }
+
+    fn add_certificate(&mut self, certificate: Certificate, out: &mut Vec<Output>) {
+        if certificate.height != self.height {
+            return;
+        }
+        for vote in certificate.votes() {
+            self.add_vote_of_any_round(vote, out);
+        }
+        // The certificate itself counts even where an equivocator's other vote came first.
+        if certificate.is_polka() || certificate.is_commit() {
+            self.book(certificate.round).add_certificate(certificate);
+        }
+    }
+
+    fn on_timeout(&mut self, round: Round, step: Step, out: &mut Vec<Output>) {
+        if round != self.round {
+            return;
+        }
+        match (step, self.step) {
+            // L57: no proposal in time: prevote nil.
+            (Step::Propose, Step::Propose) => {
+                self.prevote(None, None, Some(NilReason::NoProposal), out)
+            }
+            // L61: prevotes do not agree in time: precommit nil.
+            (Step::Prevote, Step::Prevote) => self.precommit(None, Some(NilReason::NoPolka), out),
+            // L65: precommits do not agree in time: next round.
+            (Step::Precommit, _) => self.next_round(out),
+            _ => {}
+        }
+    }
+
+    /// Applies every rule that holds until none does.
+    fn progress(&mut self, out: &mut Vec<Output>) {
+        while !self.decided && self.apply_one(out) {}
+    }
+
+    fn apply_one(&mut self, out: &mut Vec<Output>) -> bool {
+        self.decide(out)
+            || self.skip_round(out)
+            || self.vote_on_proposal(out)
+            || self.lock_on_polka(out)
+            || self.follow_nil_polka(out)
+            || self.time_prevotes(out)
+            || self.time_precommits(out)
+    }
+
+    /// L49: more than two thirds precommitted one block in any round: decided.
+    fn decide(&mut self, out: &mut Vec<Output>) -> bool {
+        let commit = self.rounds.values().find_map(|book| {
+            book.certificate(&self.set, VoteKind::Precommit).filter(Certificate::is_commit)
+        });
+        let Some(commit) = commit else { return false };
+        self.decided = true;
+        out.push(Output::Decide(commit));
+        true
+    }
+
+    /// L55: more than a third of the weight is in a later round: join it.
+    fn skip_round(&mut self, out: &mut Vec<Output>) -> bool {
+        let later = self.rounds.range(self.round.next()..).rev();
+        let target = later
+            .filter(|(_, book)| self.set.is_honest_part(self.set.weight_of(book.voters())))
+            .map(|(round, book)| (*round, book.one_vote_each()))
+            .next();
+        let Some((round, votes)) = target else { return false };
+        self.entry = Some(RoundCertificate { height: self.height, round, votes });
+        self.start_round(round, RoundReason::Skip, out);
+        true
+    }
+
+    /// L22 and L28: vote on the proposal, once its block and what it rests on are known.
+    fn vote_on_proposal(&mut self, out: &mut Vec<Output>) -> bool {
+        if self.step != Step::Propose {
+            return false;
+        }
+        let Some(book) = self.rounds.get(&self.round) else { return false };
+        let ready = book.proposals().iter().find_map(|proposal| {
+            let valid = *self.validity.get(&proposal.block)?;
+            let has_polka = |round| self.has_polka_for(round, proposal.block);
+            proposal.valid_round.is_none_or(has_polka).then_some((*proposal, valid))
+        });
+        let Some((proposal, valid)) = ready else { return false };
+        let lock_allows = match (self.locked, proposal.valid_round) {
+            (None, _) => true,
+            // L23: only what it is locked on.
+            (Some((_, locked)), None) => locked == proposal.block,
+            // L29: or what had a polka no earlier than its lock.
+            (Some((round, locked)), Some(valid_round)) => {
+                round <= valid_round || locked == proposal.block
+            }
+        };
+        match (valid, lock_allows) {
+            (true, true) => self.prevote(Some(proposal.block), proposal.valid_round, None, out),
+            (false, _) => self.prevote(None, None, Some(NilReason::InvalidBlock), out),
+            (true, false) => self.prevote(None, None, Some(NilReason::Locked), out),
+        }
+        true
+    }
+
+    /// L36: a polka for a valid block in this round: lock it and precommit it.
+    fn lock_on_polka(&mut self, out: &mut Vec<Output>) -> bool {
+        if self.step == Step::Propose || self.valid.as_ref().is_some_and(|v| v.round >= self.round)
+        {
+            return false;
+        }
+        let Some(polka) = self.polka(self.round) else { return false };
+        let Some(block) = polka.block else { return false };
+        if self.validity.get(&block) != Some(&true) {
+            return false;
+        }
+        self.valid = Some(polka.clone());
+        if self.step == Step::Prevote {
+            self.locked = Some((self.round, block));
+            out.push(Output::Locked(polka));
+            self.precommit(Some(block), None, out);
+        }
+        true
+    }
+
+    /// L44: a polka for nil in this round: precommit nil.
+    fn follow_nil_polka(&mut self, out: &mut Vec<Output>) -> bool {
+        let is_nil = self.step == Step::Prevote
+            && self.polka(self.round).is_some_and(|polka| polka.block.is_none());
+        if is_nil {
+            self.precommit(None, Some(NilReason::NilPolka), out);
+        }
+        is_nil
+    }
+
+    /// L34: more than two thirds prevoted, for whatever: give the others a little time.
+    fn time_prevotes(&mut self, out: &mut Vec<Output>) -> bool {
+        self.step == Step::Prevote && self.time_votes(VoteKind::Prevote, Step::Prevote, out)
+    }
+
+    /// L47: more than two thirds precommitted, for whatever: the same.
+    fn time_precommits(&mut self, out: &mut Vec<Output>) -> bool {
+        self.time_votes(VoteKind::Precommit, Step::Precommit, out)
+    }
+
+    fn time_votes(&mut self, kind: VoteKind, step: Step, out: &mut Vec<Output>) -> bool {
+        let (set, round) = (self.set.clone(), self.round);
+        let Some(book) = self.rounds.get_mut(&round) else { return false };
+        let is_due = set.is_quorum(book.tally(kind).weight()) && book.start_timer(step);
+        if is_due {
+            out.push(Output::SetTimer { round, step });
+        }
+        is_due
+    }
+
+    fn has_polka_for(&self, round: Round, block: BlockHash) -> bool {
+        self.polka(round).is_some_and(|polka| polka.block == Some(block))
+            || self.valid.as_ref().is_some_and(|v| v.round == round && v.block == Some(block))
+    }
+
+    fn next_round(&mut self, out: &mut Vec<Output>) {
+        let votes: Vec<Vote> = self.votes(self.round, VoteKind::Precommit).cloned().collect();
+        self.entry = Some(RoundCertificate { height: self.height, round: self.round, votes });
+        self.start_round(self.round.next(), RoundReason::NoDecision, out);
+    }
+
+    /// L11: begins a round.
+    fn start_round(&mut self, round: Round, reason: RoundReason, out: &mut Vec<Output>) {
+        self.round = round;
+        self.step = Step::Propose;
+        let oldest = Round(round.0.saturating_sub(ROUNDS_KEPT));
+        self.rounds = self.rounds.split_off(&oldest);
+        out.push(Output::RoundStarted { round, reason });
+        if self.me == Some(self.set.proposer(self.height, round)) {
+            out.push(Output::Propose { round, valid: self.valid.clone() });
+        }
+        out.push(Output::SetTimer { round, step: Step::Propose });
+    }
+
+    fn prevote(
+        &mut self,
+        block: Option<BlockHash>,
+        valid_round: Option<Round>,
+        nil: Option<NilReason>,
+        out: &mut Vec<Output>,
+    ) {
+        self.step = Step::Prevote;
+        let (kind, round) = (VoteKind::Prevote, self.round);
+        out.push(Output::Cast { kind, round, block, valid_round, nil });
+    }
+
+    fn precommit(
+        &mut self,
+        block: Option<BlockHash>,
+        nil: Option<NilReason>,
+        out: &mut Vec<Output>,
+    ) {
+        self.step = Step::Precommit;
+        let (kind, round) = (VoteKind::Precommit, self.round);
+        out.push(Output::Cast { kind, round, block, valid_round: None, nil });
+    }
+}

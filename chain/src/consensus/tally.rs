@@ -1,0 +1,49 @@
+//! Votes of one kind in one round: one slot for each masternode, and the weight behind each value.
+//!
+//! Invariant: a masternode's first vote counts and no other; memory is bounded by the set.
+use crate::types::{BlockHash, Certificate, MasternodeSet, Round, Vote};
+use std::collections::BTreeMap;
+
+/// What prevotes must share to make a polka together.
+type Value = (Option<BlockHash>, Option<Round>);
+
+#[derive(Debug, Clone)]
+pub(super) struct Tally {
+    slots: Vec<Option<Vote>>,
+    weights: BTreeMap<Value, u64>,
+}
+
+impl Tally {
+    pub(super) fn new(members: usize) -> Self {
+        Self { slots: vec![None; members], weights: BTreeMap::new() }
+    }
+
+    /// Counts a vote. Returns the earlier one where the two conflict.
+    pub(super) fn add(&mut self, vote: Vote, weight: u64) -> Option<Vote> {
+        let slot = self.slots.get_mut(usize::from(vote.signer))?;
+        match slot {
+            Some(earlier) => earlier.conflicts_with(&vote).then(|| earlier.clone()),
+            None => {
+                *self.weights.entry((vote.block, vote.valid_round)).or_default() += weight;
+                *slot = Some(vote);
+                None
+            }
+        }
+    }
+
+    /// The weight of all who voted.
+    pub(super) fn weight(&self) -> u64 {
+        self.weights.values().sum()
+    }
+
+    pub(super) fn votes(&self) -> impl Iterator<Item = &Vote> {
+        self.slots.iter().flatten()
+    }
+
+    /// The certificate for the value that has a quorum, should one have it.
+    pub(super) fn certificate(&self, set: &MasternodeSet) -> Option<Certificate> {
+        let (value, _) = self.weights.iter().find(|(_, weight)| set.is_quorum(**weight))?;
+        let votes = self.votes().filter(|vote| (vote.block, vote.valid_round) == *value);
+        Certificate::collect(set.len(), votes)
+    }
+}

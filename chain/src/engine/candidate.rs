@@ -1,0 +1,270 @@
+//! Blocks that may be decided at this height: from a compact proposal to a checked delta.
+//!
+//! Invariant: at most `CANDIDATES_MAX` at a time; the block of the valid polka is never dropped.
+use super::{Effect, Engine, Peer, Report, Timer};
+use crate::{
+    consensus,
+    ledger::{BlockDelta, ExecuteError, LedgerView},
+    limits::CANDIDATES_MAX,
+    types::{Block, BlockHash, Millis, Now, Proposal, Timestamp, Transaction, WTxId},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// How far a candidate is.
+#[derive(Debug)]
+enum State {
+    /// Bodies are missing.
+    Gathering,
+    /// Being executed.
+    Executing,
+    /// Keeps the rules; this is what it does.
+    Valid(Arc<BlockDelta>),
+    /// Breaks a rule.
+    Invalid,
+}
+
+/// One block.
+#[derive(Debug)]
+struct Candidate {
+    seen: Millis,
+    from: Option<Peer>,
+    proposal: Option<Proposal>,
+    block: Option<Arc<Block>>,
+    /// Bodies gathered so far; `true` where the signatures were checked at admission.
+    bodies: BTreeMap<WTxId, (Arc<Transaction>, bool)>,
+    missing: BTreeSet<WTxId>,
+    state: State,
+}
+
+/// The blocks of one height.
+#[derive(Debug, Default)]
+pub(super) struct Candidates(BTreeMap<BlockHash, Candidate>);
+
+impl Candidates {
+    pub(super) fn block(&self, hash: &BlockHash) -> Option<Arc<Block>> {
+        self.0.get(hash)?.block.clone()
+    }
+
+    pub(super) fn delta(&self, hash: &BlockHash) -> Option<Arc<BlockDelta>> {
+        match &self.0.get(hash)?.state {
+            State::Valid(delta) => Some(delta.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_invalid(&self, hash: &BlockHash) -> bool {
+        matches!(self.0.get(hash).map(|candidate| &candidate.state), Some(State::Invalid))
+    }
+
+    pub(super) fn is_known(&self, hash: &BlockHash) -> bool {
+        self.0.get(hash).is_some_and(|candidate| candidate.block.is_some())
+    }
+
+    pub(super) fn seen(&self, hash: &BlockHash) -> Option<Millis> {
+        self.0.get(hash).map(|candidate| candidate.seen)
+    }
+
+    /// Whether the block came by sync: nobody proposed it to this node.
+    pub(super) fn is_synced(&self, hash: &BlockHash) -> bool {
+        self.0.get(hash).is_some_and(|candidate| candidate.proposal.is_none())
+    }
+
+    /// Who sent the proposal, once: the next to be asked is another.
+    pub(super) fn take_from(&mut self, hash: &BlockHash) -> Option<Peer> {
+        self.0.get_mut(hash)?.from.take()
+    }
+
+    pub(super) fn missing(&self, hash: &BlockHash) -> Option<&BTreeSet<WTxId>> {
+        self.0.get(hash).map(|candidate| &candidate.missing)
+    }
+
+    /// The latest proposal of a round, for those who missed it.
+    pub(super) fn proposal(&self, round: crate::types::Round) -> Option<&Proposal> {
+        self.0.values().filter_map(|c| c.proposal.as_ref()).find(|p| p.round == round)
+    }
+
+    /// A body that some candidate holds.
+    pub(super) fn body(&self, id: &WTxId) -> Option<&Arc<Transaction>> {
+        self.0.values().find_map(|candidate| candidate.bodies.get(id)).map(|(body, _)| body)
+    }
+
+    pub(super) fn note_proposal(&mut self, now: Millis, from: Option<Peer>, proposal: &Proposal) {
+        let candidate = self.entry(proposal.block_hash(), now);
+        candidate.from = candidate.from.or(from);
+        candidate.proposal = Some(proposal.clone());
+    }
+
+    fn entry(&mut self, hash: BlockHash, now: Millis) -> &mut Candidate {
+        self.0.entry(hash).or_insert_with(|| Candidate {
+            seen: now,
+            from: None,
+            proposal: None,
+            block: None,
+            bodies: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            state: State::Gathering,
+        })
+    }
+
+    /// Makes room for one more, keeping `keep`. False where there is none.
+    fn make_room(&mut self, keep: &[Option<BlockHash>]) -> bool {
+        if self.0.len() < CANDIDATES_MAX {
+            return true;
+        }
+        let oldest = self
+            .0
+            .iter()
+            .filter(|(hash, candidate)| {
+                !keep.contains(&Some(**hash)) && !matches!(candidate.state, State::Executing)
+            })
+            .min_by_key(|(_, candidate)| candidate.seen)
+            .map(|(hash, _)| *hash);
+        oldest.is_some_and(|hash| self.0.remove(&hash).is_some())
+    }
+}
+
+impl<V: LedgerView> Engine<V> {
+    /// A checked proposal of this height, from a peer or our own from before a restart.
+    pub(super) fn on_proposal(&mut self, now: Now, from: Option<Peer>, proposal: Proposal) {
+        let (round, valid_round) = (proposal.round, proposal.valid_round);
+        if !self.consensus.admits_round(round) || proposal.header.parent != self.state.block {
+            return;
+        }
+        if let Some(polka) = proposal.polka.clone() {
+            self.drive(now, consensus::Input::Certificate(polka));
+        }
+        if valid_round.is_none() && self.is_ahead_of_clock(now, &proposal) {
+            return;
+        }
+        let block = proposal.block_hash();
+        let keep = [self.consensus.valid().and_then(|v| v.block), self.decided_block()];
+        let is_new = self.candidates.0.get(&block).is_none_or(|c| c.proposal.is_none());
+        if !self.candidates.0.contains_key(&block) && !self.candidates.make_room(&keep) {
+            return;
+        }
+        self.candidates.note_proposal(now.mono, from, &proposal);
+        self.drive(now, consensus::Input::Proposal { round, block, valid_round });
+        if is_new && !self.candidates.is_known(&block) {
+            self.gather(now, block, &proposal);
+        }
+    }
+
+    fn is_ahead_of_clock(&mut self, now: Now, proposal: &Proposal) -> bool {
+        let timestamp = proposal.header.timestamp;
+        let drift = self.chain.params().clock_drift_max.0;
+        let is_ahead = timestamp > Timestamp(now.wall.0.saturating_add(drift));
+        if is_ahead {
+            let (height, proposer) = (proposal.height(), proposal.header.proposer);
+            let clock = now.wall;
+            let report = Report::ClockSkew { height, proposer, timestamp, clock };
+            self.effects.push(Effect::Report(report));
+        }
+        is_ahead
+    }
+
+    /// Collects the bodies from the mempool; what is not there may still arrive by gossip.
+    fn gather(&mut self, now: Now, block: BlockHash, proposal: &Proposal) {
+        let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
+        for id in &proposal.transactions {
+            match self.mempool.get(id) {
+                Some(entry) => {
+                    candidate.bodies.insert(*id, (entry.transaction().clone(), true));
+                }
+                None => {
+                    candidate.missing.insert(*id);
+                }
+            }
+        }
+        if candidate.missing.is_empty() {
+            self.assemble(block);
+        } else {
+            self.set_timer(Timer::Bodies(block), now.mono.plus(super::bodies::PATIENCE));
+        }
+    }
+
+    /// A body has come: from gossip with its signatures checked, or by request without.
+    pub(super) fn offer_body(&mut self, id: WTxId, body: &Arc<Transaction>, is_verified: bool) {
+        let mut complete = Vec::new();
+        for (hash, candidate) in &mut self.candidates.0 {
+            if candidate.missing.remove(&id) {
+                candidate.bodies.insert(id, (body.clone(), is_verified));
+                if candidate.missing.is_empty() {
+                    complete.push(*hash);
+                }
+            }
+        }
+        for hash in complete {
+            self.assemble(hash);
+        }
+    }
+
+    fn assemble(&mut self, hash: BlockHash) {
+        let Some(candidate) = self.candidates.0.get_mut(&hash) else { return };
+        let Some(proposal) = &candidate.proposal else { return };
+        let transactions = proposal
+            .transactions
+            .iter()
+            .filter_map(|id| candidate.bodies.get(id))
+            .map(|(body, _)| (**body).clone())
+            .collect();
+        let block = Block {
+            header: proposal.header.clone(),
+            transactions,
+            last_commit: proposal.last_commit.clone(),
+            evidence: proposal.evidence.clone(),
+        };
+        self.execute_candidate(Arc::new(block));
+    }
+
+    /// Has a complete block executed, unless it is or was already.
+    pub(super) fn execute_candidate(&mut self, block: Arc<Block>) {
+        let hash = block.hash();
+        let candidate = self.candidates.entry(hash, self.height_started);
+        if !matches!(candidate.state, State::Gathering) {
+            return;
+        }
+        candidate.state = State::Executing;
+        candidate.block = Some(block.clone());
+        candidate.missing.clear();
+        let mut verified: BTreeSet<WTxId> =
+            candidate.bodies.iter().filter(|(_, (_, ok))| *ok).map(|(id, _)| *id).collect();
+        if candidate.bodies.is_empty() {
+            let ids = block.transactions.iter().map(Transaction::wtxid);
+            verified.extend(ids.filter(|id| self.mempool.get(id).is_some()));
+        }
+        let parent = self.state.clone();
+        self.effects.push(Effect::Execute { block, parent, verified });
+    }
+
+    /// The verdict on a block. One of a height that has passed is no longer known and changes nothing.
+    pub(super) fn on_executed(
+        &mut self,
+        now: Now,
+        block: BlockHash,
+        result: Result<Box<BlockDelta>, ExecuteError>,
+    ) {
+        let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
+        let valid = match result {
+            Ok(delta) => {
+                candidate.state = State::Valid(Arc::new(*delta));
+                true
+            }
+            Err(ExecuteError::Rule(error)) => {
+                candidate.state = State::Invalid;
+                let (height, error) = (self.height(), error.to_string());
+                self.effects.push(Effect::Report(Report::InvalidBlock { height, block, error }));
+                false
+            }
+            Err(ExecuteError::View(error)) => return self.halt(error.to_string()),
+        };
+        self.drive(now, consensus::Input::Validity { block, valid });
+        self.try_commit(now);
+    }
+
+    fn decided_block(&self) -> Option<BlockHash> {
+        self.decided.as_ref().and_then(|certificate| certificate.block)
+    }
+}

@@ -1,0 +1,111 @@
+//! Everything that a node does. The shell carries effects out in order.
+use super::{
+    input::{Peer, Request, Ticket, Timer},
+    report::Report,
+    safety::SafetyRecord,
+};
+use crate::{
+    ledger::{BlockDelta, LedgerState},
+    mempool::Reject,
+    rules::Spend,
+    types::{
+        Block, Certificate, ConsensusMessage, Millis, Transaction, TransactionBatch, TxId,
+        VotesAnswer, WTxId,
+    },
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The answer to a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Bodies that were asked for.
+    Bodies(TransactionBatch),
+    /// Votes, certificates and a proposal.
+    Votes(VotesAnswer),
+}
+
+/// Something to be done.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Make this record durable before the next effect is carried out. Failure stops the node.
+    Persist {
+        /// The record.
+        record: Arc<SafetyRecord>,
+        /// The block of its valid polka, when it was not persisted with an earlier record.
+        block: Option<Arc<Block>>,
+    },
+    /// Gossip a consensus message.
+    Publish {
+        /// The message.
+        message: ConsensusMessage,
+        /// Makes a repeated message differ, so that no duplicate cache drops it.
+        attempt: u8,
+    },
+    /// Gossip own transactions again.
+    Regossip {
+        /// The transactions.
+        transactions: Vec<Arc<Transaction>>,
+        /// As in `Publish`.
+        attempt: u8,
+    },
+    /// Ask a peer; the answer, or its failure, comes back as an input.
+    Request {
+        /// Whom.
+        to: Peer,
+        /// What.
+        request: Request,
+    },
+    /// Answer a peer.
+    Answer {
+        /// Which question.
+        ticket: Ticket,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Check signatures, off the loop; the answer is `Input::Checked`.
+    Verify {
+        /// Which.
+        ticket: Ticket,
+        /// What to check.
+        spends: Vec<Spend>,
+    },
+    /// What became of transactions, one result for each in order.
+    Admission {
+        /// Which.
+        ticket: Ticket,
+        /// Admitted, or why not.
+        results: Vec<Result<TxId, Reject>>,
+    },
+    /// Run `ledger::execute`, off the loop; the answer is `Input::Executed`.
+    Execute {
+        /// The block.
+        block: Arc<Block>,
+        /// The state after its parent.
+        parent: Arc<LedgerState>,
+        /// Transactions whose signatures were checked.
+        verified: BTreeSet<WTxId>,
+    },
+    /// Write a final block; the answer is `Input::Committed`. Failure stops the node.
+    Commit {
+        /// The block.
+        block: Arc<Block>,
+        /// What made it final.
+        certificate: Arc<Certificate>,
+        /// What it changes.
+        delta: Arc<BlockDelta>,
+    },
+    /// Come back at this moment of the monotonic clock.
+    SetTimer {
+        /// Which timer.
+        timer: Timer,
+        /// When.
+        at: Millis,
+    },
+    /// Something worth a log line or a metric.
+    Report(Report),
+    /// Stop: going on could break an invariant.
+    Halt {
+        /// Why, for the operator.
+        reason: String,
+    },
+}

@@ -1,0 +1,56 @@
+//! Messages of the next height, kept until it begins.
+//!
+//! Bounded: one slot for each (masternode, round, kind) up to a few rounds, one proposal a round, and
+//! a few certificates. What does not fit is dropped; its sender repeats it.
+use super::Message;
+use crate::{
+    limits::ROUNDS_AHEAD_MAX,
+    types::{Height, Round, VoteKind},
+};
+use std::collections::BTreeMap;
+
+const CERTIFICATES_MAX: usize = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Future {
+    height: Height,
+    votes: BTreeMap<(Round, VoteKind, u16), Message>,
+    proposals: BTreeMap<Round, Message>,
+    certificates: Vec<Message>,
+}
+
+impl Future {
+    /// Keeps a message if it is of the next height.
+    pub(super) fn add(&mut self, next: Height, message: Message) {
+        if message.height() != next {
+            return;
+        }
+        if self.height != next {
+            *self = Self { height: next, ..Self::default() };
+        }
+        match &message {
+            Message::Vote(vote) if vote.round.0 <= ROUNDS_AHEAD_MAX => {
+                let slot = (vote.round, vote.kind, vote.signer);
+                self.votes.entry(slot).or_insert(message);
+            }
+            Message::Proposal(proposal) if proposal.round.0 <= ROUNDS_AHEAD_MAX => {
+                self.proposals.entry(proposal.round).or_insert(message);
+            }
+            Message::Certificate(_) | Message::Round(_)
+                if self.certificates.len() < CERTIFICATES_MAX =>
+            {
+                self.certificates.push(message);
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything kept for this height: proposals first, so that votes find their block.
+    pub(super) fn take(&mut self, height: Height) -> Vec<Message> {
+        if self.height != height {
+            return Vec::new();
+        }
+        let Self { votes, proposals, certificates, .. } = std::mem::take(self);
+        proposals.into_values().chain(certificates).chain(votes.into_values()).collect()
+    }
+}

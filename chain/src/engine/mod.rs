@@ -1,0 +1,292 @@
+//! The whole node as a function: `handle(now, input) -> effects`.
+//!
+//! Joins consensus, mempool, ledger and sync. The shell in `src/` carries effects out over libp2p and
+//! redb; the simulator carries out the same effects in virtual time.
+//!
+//! Never does anything itself: no clock, no socket, no disk, no log. Never waits: what takes time is
+//! an effect whose answer is an input.
+//!
+//! Invariants: a signed message is published only after the record that holds it was persisted; one
+//! block is being committed at a time, and nothing is signed for the next height before it is durable;
+//! a node that knows a later final height signs nothing.
+mod admission;
+mod bodies;
+mod candidate;
+mod commit;
+mod effect;
+mod future;
+mod input;
+mod peers;
+mod propose;
+mod repeat;
+mod report;
+mod safety;
+mod status;
+mod voting;
+
+pub use effect::{Answer, Effect};
+pub use input::{Ask, Input, Message, Peer, Request, Source, Ticket, Timer};
+pub use report::Report;
+pub use safety::{Recovered, Refusal, SafetyRecord};
+pub use status::{EngineStatus, MasternodeStatus};
+
+use crate::{
+    consensus::{self, Consensus, Output, Step},
+    crypto::Signer,
+    genesis::Chain,
+    ledger::{LedgerState, LedgerView},
+    mempool::{Mempool, MempoolLimits},
+    sync::Planner,
+    types::{BlockHash, Certificate, Height, MasternodeSet, Millis, Now, Round, TxId},
+};
+use admission::Admissions;
+use candidate::Candidates;
+use commit::Committing;
+use future::Future;
+use safety::Guard;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+/// What a node is made of.
+pub struct EngineConfig {
+    /// The chain it follows.
+    pub chain: Arc<Chain>,
+    /// Its consensus key; without one, or with one that is not a masternode's, it only observes.
+    pub signer: Option<Arc<dyn Signer>>,
+    /// Bounds of its mempool.
+    pub mempool: MempoolLimits,
+}
+
+/// What the store held at start.
+pub struct Stored {
+    /// The ledger state after the last committed block.
+    pub state: LedgerState,
+    /// The certificate of that block; none at genesis.
+    pub tip: Option<Certificate>,
+    /// The safety record, should there be one.
+    pub safety: Option<Recovered>,
+}
+
+/// The node.
+pub struct Engine<V> {
+    chain: Arc<Chain>,
+    set: Arc<MasternodeSet>,
+    me: Option<u16>,
+    view: V,
+    state: Arc<LedgerState>,
+    tip: Option<Arc<Certificate>>,
+    guard: Option<Guard>,
+    recovered: Option<Recovered>,
+    consensus: Consensus,
+    candidates: Candidates,
+    committing: Option<Committing>,
+    decided: Option<Arc<Certificate>>,
+    future: Future,
+    mempool: Mempool,
+    admissions: Admissions,
+    sync: Planner<Peer>,
+    /// The round in which this node still owes a proposal.
+    owes_proposal: Option<Round>,
+    /// From where the spacing to the next block is counted.
+    spacing_from: Millis,
+    height_started: Millis,
+    /// The polka block that the last persisted record has the body of.
+    persisted_block: Option<BlockHash>,
+    repeats: u64,
+    turn: usize,
+    /// Whether a laggard was helped, or a status asked for on a hint, since the last timer.
+    helped: bool,
+    hinted: bool,
+    /// Own transactions that are not in a block yet.
+    local: BTreeSet<TxId>,
+    regossips: u8,
+    last_heard: Vec<Option<Millis>>,
+    halted: Option<String>,
+    effects: Vec<Effect>,
+}
+
+impl<V: LedgerView> Engine<V> {
+    /// A node that has done nothing yet. The first input is [`Input::Start`].
+    pub fn new(config: EngineConfig, view: V, stored: Stored) -> Self {
+        let EngineConfig { chain, signer, mempool } = config;
+        let set = Arc::new(chain.masternodes.clone());
+        let me = signer.as_ref().and_then(|signer| set.index_of(&signer.public_key()));
+        let record = stored.safety.as_ref().map(|recovered| recovered.record.clone());
+        let guard =
+            signer.zip(me).map(|(signer, index)| Guard::new(signer, index, chain.hash, record));
+        let next = stored.state.height.next();
+        Self {
+            consensus: Consensus::new(set.clone(), me, next),
+            mempool: Mempool::new(chain.id(), mempool),
+            last_heard: vec![None; set.len()],
+            chain,
+            set,
+            me,
+            view,
+            state: Arc::new(stored.state),
+            tip: stored.tip.map(Arc::new),
+            guard,
+            recovered: stored.safety,
+            candidates: Candidates::default(),
+            committing: None,
+            decided: None,
+            future: Future::default(),
+            admissions: Admissions::default(),
+            sync: Planner::default(),
+            owes_proposal: None,
+            spacing_from: Millis::default(),
+            height_started: Millis::default(),
+            persisted_block: None,
+            repeats: 0,
+            turn: 0,
+            helped: false,
+            hinted: false,
+            local: BTreeSet::new(),
+            regossips: 0,
+            halted: None,
+            effects: Vec::new(),
+        }
+    }
+
+    /// One event: what is to be done about it, in order.
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        if self.halted.is_none() {
+            self.dispatch(now, input);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn dispatch(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Start => self.on_start(now),
+            Input::PeerUp(peer) => self.on_peer_up(peer),
+            Input::PeerDown(peer) => self.on_peer_down(peer),
+            Input::Message { from, message } => self.on_message(now, from, message),
+            Input::Transactions { source, ticket, transactions } => {
+                self.on_transactions(now, source, ticket, transactions);
+            }
+            Input::Checked { ticket, results } => self.on_checked(now, ticket, results),
+            Input::Executed { block, result } => self.on_executed(now, block, result),
+            Input::Committed { height } => self.on_committed(now, height),
+            Input::Timer(timer) => self.on_timer(now, timer),
+            Input::Status { from, tip } => self.on_status(from, tip),
+            Input::Blocks { from, blocks } => self.on_blocks(now, from, blocks),
+            Input::Bodies { from: _, transactions } => self.on_bodies(now, transactions),
+            Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
+            Input::Ask { ticket, ask } => self.on_ask(ticket, &ask),
+        }
+    }
+
+    /// The height being decided.
+    pub fn height(&self) -> Height {
+        self.state.height.next()
+    }
+
+    /// The mempool, to read.
+    pub fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// The masternode set that votes now.
+    pub fn masternodes(&self) -> &Arc<MasternodeSet> {
+        &self.set
+    }
+
+    fn on_start(&mut self, now: Now) {
+        self.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
+        self.set_timer(Timer::Mempool, now.mono.plus(MEMPOOL_PERIOD));
+        self.start_height(now);
+    }
+
+    /// Begins the height after the committed one.
+    fn start_height(&mut self, now: Now) {
+        let height = self.height();
+        self.candidates = Candidates::default();
+        self.decided = None;
+        self.owes_proposal = None;
+        self.repeats = 0;
+        self.height_started = now.mono;
+        self.consensus = Consensus::new(self.set.clone(), self.me, height);
+        let resume = self.take_recovered(height);
+        let outputs = self.consensus.start(resume);
+        self.run(now, outputs);
+        self.recount_own_messages(now);
+        self.set_rebroadcast(now);
+        for message in self.future.take(height) {
+            self.apply_message(now, None, message);
+        }
+        self.advance_sync(now);
+    }
+
+    fn on_timer(&mut self, now: Now, timer: Timer) {
+        match timer {
+            Timer::Step(height, round, step) if height == self.height() => {
+                self.drive(now, consensus::Input::Timeout { round, step });
+            }
+            Timer::Due(height) if height == self.height() => self.try_propose(now),
+            Timer::Rebroadcast(height) if height == self.height() => self.rebroadcast(now),
+            Timer::Step(..) | Timer::Due(_) | Timer::Rebroadcast(_) => {}
+            Timer::Bodies(block) => self.ask_for_bodies(now, block),
+            Timer::Sync => self.on_sync_timer(now),
+            Timer::Mempool => self.on_mempool_timer(now),
+        }
+    }
+
+    fn drive(&mut self, now: Now, input: consensus::Input) {
+        let outputs = self.consensus.handle(input);
+        self.run(now, outputs);
+    }
+
+    /// Carries out what the state machine wants; own votes go back into it at once, after the record
+    /// that makes them durable.
+    fn run(&mut self, now: Now, outputs: Vec<Output>) {
+        let mut queue = VecDeque::from(outputs);
+        while let Some(output) = queue.pop_front() {
+            match output {
+                Output::RoundStarted { round, reason } => self.on_round_started(round, reason),
+                Output::Propose { round, valid } => self.on_propose(now, round, valid),
+                Output::Cast { kind, round, block, valid_round, nil } => {
+                    self.report_nil(kind, round, nil);
+                    if let Some(vote) = self.cast(kind, round, block, valid_round) {
+                        queue.extend(self.consensus.handle(consensus::Input::Vote(vote)));
+                    }
+                }
+                Output::SetTimer { round, step } => self.set_step_timer(now, round, step),
+                Output::Locked(polka) => self.publish_certificate(polka),
+                Output::Decide(certificate) => self.on_decided(now, certificate),
+                Output::Evidence(evidence) => {
+                    self.effects.push(Effect::Report(Report::Evidence(evidence)))
+                }
+            }
+        }
+    }
+
+    fn set_step_timer(&mut self, now: Now, round: Round, step: Step) {
+        let params = self.chain.params();
+        let timeout = match step {
+            Step::Propose => params.propose_timeout,
+            Step::Prevote | Step::Precommit => params.vote_timeout,
+        };
+        let span = timeout.base.0.saturating_add(timeout.step.0.saturating_mul(round.0.into()));
+        let span = Millis(span.min(params.timeout_max.0));
+        let from = match step {
+            Step::Propose if round == Round(0) => self.proposal_due(now),
+            _ => now.mono,
+        };
+        self.set_timer(Timer::Step(self.height(), round, step), from.plus(span));
+    }
+
+    fn set_timer(&mut self, timer: Timer, at: Millis) {
+        self.effects.push(Effect::SetTimer { timer, at });
+    }
+
+    fn halt(&mut self, reason: String) {
+        self.halted = Some(reason.clone());
+        self.effects.push(Effect::Halt { reason });
+    }
+}
+
+const SYNC_PERIOD: Millis = Millis(1_000);
+const MEMPOOL_PERIOD: Millis = Millis(3_000);

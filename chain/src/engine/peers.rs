@@ -1,0 +1,156 @@
+//! Peers: who is there, how far they are, what they ask.
+use super::{Answer, Ask, Effect, Engine, Peer, Report, Request, Ticket};
+use crate::{
+    crypto::Verified,
+    ledger::LedgerView,
+    limits::BODIES_BYTES_MAX,
+    types::{
+        Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction,
+        TransactionBatch, VoteKind, VotesAnswer, VotesRequest,
+    },
+};
+use std::sync::Arc;
+
+impl<V: LedgerView> Engine<V> {
+    pub(super) fn on_peer_up(&mut self, peer: Peer) {
+        self.sync.peer_up(peer);
+        self.effects.push(Effect::Request { to: peer, request: Request::Status });
+    }
+
+    pub(super) fn on_peer_down(&mut self, peer: Peer) {
+        self.sync.peer_down(peer);
+    }
+
+    pub(super) fn on_status(&mut self, from: Peer, tip: Option<Verified<Certificate>>) {
+        if let Some(tip) = tip
+            && tip.is_commit()
+        {
+            self.prove(Some(from), tip.height);
+        }
+    }
+
+    /// A checked certificate proves this height; the peer that showed it may have its block.
+    pub(super) fn prove(&mut self, from: Option<Peer>, height: Height) {
+        let Some(from) = from else { return };
+        let before = self.sync.target();
+        self.sync.proven(from, height);
+        let here = self.height();
+        if height > before && height > here {
+            self.effects.push(Effect::Report(Report::Behind { height: here, target: height }));
+        }
+    }
+
+    /// A peer speaks of a later height without proof: ask it for one.
+    pub(super) fn hint(&mut self, from: Peer) {
+        let is_catching_up = self.sync.target() >= self.height() || self.committing.is_some();
+        if !is_catching_up && !self.hinted {
+            self.hinted = true;
+            self.effects.push(Effect::Request { to: from, request: Request::Status });
+        }
+    }
+
+    /// Asks the peers in turn how far they are.
+    pub(super) fn ask_next_status(&mut self) {
+        self.hinted = false;
+        if let Some(to) = self.next_peer() {
+            self.effects.push(Effect::Request { to, request: Request::Status });
+        }
+    }
+
+    pub(super) fn next_peer(&mut self) -> Option<Peer> {
+        let peers: Vec<Peer> = self.sync.peers().collect();
+        self.turn = self.turn.wrapping_add(1);
+        peers.get(self.turn.checked_rem(peers.len())?).copied()
+    }
+
+    pub(super) fn on_blocks(
+        &mut self,
+        now: Now,
+        from: Peer,
+        blocks: Vec<(Block, Verified<Certificate>)>,
+    ) {
+        let blocks = blocks
+            .into_iter()
+            .map(|(block, certificate)| (block, certificate.into_inner()))
+            .filter(|(block, certificate)| {
+                certificate.is_commit()
+                    && certificate.height == block.header.height
+                    && certificate.block == Some(block.hash())
+            })
+            .map(|(block, certificate)| (Arc::new(block), Arc::new(certificate)))
+            .collect();
+        self.sync.answered(from, self.state.height, blocks);
+        self.advance_sync(now);
+    }
+
+    pub(super) fn on_request_failed(&mut self, from: Peer, request: &Request) {
+        // Status, bodies and votes are asked again by their timers.
+        if let Request::Blocks(_) = request {
+            self.sync.failed(from);
+        }
+    }
+
+    pub(super) fn on_ask(&mut self, ticket: Ticket, ask: &Ask) {
+        let answer = match ask {
+            Ask::Bodies(request) => {
+                let ids = request.0.iter();
+                Answer::Bodies(bounded(ids.filter_map(|id| {
+                    let pooled = self.mempool.get(id).map(|entry| entry.transaction());
+                    pooled.or_else(|| self.candidates.body(id)).cloned()
+                })))
+            }
+            Ask::Votes(request) => Answer::Votes(VotesAnswer(self.votes_for(request))),
+        };
+        self.effects.push(Effect::Answer { ticket, answer });
+    }
+
+    /// What helps a node at this height and round: the decision, a later round, or missing votes.
+    fn votes_for(&self, request: &VotesRequest) -> Vec<ConsensusMessage> {
+        if request.height < self.height() {
+            let tip = self.tip.as_ref().filter(|tip| tip.height == request.height);
+            return tip
+                .map(|tip| ConsensusMessage::Certificate((**tip).clone()))
+                .into_iter()
+                .collect();
+        }
+        if request.height > self.height() {
+            return Vec::new();
+        }
+        let mut messages = Vec::new();
+        if let Some(decided) = &self.decided {
+            messages.push(ConsensusMessage::Certificate((**decided).clone()));
+        }
+        if let Some(polka) = self.consensus.valid() {
+            messages.push(ConsensusMessage::Certificate(polka.clone()));
+        }
+        if let Some(entry) = self.consensus.entry().filter(|entry| entry.round >= request.round) {
+            messages.push(ConsensusMessage::Round(entry.clone()));
+        }
+        if !request.has_proposal
+            && let Some(proposal) = self.candidates.proposal(request.round)
+        {
+            messages.push(ConsensusMessage::Proposal(Box::new(proposal.clone())));
+        }
+        let missing = |kind, have: &SignerSet| {
+            let votes = self.consensus.votes(request.round, kind);
+            let have = have.clone();
+            votes
+                .filter(move |vote| !have.contains(vote.signer))
+                .map(|vote| ConsensusMessage::Vote(vote.clone()))
+                .collect::<Vec<_>>()
+        };
+        messages.extend(missing(VoteKind::Prevote, &request.prevotes));
+        messages.extend(missing(VoteKind::Precommit, &request.precommits));
+        messages
+    }
+}
+
+/// As many as fit into one answer.
+fn bounded(bodies: impl Iterator<Item = Arc<Transaction>>) -> TransactionBatch {
+    let mut bytes = 64;
+    let fitting = bodies.take_while(|body| {
+        bytes += crate::codec::encode(&**body).len();
+        bytes < BODIES_BYTES_MAX
+    });
+    TransactionBatch(fitting.map(|body| (*body).clone()).collect())
+}

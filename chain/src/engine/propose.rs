@@ -1,0 +1,145 @@
+//! Proposing: when a block is due, what goes in, and how it is sent.
+use super::{Effect, Engine, Report, Timer};
+use crate::{
+    codec,
+    consensus::{self, Step},
+    crypto::Signature,
+    ledger::LedgerView,
+    limits::{BLOCK_TRANSACTIONS_MAX, CERTIFICATE_BYTES_MAX},
+    types::{
+        Block, Certificate, ConsensusMessage, Header, Millis, Now, Proposal, Round, Timestamp,
+        Transaction, WTxId,
+    },
+};
+use std::sync::Arc;
+
+impl<V: LedgerView> Engine<V> {
+    pub(super) fn on_propose(&mut self, now: Now, round: Round, valid: Option<Certificate>) {
+        if !self.may_sign() {
+            return;
+        }
+        let height = self.height();
+        let stored = self.guard.as_ref().and_then(|guard| guard.stored_proposal(height, round));
+        if let Some(stored) = stored.cloned() {
+            self.publish(ConsensusMessage::Proposal(Box::new(stored.clone())));
+            self.on_proposal(now, None, stored);
+        } else if let Some(polka) = valid {
+            self.propose_again(now, round, polka);
+        } else {
+            self.owes_proposal = Some(round);
+            self.try_propose(now);
+        }
+    }
+
+    /// When the proposal of round 0 is due: as soon as the spacing allows when there is something to
+    /// put in, otherwise at the end of the interval.
+    pub(super) fn proposal_due(&self, now: Now) -> Millis {
+        let params = self.chain.params();
+        let wait = match self.mempool.is_empty() {
+            true => params.block_interval,
+            false => params.min_block_spacing,
+        };
+        self.spacing_from.plus(wait).max(now.mono)
+    }
+
+    /// Proposes a new block if one is owed and due; otherwise comes back when it is.
+    pub(super) fn try_propose(&mut self, now: Now) {
+        let Some(round) = self.owes_proposal else { return };
+        if !self.may_sign() {
+            return;
+        }
+        let due = if round == Round(0) { self.proposal_due(now) } else { now.mono };
+        if due > now.mono {
+            self.set_timer(Timer::Due(self.height()), due);
+            return;
+        }
+        self.owes_proposal = None;
+        let (block, ids) = self.build(now);
+        self.propose(now, round, Arc::new(block), ids, None);
+    }
+
+    /// The mempool has something: the proposal is due earlier than the interval.
+    pub(super) fn hurry(&mut self, now: Now) {
+        let waits = self.consensus.round() == Round(0) && self.consensus.step() == Step::Propose;
+        if !waits || self.committing.is_some() {
+            return;
+        }
+        if self.owes_proposal.is_some() {
+            self.try_propose(now);
+        }
+        self.set_step_timer(now, Round(0), Step::Propose);
+    }
+
+    fn propose_again(&mut self, now: Now, round: Round, polka: Certificate) {
+        let Some(block) = polka.block.and_then(|block| self.candidates.block(&block)) else {
+            return; // Its body is on its way; the round may time out, the next proposer has it.
+        };
+        let ids = block.transactions.iter().map(Transaction::wtxid).collect();
+        self.propose(now, round, block, ids, Some(polka));
+    }
+
+    fn propose(
+        &mut self,
+        now: Now,
+        round: Round,
+        block: Arc<Block>,
+        ids: Vec<WTxId>,
+        polka: Option<Certificate>,
+    ) {
+        let unsigned =
+            Proposal::of_block(&block, ids, round, polka, Signature::from_bytes(&[0; 64]));
+        let (height, resume) = (self.height(), self.consensus.resume());
+        let Some(guard) = self.guard.as_mut() else { return };
+        let signed = match guard.proposal(&resume, unsigned) {
+            Ok(signed) => signed,
+            Err(refusal) => {
+                self.effects.push(Effect::Report(Report::Refused { height, round, refusal }));
+                return;
+            }
+        };
+        let proposal = self.persisted(signed);
+        self.publish(ConsensusMessage::Proposal(Box::new(proposal.clone())));
+        let transactions = block.transactions.len();
+        let hash = proposal.block_hash();
+        self.effects.push(Effect::Report(Report::Proposed {
+            height,
+            round,
+            block: hash,
+            transactions,
+        }));
+        self.candidates.note_proposal(now.mono, None, &proposal);
+        self.execute_candidate(block);
+        let valid_round = proposal.valid_round;
+        self.drive(now, consensus::Input::Proposal { round, block: hash, valid_round });
+    }
+
+    /// A new block on the committed tip.
+    fn build(&self, now: Now) -> (Block, Vec<WTxId>) {
+        let height = self.height();
+        let budget = usize::try_from(self.chain.params().block_bytes_max).unwrap_or(usize::MAX);
+        // Header, certificate and lengths are small beside the cap of a certificate.
+        let budget = budget.saturating_sub(CERTIFICATE_BYTES_MAX + 1_024);
+        let entries = self.mempool.select(height, budget, BLOCK_TRANSACTIONS_MAX);
+        let ids: Vec<WTxId> = entries.iter().map(|entry| entry.wtxid()).collect();
+        let transactions: Vec<Transaction> =
+            entries.iter().map(|entry| (**entry.transaction()).clone()).collect();
+        let last_commit = self.tip.as_deref().cloned();
+        let header = Header {
+            version: Header::VERSION,
+            chain: self.chain.id(),
+            height,
+            parent: self.state.block,
+            timestamp: now.wall.max(Timestamp(self.state.timestamp.0 + 1)),
+            proposer: self.set.proposer(height, self.consensus.round()),
+            state_root: self.state.root(),
+            masternodes: self.set.hash(),
+            transactions_root: Block::transactions_root(&transactions),
+            witnesses_root: Block::witnesses_root(&ids),
+            last_commit: Block::last_commit_hash(last_commit.as_ref()),
+            evidence: Block::evidence_hash(&[]),
+        };
+        let block = Block { header, transactions, last_commit, evidence: Vec::new() };
+        debug_assert!(codec::encode(&block).len() <= budget + CERTIFICATE_BYTES_MAX + 1_024);
+        (block, ids)
+    }
+}

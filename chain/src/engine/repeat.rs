@@ -1,0 +1,116 @@
+//! Messages get lost: own ones are sent again, missing ones are asked for, laggards are helped.
+use super::{Effect, Engine, Request, Timer};
+use crate::{
+    consensus::Step,
+    crypto::hash,
+    ledger::LedgerView,
+    types::{ConsensusMessage, Height, Millis, Now, VoteKind, VotesRequest},
+};
+use std::sync::Arc;
+
+/// Between two repetitions, before jitter.
+const REPEAT_PERIOD: Millis = Millis(800);
+/// Jitter on top, so that not everybody repeats at once.
+const REPEAT_JITTER_MS: u64 = 400;
+/// Peers asked for votes at a time.
+const VOTE_REQUESTS: usize = 2;
+/// Own transactions sent again at a time.
+const REGOSSIP_MAX: usize = 1_000;
+
+impl<V: LedgerView> Engine<V> {
+    pub(super) fn set_rebroadcast(&mut self, now: Now) {
+        let seed = (self.me, self.height().0, self.repeats);
+        let digest = hash("tc/jitter", &[&crate::codec::encode(&seed)]);
+        let jitter = (u64::from(digest[0]) << 8 | u64::from(digest[1])) % REPEAT_JITTER_MS;
+        let at = now.mono.plus(REPEAT_PERIOD).plus(Millis(jitter));
+        self.set_timer(Timer::Rebroadcast(self.height()), at);
+    }
+
+    /// Sends own votes, proposal, polka and round entry again, and asks others for what is missing.
+    pub(super) fn rebroadcast(&mut self, now: Now) {
+        self.repeats += 1;
+        self.set_rebroadcast(now);
+        self.helped = false;
+        let is_waiting = self.consensus.step() == Step::Propose && self.consensus.round().0 == 0;
+        if self.committing.is_some() || (is_waiting && now.mono < self.proposal_due(now)) {
+            return;
+        }
+        if self.me.is_some() {
+            self.repeat_own_messages();
+        }
+        if self.repeats >= 2 {
+            self.ask_for_votes();
+        }
+    }
+
+    fn repeat_own_messages(&mut self) {
+        let mut messages = Vec::new();
+        if let Some(entry) = self.consensus.entry() {
+            messages.push(ConsensusMessage::Round(entry.clone()));
+        }
+        if let Some(polka) = self.consensus.valid() {
+            messages.push(ConsensusMessage::Certificate(polka.clone()));
+        }
+        if let Some(guard) = &self.guard {
+            let record = guard.record();
+            if record.height == self.height() {
+                let proposal = record.proposal.iter().cloned().map(Box::new);
+                messages.extend(proposal.map(ConsensusMessage::Proposal));
+                let votes = [&record.prevote, &record.precommit].into_iter().flatten();
+                messages.extend(votes.cloned().map(ConsensusMessage::Vote));
+            }
+        }
+        let attempt = self.attempt();
+        for message in messages {
+            self.effects.push(Effect::Publish { message, attempt });
+        }
+    }
+
+    /// Never zero: that is the first sending.
+    fn attempt(&self) -> u8 {
+        u8::try_from(self.repeats % 255).expect("below 255") + 1
+    }
+
+    fn ask_for_votes(&mut self) {
+        let round = self.consensus.round();
+        let request = VotesRequest {
+            height: self.height(),
+            round,
+            prevotes: self.consensus.voters(round, VoteKind::Prevote),
+            precommits: self.consensus.voters(round, VoteKind::Precommit),
+            has_proposal: self.consensus.has_proposal(round),
+        };
+        for _ in 0..VOTE_REQUESTS.min(self.sync.peers().count()) {
+            if let Some(to) = self.next_peer() {
+                self.effects.push(Effect::Request { to, request: Request::Votes(request.clone()) });
+            }
+        }
+    }
+
+    /// Somebody votes on a height that is decided: show the certificate, once in a while.
+    pub(super) fn help_laggard(&mut self, _now: Now, height: Height) {
+        let tip = self.tip.clone().filter(|tip| tip.height == height && !self.helped);
+        if let (Some(tip), true) = (tip, self.me.is_some()) {
+            self.helped = true;
+            let attempt = self.attempt();
+            let message = ConsensusMessage::Certificate((*tip).clone());
+            self.effects.push(Effect::Publish { message, attempt });
+        }
+    }
+
+    pub(super) fn on_mempool_timer(&mut self, now: Now) {
+        self.set_timer(Timer::Mempool, now.mono.plus(super::MEMPOOL_PERIOD));
+        self.local.retain(|id| self.mempool.get_by_txid(id).is_some());
+        let old = self.local.iter().filter_map(|id| self.mempool.get_by_txid(id));
+        let transactions: Vec<_> = old
+            .filter(|entry| now.mono.since(entry.added()) >= super::MEMPOOL_PERIOD)
+            .take(REGOSSIP_MAX)
+            .map(|entry| Arc::clone(entry.transaction()))
+            .collect();
+        if !transactions.is_empty() {
+            self.regossips = self.regossips % 255 + 1;
+            let attempt = self.regossips;
+            self.effects.push(Effect::Regossip { transactions, attempt });
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The safety record: what this node has signed and locked, durable before a signature leaves it.
+//!
+//! One record is enough because signing only ever moves forward: to a slot at or before the last one
+//! it answers with the bytes stored there, or refuses.
+//!
+//! Invariant: no two different messages are ever signed for one (height, round, kind).
+use crate::{
+    codec::Canonical,
+    consensus::{Resume, Step},
+    crypto::Signer,
+    genesis::GenesisHash,
+    limits::SAFETY_BYTES_MAX,
+    types::{Block, BlockHash, Certificate, Height, Proposal, Round, Vote, VoteKind},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What must survive a crash, beside the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafetyRecord {
+    /// The height signed for last.
+    pub height: Height,
+    /// The round signed in last.
+    pub round: Round,
+    /// The step reached in it.
+    pub step: Step,
+    /// The lock at this height.
+    pub locked: Option<(Round, BlockHash)>,
+    /// The latest polka for a valid block at this height.
+    pub valid: Option<Certificate>,
+    /// The proposal signed in this round.
+    pub proposal: Option<Proposal>,
+    /// The prevote signed in this round.
+    pub prevote: Option<Vote>,
+    /// The precommit signed in this round.
+    pub precommit: Option<Vote>,
+}
+
+impl Canonical for SafetyRecord {
+    const BYTES_MAX: usize = SAFETY_BYTES_MAX;
+}
+
+impl SafetyRecord {
+    fn at(height: Height, round: Round) -> Self {
+        Self {
+            height,
+            round,
+            step: Step::Propose,
+            locked: None,
+            valid: None,
+            proposal: None,
+            prevote: None,
+            precommit: None,
+        }
+    }
+}
+
+/// What was found at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The record.
+    pub record: SafetyRecord,
+    /// The block of its valid polka.
+    pub block: Option<Block>,
+}
+
+/// Why the guard did not sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another message was signed for this slot.
+    #[error("another message is already signed for this slot")]
+    Conflict,
+    /// Something later was signed already.
+    #[error("a later height, round or step is already signed")]
+    TooLate,
+}
+
+/// The only place that signs consensus messages.
+pub(super) struct Guard {
+    signer: Arc<dyn Signer>,
+    index: u16,
+    genesis: GenesisHash,
+    record: SafetyRecord,
+}
+
+/// A signed message, and whether it is new: a stored one is already durable.
+pub(super) struct Signed<T> {
+    pub(super) message: T,
+    pub(super) is_new: bool,
+}
+
+impl Guard {
+    pub(super) fn new(
+        signer: Arc<dyn Signer>,
+        index: u16,
+        genesis: GenesisHash,
+        record: Option<SafetyRecord>,
+    ) -> Self {
+        let record = record.unwrap_or_else(|| SafetyRecord::at(Height::GENESIS, Round(0)));
+        Self { signer, index, genesis, record }
+    }
+
+    pub(super) fn record(&self) -> &SafetyRecord {
+        &self.record
+    }
+
+    /// Signs a vote, or returns the stored one when it says the same.
+    pub(super) fn vote(
+        &mut self,
+        resume: &Resume,
+        (kind, height, round): (VoteKind, Height, Round),
+        block: Option<BlockHash>,
+        valid_round: Option<Round>,
+    ) -> Result<Signed<Vote>, Refusal> {
+        if (height, round) == (self.record.height, self.record.round) {
+            let stored = match kind {
+                VoteKind::Prevote => &self.record.prevote,
+                VoteKind::Precommit => &self.record.precommit,
+            };
+            match stored {
+                Some(vote) if (vote.block, vote.valid_round) == (block, valid_round) => {
+                    return Ok(Signed { message: vote.clone(), is_new: false });
+                }
+                Some(_) => return Err(Refusal::Conflict),
+                None if kind == VoteKind::Prevote && self.record.precommit.is_some() => {
+                    return Err(Refusal::TooLate);
+                }
+                None => {}
+            }
+        }
+        self.move_to(height, round)?;
+        let message = Vote::message(&self.genesis, kind, height, round, block, valid_round);
+        let signature = self.signer.sign(&message);
+        let vote = Vote { kind, height, round, block, valid_round, signer: self.index, signature };
+        match kind {
+            VoteKind::Prevote => self.record.prevote = Some(vote.clone()),
+            VoteKind::Precommit => self.record.precommit = Some(vote.clone()),
+        }
+        self.record.step = match kind {
+            VoteKind::Prevote => Step::Prevote,
+            VoteKind::Precommit => Step::Precommit,
+        };
+        self.record.locked = resume.locked;
+        self.record.valid.clone_from(&resume.valid);
+        Ok(Signed { message: vote, is_new: true })
+    }
+
+    /// The proposal already signed for this round.
+    pub(super) fn stored_proposal(&self, height: Height, round: Round) -> Option<&Proposal> {
+        let here = (self.record.height, self.record.round) == (height, round);
+        self.record.proposal.as_ref().filter(|_| here)
+    }
+
+    /// Signs a proposal for a round in which nothing was signed yet. `unsigned` has any signature.
+    pub(super) fn proposal(
+        &mut self,
+        resume: &Resume,
+        unsigned: Proposal,
+    ) -> Result<Signed<Proposal>, Refusal> {
+        let (height, round) = (unsigned.height(), unsigned.round);
+        if let Some(stored) = self.stored_proposal(height, round) {
+            let same = (stored.block_hash(), stored.valid_round)
+                == (unsigned.block_hash(), unsigned.valid_round);
+            return match same {
+                true => Ok(Signed { message: stored.clone(), is_new: false }),
+                false => Err(Refusal::Conflict),
+            };
+        }
+        let here = (self.record.height, self.record.round) == (height, round);
+        if here && (self.record.prevote.is_some() || self.record.precommit.is_some()) {
+            return Err(Refusal::TooLate);
+        }
+        self.move_to(height, round)?;
+        let message = Proposal::message(
+            &self.genesis,
+            height,
+            round,
+            unsigned.valid_round,
+            unsigned.block_hash(),
+        );
+        let proposal = Proposal { signature: self.signer.sign(&message), ..unsigned };
+        self.record.proposal = Some(proposal.clone());
+        self.record.locked = resume.locked;
+        self.record.valid.clone_from(&resume.valid);
+        Ok(Signed { message: proposal, is_new: true })
+    }
+
+    fn move_to(&mut self, height: Height, round: Round) -> Result<(), Refusal> {
+        let (to, at) = ((height, round), (self.record.height, self.record.round));
+        if to < at {
+            return Err(Refusal::TooLate);
+        }
+        if to > at {
+            self.record = SafetyRecord::at(height, round);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::SecretKey;
+
+    const NOTHING: Resume =
+        Resume { round: Round(0), step: Step::Propose, locked: None, valid: None };
+
+    fn guard() -> Guard {
+        let key = SecretKey::from_bytes(&[3; 32]);
+        Guard::new(Arc::new(key), 0, GenesisHash([9; 32]), None)
+    }
+
+    fn block(byte: u8) -> Option<BlockHash> {
+        Some(BlockHash([byte; 32]))
+    }
+
+    #[test]
+    fn an_identical_request_returns_the_stored_bytes() {
+        let mut guard = guard();
+        let slot = (VoteKind::Prevote, Height(5), Round(1));
+        let first = guard.vote(&NOTHING, slot, block(1), None).ok().map(|s| (s.message, s.is_new));
+        let again = guard.vote(&NOTHING, slot, block(1), None).ok().map(|s| (s.message, s.is_new));
+        let (first, again) = (first.expect("signs"), again.expect("answers"));
+        assert_eq!(first.0, again.0);
+        assert_eq!((first.1, again.1), (true, false));
+    }
+
+    #[test]
+    fn a_conflicting_request_is_refused() {
+        let mut guard = guard();
+        let slot = (VoteKind::Precommit, Height(5), Round(1));
+        assert!(guard.vote(&NOTHING, slot, block(1), None).is_ok());
+        for other in [block(2), None] {
+            assert_eq!(guard.vote(&NOTHING, slot, other, None).err(), Some(Refusal::Conflict));
+        }
+    }
+
+    #[test]
+    fn nothing_before_the_last_slot_is_signed() {
+        let mut guard = guard();
+        let later = (VoteKind::Precommit, Height(5), Round(1));
+        assert!(guard.vote(&NOTHING, later, None, None).is_ok());
+        for (kind, height, round) in [
+            (VoteKind::Precommit, 4, 9),
+            (VoteKind::Precommit, 5, 0),
+            (VoteKind::Prevote, 5, 0),
+            (VoteKind::Prevote, 5, 1),
+        ] {
+            let slot = (kind, Height(height), Round(round));
+            assert_eq!(guard.vote(&NOTHING, slot, None, None).err(), Some(Refusal::TooLate));
+        }
+        assert!(guard.vote(&NOTHING, (VoteKind::Prevote, Height(5), Round(2)), None, None).is_ok());
+    }
+
+    #[test]
+    fn a_restarted_guard_remembers() {
+        let mut before = guard();
+        let slot = (VoteKind::Prevote, Height(5), Round(1));
+        let signed = before.vote(&NOTHING, slot, block(1), None).ok().expect("signs").message;
+        let key = Arc::new(SecretKey::from_bytes(&[3; 32]));
+        let record = Some(before.record().clone());
+        let mut after = Guard::new(key, 0, GenesisHash([9; 32]), record);
+        assert_eq!(after.vote(&NOTHING, slot, block(2), None).err(), Some(Refusal::Conflict));
+        let again = after.vote(&NOTHING, slot, block(1), None).ok().expect("answers");
+        assert_eq!(again.message, signed);
+    }
+}

@@ -1,0 +1,150 @@
+//! What the node shows of itself. RPC, logs and metrics read this, never the engine's own state.
+use super::Engine;
+use crate::{
+    consensus::Step,
+    crypto::PublicKey,
+    ledger::LedgerView,
+    types::{BlockHash, Height, Millis, Now, Round, Timestamp, VoteKind},
+};
+
+/// How long a masternode may be silent during a stall before it counts as missing.
+const SILENCE: Millis = Millis(5_000);
+
+/// One masternode as this node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MasternodeStatus {
+    /// Its index in the set.
+    pub index: u16,
+    /// Its key.
+    pub key: PublicKey,
+    /// Its weight.
+    pub weight: u64,
+    /// Since it was last heard; none where it never was.
+    pub silent_for: Option<Millis>,
+    /// Whether it prevoted in the current round.
+    pub prevoted: bool,
+    /// Whether it precommitted in the current round.
+    pub precommitted: bool,
+}
+
+/// The node at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineStatus {
+    /// The last committed height.
+    pub committed: Height,
+    /// Its block.
+    pub block: BlockHash,
+    /// Its timestamp.
+    pub timestamp: Timestamp,
+    /// The state root after it.
+    pub state_root: [u8; 32],
+    /// The round of the height being decided.
+    pub round: Round,
+    /// The step of that round.
+    pub step: Step,
+    /// Index of the round's proposer.
+    pub proposer: u16,
+    /// Index of this node in the set, should it be a masternode.
+    pub me: Option<u16>,
+    /// The lock at this height.
+    pub locked: Option<(Round, BlockHash)>,
+    /// All masternodes.
+    pub masternodes: Vec<MasternodeStatus>,
+    /// The weight of all.
+    pub total_weight: u64,
+    /// The weight heard of late.
+    pub online_weight: u64,
+    /// Since the height began.
+    pub height_age: Millis,
+    /// Whether blocks are overdue because too little weight is online.
+    pub stalled: bool,
+    /// The greatest height proven final.
+    pub sync_target: Height,
+    /// Transactions in the mempool.
+    pub mempool_transactions: usize,
+    /// Their bytes.
+    pub mempool_bytes: usize,
+    /// Why the engine stopped, should it have.
+    pub halted: Option<String>,
+}
+
+impl EngineStatus {
+    /// Whether a later height is proven than is committed here.
+    pub fn is_syncing(&self) -> bool {
+        self.sync_target > self.committed.next()
+    }
+
+    /// In words, what is missing for blocks to go on; nothing where they do.
+    pub fn stall_reason(&self) -> Option<String> {
+        if !self.stalled {
+            return None;
+        }
+        let missing: Vec<String> = self
+            .masternodes
+            .iter()
+            .filter(|node| Some(node.index) != self.me && !is_online(node))
+            .map(|node| format!("masternode {} ({})", node.index, &node.key.to_string()[..8]))
+            .collect();
+        Some(format!(
+            "halted at height {}: {}/{} weight online, need more than 2/3; missing: {}. Nothing is \
+             lost; it resumes when enough return",
+            self.committed.next(),
+            self.online_weight,
+            self.total_weight,
+            missing.join(", "),
+        ))
+    }
+}
+
+fn is_online(node: &MasternodeStatus) -> bool {
+    node.silent_for.is_some_and(|silence| silence <= SILENCE)
+}
+
+impl<V: LedgerView> Engine<V> {
+    /// The node now.
+    pub fn status(&self, now: Now) -> EngineStatus {
+        let round = self.consensus.round();
+        let prevoters = self.consensus.voters(round, VoteKind::Prevote);
+        let precommitters = self.consensus.voters(round, VoteKind::Precommit);
+        let masternodes: Vec<MasternodeStatus> = (0..)
+            .zip(self.set.members())
+            .map(|(index, member)| MasternodeStatus {
+                index,
+                key: member.key,
+                weight: member.weight,
+                silent_for: self.last_heard[usize::from(index)].map(|heard| now.mono.since(heard)),
+                prevoted: prevoters.contains(index),
+                precommitted: precommitters.contains(index),
+            })
+            .collect();
+        let online_weight = masternodes
+            .iter()
+            .filter(|node| Some(node.index) == self.me || is_online(node))
+            .map(|node| node.weight)
+            .sum();
+        let height_age = now.mono.since(self.height_started);
+        let params = self.chain.params();
+        let overdue = params.block_interval.plus(params.propose_timeout.base).plus(SILENCE);
+        let is_overdue = height_age > overdue && self.sync.target() < self.height();
+        EngineStatus {
+            committed: self.state.height,
+            block: self.state.block,
+            timestamp: self.state.timestamp,
+            state_root: self.state.root(),
+            round,
+            step: self.consensus.step(),
+            proposer: self.set.proposer(self.height(), round),
+            me: self.me,
+            locked: self.consensus.resume().locked,
+            total_weight: self.set.total_weight(),
+            online_weight,
+            height_age,
+            stalled: is_overdue && !self.set.is_quorum(online_weight),
+            masternodes,
+            sync_target: self.sync.target(),
+            mempool_transactions: self.mempool.len(),
+            mempool_bytes: self.mempool.bytes(),
+            halted: self.halted.clone(),
+        }
+    }
+}

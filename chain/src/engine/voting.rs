@@ -1,0 +1,203 @@
+//! Votes: casting our own through the guard, and counting those of others.
+use super::{Effect, Engine, Message, Peer, Recovered, Report, safety::Signed};
+use crate::{
+    consensus::{self, NilReason, Resume, RoundReason},
+    ledger::LedgerView,
+    types::{BlockHash, Certificate, ConsensusMessage, Height, Now, Round, Vote, VoteKind},
+};
+use std::sync::Arc;
+
+impl<V: LedgerView> Engine<V> {
+    /// Whether this node may sign at its height: it is a masternode, and the height is not known to
+    /// be decided already.
+    pub(super) fn may_sign(&self) -> bool {
+        self.guard.is_some()
+            && self.committing.is_none()
+            && self.decided.is_none()
+            && self.sync.target() < self.height()
+    }
+
+    /// Signs, persists and publishes a vote.
+    pub(super) fn cast(
+        &mut self,
+        kind: VoteKind,
+        round: Round,
+        block: Option<BlockHash>,
+        valid_round: Option<Round>,
+    ) -> Option<Vote> {
+        if !self.may_sign() {
+            return None;
+        }
+        let (height, resume) = (self.height(), self.consensus.resume());
+        let signed = self.guard.as_mut()?.vote(&resume, (kind, height, round), block, valid_round);
+        let signed = match signed {
+            Ok(signed) => signed,
+            Err(refusal) => {
+                self.effects.push(Effect::Report(Report::Refused { height, round, refusal }));
+                return None;
+            }
+        };
+        let vote = self.persisted(signed);
+        self.publish(ConsensusMessage::Vote(vote.clone()));
+        Some(vote)
+    }
+
+    /// The message, with the record that holds it made durable first.
+    pub(super) fn persisted<T>(&mut self, signed: Signed<T>) -> T {
+        if signed.is_new {
+            self.persist();
+        }
+        signed.message
+    }
+
+    fn persist(&mut self) {
+        let Some(guard) = &self.guard else { return };
+        let record = Arc::new(guard.record().clone());
+        let valid = record.valid.as_ref().and_then(|polka| polka.block);
+        let block = valid
+            .filter(|block| self.persisted_block != Some(*block))
+            .and_then(|block| self.candidates.block(&block));
+        if block.is_some() {
+            self.persisted_block = valid;
+        }
+        self.effects.push(Effect::Persist { record, block });
+    }
+
+    pub(super) fn publish(&mut self, message: ConsensusMessage) {
+        self.effects.push(Effect::Publish { message, attempt: 0 });
+    }
+
+    pub(super) fn publish_certificate(&mut self, certificate: Certificate) {
+        if self.me.is_some() {
+            self.publish(ConsensusMessage::Certificate(certificate));
+        }
+    }
+
+    /// What the record holds of this height, for the state machine to continue from.
+    pub(super) fn take_recovered(&mut self, height: Height) -> Option<Resume> {
+        let recovered = self.recovered.as_ref()?;
+        if recovered.record.height > height {
+            return None; // Kept: nothing is signed below it, and its own height is still to come.
+        }
+        let Recovered { record, block } = self.recovered.take()?;
+        if record.height < height || self.guard.is_none() {
+            return None;
+        }
+        if let Some(block) = block {
+            self.persisted_block = Some(block.hash());
+            self.execute_candidate(Arc::new(block));
+        }
+        Some(Resume {
+            round: record.round,
+            step: record.step,
+            locked: record.locked,
+            valid: record.valid,
+        })
+    }
+
+    /// Own messages of this height that were signed before a restart count and are sent again.
+    pub(super) fn recount_own_messages(&mut self, now: Now) {
+        let height = self.height();
+        let Some(guard) = &self.guard else { return };
+        let record = guard.record().clone();
+        if record.height != height {
+            return;
+        }
+        for vote in [record.prevote, record.precommit].into_iter().flatten() {
+            self.publish(ConsensusMessage::Vote(vote.clone()));
+            self.drive(now, consensus::Input::Vote(vote));
+        }
+    }
+
+    /// A checked message from a peer.
+    pub(super) fn on_message(&mut self, now: Now, from: Peer, message: Message) {
+        let (height, here) = (message.height(), self.height());
+        self.note_heard(now, &message);
+        if height < here {
+            self.help_laggard(now, height);
+        } else if height == here && self.committing.is_none() {
+            self.apply_message(now, Some(from), message);
+        } else {
+            self.on_future_message(now, from, message);
+        }
+    }
+
+    /// A message of the height being decided.
+    pub(super) fn apply_message(&mut self, now: Now, from: Option<Peer>, message: Message) {
+        if message.height() != self.height() {
+            return;
+        }
+        match message {
+            Message::Vote(vote) => {
+                self.drive(now, consensus::Input::Vote(vote.into_inner()));
+            }
+            Message::Certificate(certificate) => {
+                let certificate = certificate.into_inner();
+                if certificate.is_commit() {
+                    self.prove(from, certificate.height);
+                }
+                self.drive(now, consensus::Input::Certificate(certificate));
+                self.advance_sync(now);
+            }
+            Message::Round(certificate) => {
+                self.drive(now, consensus::Input::Round(certificate.into_inner()));
+            }
+            Message::Proposal(proposal) => self.on_proposal(now, from, proposal.into_inner()),
+        }
+    }
+
+    fn on_future_message(&mut self, now: Now, from: Peer, message: Message) {
+        if let Message::Certificate(certificate) = &message
+            && certificate.is_commit()
+        {
+            self.prove(Some(from), certificate.height);
+            self.advance_sync(now);
+        } else {
+            self.hint(from);
+        }
+        // While a block is being committed, the next height is one further than ours.
+        let next = match &self.committing {
+            Some(committing) => committing.block.header.height.next(),
+            None => self.height().next(),
+        };
+        self.future.add(next, message);
+    }
+
+    fn note_heard(&mut self, now: Now, message: &Message) {
+        let mut heard = |signer: u16| {
+            if let Some(slot) = self.last_heard.get_mut(usize::from(signer)) {
+                *slot = Some(now.mono);
+            }
+        };
+        match message {
+            Message::Vote(vote) => heard(vote.signer),
+            Message::Proposal(proposal) => {
+                heard(self.set.proposer(proposal.height(), proposal.round));
+            }
+            Message::Certificate(_) | Message::Round(_) => {}
+        }
+    }
+
+    pub(super) fn on_round_started(&mut self, round: Round, reason: RoundReason) {
+        let height = self.height();
+        self.owes_proposal = None;
+        let proposer = self.set.proposer(height, round);
+        self.effects.push(Effect::Report(Report::Round { height, round, reason, proposer }));
+        if reason == RoundReason::NewHeight || self.me.is_none() {
+            return;
+        }
+        if let Some(entry) = self.consensus.entry().cloned() {
+            self.publish(ConsensusMessage::Round(entry));
+        }
+        if let Some(polka) = self.consensus.valid().cloned() {
+            self.publish(ConsensusMessage::Certificate(polka));
+        }
+    }
+
+    pub(super) fn report_nil(&mut self, kind: VoteKind, round: Round, nil: Option<NilReason>) {
+        if let (Some(reason), true) = (nil, self.me.is_some()) {
+            let height = self.height();
+            self.effects.push(Effect::Report(Report::Nil { height, round, kind, reason }));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Carries out an admission that was planned: what must leave leaves, then the transaction enters.
+use super::{
+    AdmitError, Entry, Mempool,
+    entry::first_height,
+};
+use crate::{
+    crypto::Verified,
+    ledger::LedgerView,
+    rules::{RuleError, Spend},
+    types::{Height, Millis, Transaction, TxId, WTxId},
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What an admission did.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// The transaction that entered.
+    pub transaction: Arc<Transaction>,
+    /// The id of its body.
+    pub txid: TxId,
+    /// Its id with witnesses.
+    pub wtxid: WTxId,
+    /// What it replaced, with descendants, the last admitted first.
+    pub replaced: Vec<Entry>,
+    /// What left because the pool was full, with descendants, the last admitted first.
+    pub evicted: Vec<Entry>,
+}
+
+impl Mempool {
+    /// Step 2, with the signatures checked: checks again what may have changed since step 1, then
+    /// admits. Where it fails, nothing has changed.
+    pub fn admit(
+        &mut self,
+        view: &dyn LedgerView,
+        height: Height,
+        now: Millis,
+        spend: Verified<Spend>,
+    ) -> Result<Admitted, AdmitError> {
+        // Time never runs backwards here, so the order of admission is the order of age.
+        let now = now.max(self.clock);
+        let plan = self.plan(view, height, now, &spend.transaction)?;
+        if plan.spent != spend.spent {
+            // The signatures were checked against other outputs than it spends.
+            return Err(RuleError::BadSignature.into());
+        }
+        self.clock = now;
+        let Spend { transaction, spent } = spend.into_inner();
+        let first_height = first_height(&transaction, &spent);
+        let transaction = Arc::new(transaction);
+        let wtxid = transaction.wtxid();
+        let entry = Entry {
+            transaction: Arc::clone(&transaction),
+            txid: plan.txid,
+            wtxid,
+            bytes: plan.own.bytes,
+            fee: plan.own.fee,
+            added: now,
+            height_added: height,
+            first_height,
+            parents: plan.parents,
+            children: BTreeSet::new(),
+            ancestors: plan.package,
+            descendants: plan.own,
+        };
+        let replaced = self.index.remove_with_descendants(plan.replaced);
+        let evicted = self.index.remove_with_descendants(plan.eviction.entries);
+        if let Some(rate) = plan.eviction.rate {
+            self.floor.raise(rate, self.limits.min_fee_rate, now);
+        }
+        self.index.insert(entry, &plan.ancestors);
+        Ok(Admitted { transaction, txid: plan.txid, wtxid, replaced, evicted })
+    }
+}

@@ -1,0 +1,163 @@
+//! Whether a transaction may enter, and what must leave for it. Changes nothing.
+use super::{
+    AdmitError, Mempool, Reject,
+    entry::{Package, Seq},
+    evict::Eviction,
+};
+use crate::{
+    codec,
+    ledger::LedgerView,
+    rules::{self, RuleError, Spend},
+    types::{Amount, Height, Millis, OutPoint, Output, Transaction, TxId},
+};
+use std::collections::BTreeSet;
+
+/// All that an admission will do.
+pub(super) struct Plan {
+    pub(super) txid: TxId,
+    pub(super) own: Package,
+    pub(super) spent: Vec<Output>,
+    pub(super) parents: BTreeSet<Seq>,
+    /// All that it depends on, without itself.
+    pub(super) ancestors: BTreeSet<Seq>,
+    /// Their figures, itself included.
+    pub(super) package: Package,
+    /// What leaves because it spends the same, with descendants.
+    pub(super) replaced: BTreeSet<Seq>,
+    /// What leaves because the pool is full, with descendants.
+    pub(super) eviction: Eviction,
+}
+
+/// What the inputs of a transaction lead to.
+struct Inputs {
+    spent: Vec<Output>,
+    parents: BTreeSet<Seq>,
+    conflicts: BTreeSet<Seq>,
+}
+
+impl Mempool {
+    /// Step 1, before the signatures: whether the transaction would be admitted for a block at
+    /// `height`. Returns it with what it spends, for the signatures to be checked.
+    pub fn check(
+        &self,
+        view: &dyn LedgerView,
+        height: Height,
+        tx: Transaction,
+    ) -> Result<Spend, AdmitError> {
+        let plan = self.plan(view, height, self.clock, &tx)?;
+        Ok(Spend { transaction: tx, spent: plan.spent })
+    }
+
+    /// Every rule but the signatures, the cheap ones first.
+    pub(super) fn plan(
+        &self,
+        view: &dyn LedgerView,
+        height: Height,
+        now: Millis,
+        tx: &Transaction,
+    ) -> Result<Plan, AdmitError> {
+        rules::check_transaction(self.chain, tx)?;
+        let txid = tx.txid();
+        self.check_unknown(txid, tx)?;
+        let Inputs { spent, parents, conflicts } = self.resolve(view, tx)?;
+        let fee = rules::check_spend(height, tx, &spent)?;
+        let own = Package { count: 1, bytes: codec::encode(tx).len(), fee };
+        self.check_fee(own, now)?;
+        self.check_parents(&parents)?;
+        let replaced = self.replaced_with(&conflicts)?;
+        let ancestors = self.index.with_ancestors(parents.clone());
+        let package = self.check_ancestors(own, &ancestors)?;
+        self.check_descendants(&ancestors, &replaced)?;
+        self.check_replacement(tx, own, &ancestors, &conflicts, &replaced)?;
+        let eviction = self.make_room(own, &ancestors, &replaced)?;
+        Ok(Plan { txid, own, spent, parents, ancestors, package, replaced, eviction })
+    }
+
+    fn check_unknown(&self, txid: TxId, tx: &Transaction) -> Result<(), Reject> {
+        match self.get_by_txid(&txid) {
+            None => Ok(()),
+            Some(entry) if entry.wtxid == tx.wtxid() => Err(Reject::AlreadyKnown { txid }),
+            Some(entry) => Err(Reject::OtherWitnesses { txid, known: entry.wtxid }),
+        }
+    }
+
+    /// What the inputs spend, from the pool or else from the ledger.
+    fn resolve(&self, view: &dyn LedgerView, tx: &Transaction) -> Result<Inputs, AdmitError> {
+        let mut spent = Vec::with_capacity(tx.body.inputs.len());
+        let (mut parents, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
+        for outpoint in &tx.body.inputs {
+            conflicts.extend(self.index.spender(outpoint));
+            let output = match self.index.by_txid(&outpoint.txid) {
+                Some(parent) => {
+                    parents.insert(parent);
+                    self.output_of(parent, outpoint)
+                }
+                None => view.coin(outpoint)?.map(|coin| coin.coin.output),
+            };
+            spent.push(output.ok_or(RuleError::MissingInput { outpoint: *outpoint })?);
+        }
+        Ok(Inputs { spent, parents, conflicts })
+    }
+
+    fn output_of(&self, parent: Seq, outpoint: &OutPoint) -> Option<Output> {
+        let outputs = &self.index.get(parent).transaction.body.outputs;
+        outputs.get(usize::from(outpoint.vout)).cloned()
+    }
+
+    fn check_fee(&self, own: Package, now: Millis) -> Result<(), Reject> {
+        let (fee, bytes) = (own.fee, own.bytes);
+        let rate = self.limits.min_fee_rate;
+        let needed = Amount(rate.saturating_mul(bytes as u64));
+        if fee < needed {
+            return Err(Reject::FeeTooLow { fee, needed, bytes, rate });
+        }
+        let floor = self.floor.rate(now);
+        let needed = floor.fee_for(bytes);
+        if fee < needed {
+            let rate = floor.units_per_byte();
+            return Err(Reject::PoolFeeTooLow { fee, needed, bytes, rate });
+        }
+        // No sum over a part of the pool can overflow once the sum over all of it does not.
+        self.index.total().fee.checked_add(fee).ok_or(RuleError::SupplyOverflow)?;
+        Ok(())
+    }
+
+    /// Bounds the walk over the ancestors before it begins.
+    fn check_parents(&self, parents: &BTreeSet<Seq>) -> Result<(), Reject> {
+        let (ancestors, max) = (parents.len() + 1, self.limits.ancestors_max);
+        if ancestors > max {
+            return Err(Reject::TooManyAncestors { ancestors, max });
+        }
+        Ok(())
+    }
+
+    fn check_ancestors(&self, own: Package, ancestors: &BTreeSet<Seq>) -> Result<Package, Reject> {
+        let families = ancestors.iter().map(|seq| self.index.get(*seq).alone());
+        let package = families.fold(own, Package::plus);
+        let (ancestors, max) = (package.count, self.limits.ancestors_max);
+        if ancestors > max {
+            return Err(Reject::TooManyAncestors { ancestors, max });
+        }
+        Ok(package)
+    }
+
+    fn check_descendants(
+        &self,
+        ancestors: &BTreeSet<Seq>,
+        replaced: &BTreeSet<Seq>,
+    ) -> Result<(), Reject> {
+        let max = self.limits.descendants_max;
+        for &seq in ancestors {
+            let entry = self.index.get(seq);
+            let mut descendants = entry.descendants.count + 1;
+            if descendants > max && !replaced.is_empty() {
+                descendants -= self.index.descendants(seq).intersection(replaced).count();
+            }
+            if descendants > max {
+                let ancestor = entry.txid;
+                return Err(Reject::TooManyDescendants { ancestor, descendants, max });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! What to ask of whom to reach the proven tip. A planner: it asks nobody itself.
+//!
+//! There is no pointer and no mode. What is missing is computed from the committed height each time,
+//! and only a checked commit certificate moves the target.
+use crate::{
+    limits::{SYNC_BLOCKS_MAX, SYNC_WINDOW},
+    types::{Block, BlocksRequest, Certificate, Height},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Peers asked at the same time.
+const IN_FLIGHT_MAX: usize = 4;
+
+/// A final block that is not yet applied.
+pub type Certified = (Arc<Block>, Arc<Certificate>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct PeerState {
+    tip: Height,
+    asked: Option<BlocksRequest>,
+    failures: u32,
+}
+
+/// What is known of the way to the tip.
+#[derive(Debug)]
+pub struct Planner<P> {
+    peers: BTreeMap<P, PeerState>,
+    target: Height,
+    held: BTreeMap<Height, Certified>,
+}
+
+impl<P: Copy + Ord> Default for Planner<P> {
+    fn default() -> Self {
+        Self { peers: BTreeMap::new(), target: Height::GENESIS, held: BTreeMap::new() }
+    }
+}
+
+impl<P: Copy + Ord> Planner<P> {
+    /// A peer is there.
+    pub fn peer_up(&mut self, peer: P) {
+        self.peers.entry(peer).or_default();
+    }
+
+    /// A peer is gone; what it was asked is free again.
+    pub fn peer_down(&mut self, peer: P) {
+        self.peers.remove(&peer);
+    }
+
+    /// A peer has this height, by a checked certificate.
+    pub fn proven(&mut self, peer: P, height: Height) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.tip = state.tip.max(height);
+        }
+        self.target = self.target.max(height);
+    }
+
+    /// The greatest height that is proven final.
+    pub fn target(&self) -> Height {
+        self.target
+    }
+
+    /// All peers, in order.
+    pub fn peers(&self) -> impl Iterator<Item = P> + '_ {
+        self.peers.keys().copied()
+    }
+
+    /// A peer answered with final blocks: keeps what is missing.
+    pub fn answered(&mut self, peer: P, committed: Height, blocks: Vec<Certified>) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.asked = None;
+            state.failures = if blocks.is_empty() { state.failures + 1 } else { 0 };
+        }
+        for (block, certificate) in blocks {
+            let height = block.header.height;
+            self.proven(peer, height);
+            if height > committed && height - committed <= SYNC_WINDOW {
+                self.held.entry(height).or_insert((block, certificate));
+            }
+        }
+    }
+
+    /// A peer did not answer.
+    pub fn failed(&mut self, peer: P) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.asked = None;
+            state.failures += 1;
+        }
+    }
+
+    /// The block after the committed one, should it be held. What is below is dropped.
+    pub fn take_next(&mut self, committed: Height) -> Option<Certified> {
+        self.held = self.held.split_off(&committed.next());
+        self.held.remove(&committed.next())
+    }
+
+    /// Whom to ask for what now. `busy` is a height already being applied.
+    pub fn plan(&mut self, committed: Height, busy: Option<Height>) -> Vec<(P, BlocksRequest)> {
+        let mut plan = Vec::new();
+        let mut free = IN_FLIGHT_MAX - self.in_flight().min(IN_FLIGHT_MAX);
+        while free > 0 {
+            let Some(from) = self.first_missing(committed, busy) else { break };
+            let Some(peer) = self.best_idle_peer(from) else { break };
+            let request = BlocksRequest { from, count: self.gap_from(from) };
+            let state = self.peers.get_mut(&peer).expect("chosen among the peers");
+            state.asked = Some(request);
+            plan.push((peer, request));
+            free -= 1;
+        }
+        plan
+    }
+
+    fn in_flight(&self) -> usize {
+        self.peers.values().filter(|state| state.asked.is_some()).count()
+    }
+
+    fn is_asked(&self, height: Height) -> bool {
+        self.peers.values().filter_map(|state| state.asked).any(|request| {
+            height >= request.from && height - request.from < u64::from(request.count)
+        })
+    }
+
+    fn is_missing(&self, height: Height) -> bool {
+        !self.held.contains_key(&height) && !self.is_asked(height)
+    }
+
+    fn first_missing(&self, committed: Height, busy: Option<Height>) -> Option<Height> {
+        let last = self.target.0.min(committed.0.saturating_add(SYNC_WINDOW));
+        (committed.0 + 1..=last)
+            .map(Height)
+            .find(|&height| Some(height) != busy && self.is_missing(height))
+    }
+
+    fn gap_from(&self, from: Height) -> u32 {
+        let last = self.target.0.min(from.0 + u64::from(SYNC_BLOCKS_MAX) - 1);
+        let gap = (from.0..=last).take_while(|&height| self.is_missing(Height(height))).count();
+        u32::try_from(gap).expect("at most SYNC_BLOCKS_MAX")
+    }
+
+    /// The idle peer with the fewest failures that has this height.
+    fn best_idle_peer(&self, height: Height) -> Option<P> {
+        self.peers
+            .iter()
+            .filter(|(_, state)| state.asked.is_none() && state.tip >= height)
+            .min_by_key(|(_, state)| state.failures)
+            .map(|(peer, _)| *peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(from: u64, count: u32) -> BlocksRequest {
+        BlocksRequest { from: Height(from), count }
+    }
+
+    #[test]
+    fn a_gap_is_shared_among_the_peers_that_have_it() {
+        let mut planner = Planner::default();
+        for peer in 1..=3 {
+            planner.peer_up(peer);
+        }
+        planner.proven(1, Height(100));
+        planner.proven(2, Height(100));
+        assert_eq!(planner.plan(Height(0), None), [(1, request(1, 32)), (2, request(33, 32))]);
+        assert_eq!(planner.plan(Height(0), None), [], "peer 3 has proven nothing");
+    }
+
+    #[test]
+    fn a_failed_range_goes_to_another_peer() {
+        let mut planner = Planner::default();
+        planner.peer_up(1);
+        planner.peer_up(2);
+        planner.proven(1, Height(10));
+        assert_eq!(planner.plan(Height(0), None), [(1, request(1, 10))]);
+        planner.proven(2, Height(10));
+        planner.failed(1);
+        assert_eq!(planner.plan(Height(0), None), [(2, request(1, 10))]);
+        planner.peer_down(2);
+        assert_eq!(planner.plan(Height(4), None), [(1, request(5, 6))]);
+    }
+
+    #[test]
+    fn nothing_is_asked_at_the_tip_or_without_proof() {
+        let mut planner = Planner::default();
+        planner.peer_up(1);
+        assert_eq!(planner.plan(Height(0), None), []);
+        planner.proven(1, Height(10));
+        assert_eq!(planner.plan(Height(10), None), []);
+        assert_eq!(planner.plan(Height(9), Some(Height(10))), []);
+    }
+
+    #[test]
+    fn the_window_bounds_what_is_asked() {
+        let mut planner = Planner::default();
+        for peer in 0..10 {
+            planner.peer_up(peer);
+            planner.proven(peer, Height(u64::MAX));
+        }
+        let plan = planner.plan(Height(0), None);
+        assert_eq!(plan.len(), IN_FLIGHT_MAX);
+        let last = plan.iter().map(|(_, r)| r.from.0 + u64::from(r.count) - 1).max();
+        assert_eq!(last, Some(SYNC_WINDOW));
+    }
+}
