@@ -12,6 +12,8 @@
 //! after a polka for it in that round; the lock changes only to a block with a polka in a later round.
 mod round;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use crate::types::{
     BlockHash, Certificate, Evidence, Height, MasternodeSet, Round, RoundCertificate, SignerSet,

@@ -1,8 +1,5 @@
 //! Carries out an admission that was planned: what must leave leaves, then the transaction enters.
-use super::{
-    AdmitError, Entry, Mempool,
-    entry::first_height,
-};
+use super::{AdmitError, Entry, Mempool, entry::first_height};
 use crate::{
     crypto::Verified,
     ledger::LedgerView,

@@ -37,7 +37,8 @@ struct Inputs {
 
 impl Mempool {
     /// Step 1, before the signatures: whether the transaction would be admitted for a block at
-    /// `height`. Returns it with what it spends, for the signatures to be checked.
+    /// `height`. Returns it with what it spends, for the signatures to be checked. The minimum fee is
+    /// the one at the last change of the pool; every block is a change.
     pub fn check(
         &self,
         view: &dyn LedgerView,

@@ -72,10 +72,7 @@ fn a_vote_that_breaks_one_rule_gives_exactly_its_error() {
     let signed_rows: [(Change, VoteError); 4] = [
         (|v| v.valid_round = Some(v.round), early(Round(3), Round(3))),
         (|v| v.valid_round = Some(Round(4)), early(Round(4), Round(3))),
-        (
-            |v| (v.block, v.valid_round) = (None, Some(Round(0))),
-            VoteError::UnexpectedValidRound,
-        ),
+        (|v| (v.block, v.valid_round) = (None, Some(Round(0))), VoteError::UnexpectedValidRound),
         (
             |v| (v.kind, v.valid_round) = (VoteKind::Precommit, Some(Round(0))),
             VoteError::UnexpectedValidRound,
@@ -248,11 +245,9 @@ fn a_certificate_that_breaks_one_rule_gives_exactly_its_error() {
         change(&mut certificate);
         assert_eq!(judge_certificate(&fixture, &certificate), Err(error), "{name}");
     }
-    for (kind, block) in [
-        (VoteKind::Precommit, valid.block),
-        (VoteKind::Precommit, None),
-        (VoteKind::Prevote, None),
-    ] {
+    for (kind, block) in
+        [(VoteKind::Precommit, valid.block), (VoteKind::Precommit, None), (VoteKind::Prevote, None)]
+    {
         let named = Certificate { kind, block, valid_round: Some(Round(0)), ..valid.clone() };
         let error = Err(VoteError::UnexpectedValidRound);
         assert_eq!(judge_certificate(&fixture, &named), error, "{kind:?} {block:?}");
@@ -404,7 +399,11 @@ fn a_fresh_proposal_that_breaks_one_rule_gives_exactly_its_error() {
             VoteError::WrongProposer,
         ),
         ("a header of a stranger", |_, p| p.header.proposer = 4, VoteError::WrongProposer),
-        ("another round, and so another proposer", |_, p| p.round = Round(1), VoteError::WrongProposer),
+        (
+            "another round, and so another proposer",
+            |_, p| p.round = Round(1),
+            VoteError::WrongProposer,
+        ),
         ("the same proposer's next turn", |_, p| p.round = Round(4), VoteError::BadSignature),
         ("another header", |_, p| p.header.timestamp.0 += 1, VoteError::BadSignature),
         (
@@ -416,7 +415,11 @@ fn a_fresh_proposal_that_breaks_one_rule_gives_exactly_its_error() {
             },
             VoteError::BadSignature,
         ),
-        ("a valid round without a polka", |_, p| p.valid_round = Some(Round(0)), VoteError::WrongPolka),
+        (
+            "a valid round without a polka",
+            |_, p| p.valid_round = Some(Round(0)),
+            VoteError::WrongPolka,
+        ),
         (
             "a polka without a valid round",
             |f, p| {
@@ -457,7 +460,8 @@ fn a_block_proposed_again_with_the_wrong_polka_gives_exactly_its_error() {
     let other = Some(BlockHash([9; 32]));
     let early = |valid_round, round| VoteError::ValidRoundNotEarlier { valid_round, round };
     let few = VoteError::NotEnoughWeight { weight: 2, total: 4 };
-    let bad = Certificate { signatures: three(&|v| v.height = Height(9)).signatures, ..three(&|_| {}) };
+    let bad =
+        Certificate { signatures: three(&|v| v.height = Height(9)).signatures, ..three(&|_| {}) };
     let rows = [
         ("for another block", three(&|v| v.block = other), VoteError::WrongPolka),
         ("for no block", three(&|v| v.block = None), VoteError::WrongPolka),

@@ -57,6 +57,11 @@ pub(crate) fn hash_lock(refund_height: u64) -> Lock {
     }
 }
 
+/// An output of whole TIME for key 3.
+pub(crate) fn pay(time: u64) -> Output {
+    Output { value: Amount::from_time(time), lock: Lock::Key(key(3)) }
+}
+
 pub(crate) fn params() -> Params {
     Params {
         block_interval: Millis(10_000),

@@ -67,7 +67,8 @@ impl Index {
         let inputs: usize = entries().map(|(_, entry)| entry.transaction.body.inputs.len()).sum();
         assert_eq!(self.spenders.len(), inputs);
         assert_eq!((self.by_txid.len(), self.by_wtxid.len()), (self.len(), self.len()));
-        let total = entries().map(|(_, entry)| entry.alone()).fold(Package::default(), Package::plus);
+        let total =
+            entries().map(|(_, entry)| entry.alone()).fold(Package::default(), Package::plus);
         assert_eq!(self.total, total);
     }
 }

@@ -4,7 +4,9 @@ use crate::{
     ledger::{LedgerView, PositionedCoin, ViewError},
     mempool::{AdmitError, MempoolLimits, Reject},
     rules::{self, RuleError, Spend},
-    types::{Amount, Height, Lock, Millis, OutPoint, Output, Transaction, Witness, signing_message},
+    types::{
+        Amount, Height, Lock, Millis, OutPoint, Output, Transaction, Witness, signing_message,
+    },
 };
 
 #[test]

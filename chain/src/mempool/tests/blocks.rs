@@ -1,10 +1,7 @@
 use super::fixture::*;
 use crate::{
     crypto::{PublicKey, Signature},
-    mempool::{
-        MempoolLimits,
-        entry::first_height,
-    },
+    mempool::{MempoolLimits, entry::first_height},
     rules,
     types::{Amount, Height, Lock, Millis, Output, Witness},
 };
@@ -95,8 +92,7 @@ fn the_first_height_is_the_one_at_which_the_rules_begin_to_hold() {
     let signature = Signature::from_bytes(&[0; 64]);
     let preimage = [3; 32];
     let hash = crate::crypto::hash("tc/preimage", &[&preimage]);
-    let hash_lock =
-        Lock::HashLock { hash, claim: key, refund_height: Height(30), refund: key };
+    let hash_lock = Lock::HashLock { hash, claim: key, refund_height: Height(30), refund: key };
     let timelock = Lock::Timelock { height: Height(20), key };
     let table = [
         (Lock::Key(key), Witness::Key(signature), 0, 0),

@@ -1,5 +1,6 @@
 use super::fixture::*;
 use crate::{
+    codec,
     mempool::{AdmitError, MempoolLimits, Reject},
     types::{Amount, Millis},
 };
@@ -12,10 +13,9 @@ fn room_for(transactions_max: usize) -> MempoolLimits {
 fn the_cheapest_leaves_a_full_pool_and_the_floor_rises_above_it() {
     let ledger = Ledger::new(4);
     let coins = ledger.coins();
-    for limits in [
-        room_for(3),
-        MempoolLimits { bytes_max: 4 * SMALL - 1, ..MempoolLimits::default() },
-    ] {
+    for limits in
+        [room_for(3), MempoolLimits { bytes_max: 4 * SMALL - 1, ..MempoolLimits::default() }]
+    {
         let mut pool = ledger.pool(limits);
         let fees = [20, 30, 25].map(|rate| rate * SMALL as u64);
         let txs: Vec<_> = (0..3).map(|n| ledger.spend(&coins[n..=n], 1, fees[n])).collect();
@@ -51,12 +51,14 @@ fn a_full_pool_refuses_what_pays_no_more_than_its_cheapest() {
 }
 
 #[test]
-fn a_parent_is_kept_for_a_child_that_pays_and_leaves_with_one_that_does_not() {
+fn a_parent_is_kept_for_a_child_that_pays_and_leaves_with_one_that_pays_too_little() {
     let ledger = Ledger::new(3);
     let coins = ledger.coins();
-    for (child_rate, evicted) in [(100, vec![2]), (12, vec![1, 0])] {
+    for (parent_rate, child_rate, evicted) in
+        [(10, 100, vec![2]), (10, 12, vec![1, 0]), (12, 10, vec![1])]
+    {
         let mut pool = ledger.pool(room_for(3));
-        let parent = ledger.spend(&coins[..1], 1, 10 * SMALL as u64);
+        let parent = ledger.spend(&coins[..1], 1, parent_rate * SMALL as u64);
         let child = ledger.spend(&[output(&parent, 0)], 1, child_rate * SMALL as u64);
         let other = ledger.spend(&coins[1..2], 1, 20 * SMALL as u64);
         let txs = [parent, child, other];
@@ -65,10 +67,8 @@ fn a_parent_is_kept_for_a_child_that_pays_and_leaves_with_one_that_does_not() {
         }
         let better = ledger.spend(&coins[2..], 1, 30 * SMALL as u64);
         let admitted = ledger.admit(&mut pool, Millis(0), better).unwrap();
-        // With the poor child, the child goes first and the parent stays: one place is enough.
-        let expected = if child_rate == 100 { evicted } else { vec![0, 1] };
         let left: Vec<_> = admitted.evicted.iter().map(|entry| entry.txid()).collect();
-        let expected: Vec<_> = expected.iter().rev().map(|n: &usize| txs[*n].txid()).collect();
+        let expected: Vec<_> = evicted.into_iter().map(|n: usize| txs[n].txid()).collect();
         assert_eq!(left, expected);
     }
 }
@@ -92,6 +92,25 @@ fn a_replacement_frees_its_own_room() {
     let replacement = ledger.spend(&coins[1..], 1, 60_000);
     let admitted = ledger.admit(&mut pool, Millis(0), replacement).unwrap();
     assert_eq!((admitted.replaced.len(), admitted.evicted.len()), (1, 0));
+}
+
+#[test]
+fn one_admission_may_replace_a_child_and_evict_its_parent() {
+    let ledger = Ledger::new(3);
+    let coins = ledger.coins();
+    let parent = ledger.spend(&coins[..1], 1, SMALL_FEE);
+    let child = ledger.spend(&[output(&parent, 0), coins[1]], 1, 4_000);
+    let other = ledger.spend(&coins[2..], 1, 50_000);
+    let txs = [parent, child, other];
+    let bytes_max = txs.iter().map(|tx| codec::encode(tx).len()).sum();
+    let mut pool = ledger.pool(MempoolLimits { bytes_max, ..MempoolLimits::default() });
+    for tx in &txs {
+        ledger.must_admit(&mut pool, tx.clone());
+    }
+    let larger = ledger.spend(&coins[1..2], 5, 100_000);
+    let admitted = ledger.admit(&mut pool, Millis(0), larger).unwrap();
+    assert!(admitted.replaced.iter().map(|entry| entry.txid()).eq([txs[1].txid()]));
+    assert!(admitted.evicted.iter().map(|entry| entry.txid()).eq([txs[0].txid()]));
 }
 
 #[test]

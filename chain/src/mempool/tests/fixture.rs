@@ -131,12 +131,7 @@ impl Ledger {
     }
 
     /// Spends all that these outputs are worth but the fee, into so many outputs.
-    pub(super) fn spend(
-        &self,
-        inputs: &[(OutPoint, u64)],
-        outputs: u64,
-        fee: u64,
-    ) -> Transaction {
+    pub(super) fn spend(&self, inputs: &[(OutPoint, u64)], outputs: u64, fee: u64) -> Transaction {
         let value = inputs.iter().map(|(_, value)| value).sum::<u64>() - fee;
         let values = (0..outputs).map(|index| value / outputs + u64::from(index < value % outputs));
         let lock = Lock::Key(PublicKey([9; 32]));
@@ -144,7 +139,9 @@ impl Ledger {
             version: TxBody::VERSION,
             chain: self.chain.id(),
             inputs: inputs.iter().map(|(outpoint, _)| *outpoint).collect(),
-            outputs: values.map(|value| Output { value: Amount(value), lock: lock.clone() }).collect(),
+            outputs: values
+                .map(|value| Output { value: Amount(value), lock: lock.clone() })
+                .collect(),
             not_before: Height(0),
             expiry_height: Height(u64::MAX),
             kind: TxKind::Transfer,

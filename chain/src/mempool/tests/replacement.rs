@@ -1,5 +1,6 @@
 use super::fixture::*;
 use crate::{
+    codec,
     mempool::{AdmitError, MempoolLimits, Reject},
     types::{Amount, Millis},
 };
@@ -37,12 +38,14 @@ fn a_replacement_pays_more_per_byte_than_each_conflict() {
     let ledger = Ledger::new(2);
     let mut pool = ledger.pool(MempoolLimits::default());
     let coins = ledger.coins();
-    ledger.must_admit(&mut pool, ledger.spend(&coins[..1], 1, 50_000));
-    // Far more in all, less for each byte.
-    let large = ledger.spend(&coins, 40, 100_000);
-    let error = ledger.admit(&mut pool, Millis(0), large).unwrap_err();
+    ledger.must_admit(&mut pool, ledger.spend(&coins[..1], 1, 100 * SMALL as u64));
+    // Far more in all, and no more for each byte.
+    let bytes = codec::encode(&ledger.spend(&coins, 40, 0)).len() as u64;
+    let equal = ledger.spend(&coins, 40, 100 * bytes);
+    let error = ledger.admit(&mut pool, Millis(0), equal).unwrap_err();
     assert!(matches!(error, AdmitError::Reject(Reject::ReplacementRateTooLow { .. })), "{error}");
     assert_eq!(code(error), "insufficient fee");
+    ledger.must_admit(&mut pool, ledger.spend(&coins, 40, 100 * bytes + 1));
 }
 
 #[test]

@@ -1,0 +1,280 @@
+//! What can go wrong between the node and its disk. Each text says what happened, why, and what the
+//! operator does next.
+//!
+//! Every one of these is our own fault or the machine's, never a peer's: except for
+//! [`StoreError::NoAddressIndex`], the node stops.
+use std::path::{Path, PathBuf};
+use timecoin_chain::{
+    codec::CodecError,
+    genesis::GenesisHash,
+    ledger::ViewError,
+    types::{BlockHash, Height},
+};
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process, or another part of this one, has the database.
+    #[error(
+        "{} is already open{}: only one node may use a data directory. Next: {}, or start this \
+         node with another data directory",
+        .file.display(),
+        holder(*.pid),
+        stop(*.pid)
+    )]
+    AlreadyOpen {
+        /// The locked file.
+        file: PathBuf,
+        /// Who seems to hold it, from the `node.pid` beside it.
+        pid: Option<u32>,
+    },
+    /// A later version of this program wrote the file. Nothing was changed.
+    #[error(
+        "{} has schema {found}, and this program reads up to schema {supported}: a later version \
+         wrote it. Nothing was changed. Next: start that version, or a later one, instead",
+        .file.display()
+    )]
+    NewerSchema {
+        /// The file.
+        file: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The latest schema that this program knows.
+        supported: u32,
+    },
+    /// The file belongs to another chain. Nothing was changed.
+    #[error(
+        "{} belongs to the chain with genesis {found}, and the node was started for genesis \
+         {expected}. Nothing was changed. Next: start with the genesis file that this data \
+         directory was made for, or with another data directory",
+        .file.display()
+    )]
+    OtherGenesis {
+        /// The file.
+        file: PathBuf,
+        /// The genesis it was made for.
+        found: GenesisHash,
+        /// The genesis asked for.
+        expected: GenesisHash,
+    },
+    /// A row of our own does not read back, or rows contradict each other.
+    #[error(
+        "{} is damaged: table {table}, key {key}: {reason}. The disk or another program changed \
+         it. Next: check the disk, then `mv {} {}` and start the node: it fetches the chain from \
+         its peers again. Leave safety.redb where it is",
+        .file.display(), .file.display(), aside(.file)
+    )]
+    Corrupt {
+        /// The file.
+        file: PathBuf,
+        /// The table.
+        table: &'static str,
+        /// The key of the row.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The disk that holds the file is full.
+    #[error(
+        "the disk that holds {} is full: nothing of the last write was kept. Next: free some \
+         space (`df -h {}` shows the disk), then start the node again",
+        .file.display(), .file.display()
+    )]
+    DiskFull {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The operating system refused.
+    #[error(
+        "cannot {action} {}: {source}. Next: check that the disk works and that the node's user \
+         owns this path (`ls -ld {}`), then start the node again",
+        .path.display(), .path.display()
+    )]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error(
+        "the database {} failed: {source}. What was committed before is safe. Next: check the disk \
+         (`dmesg` shows its errors) and start the node again; if it fails again, restore the \
+         file, or if it is ledger.redb move it away and let the node fetch the chain again",
+        .file.display()
+    )]
+    Redb {
+        /// The file.
+        file: PathBuf,
+        /// What redb said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The block to commit does not follow the last one.
+    #[error(
+        "block {offered} cannot be committed after block {tip}: {reason}. This is a bug in the \
+         node; nothing was written. Next: start the node again and report this message"
+    )]
+    NotNext {
+        /// The last committed height.
+        tip: Height,
+        /// The height offered.
+        offered: Height,
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// Coins by owner were asked for and are not indexed.
+    #[error(
+        "this node keeps no address index. Next: set `address_index = true` in its configuration \
+         and start it again (the index is built then), or ask another node"
+    )]
+    NoAddressIndex,
+    /// The ledger is there and the record of what was signed is not.
+    #[error(
+        "{} holds a chain, but {} is missing or empty: without the record of what this node \
+         signed it could sign twice and be punished. Next: put the safety.redb of this node back; \
+         if the ledger was copied from another node and this node's key never signed, move \
+         ledger.redb away too and let the node fetch the chain",
+        .ledger.display(), .safety.display()
+    )]
+    SafetyMissing {
+        /// The ledger file.
+        ledger: PathBuf,
+        /// The safety file.
+        safety: PathBuf,
+    },
+    /// The record of what was signed does not read back.
+    #[error(
+        "the safety record in {} cannot be read: {reason}. Signing without it could sign twice \
+         and be punished. Next: check the disk and put the file back from this machine as it was \
+         when the node stopped; never from an older backup. If there is none, do not sign with \
+         this key again: register a new masternode key",
+        .file.display()
+    )]
+    SafetyUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The record's valid polka is for one block and another, or none, is stored.
+    #[error(
+        "the safety record in {} holds a polka for block {wanted}, but the block beside it is \
+         {}: the node could not keep its lock. Next: put the file back from this machine as it \
+         was when the node stopped; never from an older backup. If the file was not touched, \
+         report this message",
+        .file.display(), stored.map_or_else(|| "missing".to_owned(), |hash| hash.to_string())
+    )]
+    SafetyBlock {
+        /// The file.
+        file: PathBuf,
+        /// The block that the polka names.
+        wanted: BlockHash,
+        /// The block that is there.
+        stored: Option<BlockHash>,
+    },
+}
+
+impl StoreError {
+    /// Whether the disk is full: the one failure that freeing space repairs.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::DiskFull { .. })
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        if is_full(&source) {
+            return Self::DiskFull { file: path.to_owned() };
+        }
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// What redb said about a file.
+    pub(crate) fn redb(file: &Path, error: redb::Error) -> Self {
+        let file = file.to_owned();
+        match error {
+            redb::Error::DatabaseAlreadyOpen => Self::AlreadyOpen { file, pid: None },
+            redb::Error::Io(source) if is_full(&source) => Self::DiskFull { file },
+            error => Self::Redb { file, source: Box::new(error) },
+        }
+    }
+}
+
+impl From<StoreError> for ViewError {
+    fn from(error: StoreError) -> Self {
+        Self { reason: error.to_string() }
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| " in another process".to_owned(), |pid| format!(" in process {pid}"))
+}
+
+fn stop(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "stop that process".to_owned(), |pid| format!("stop it (`kill {pid}`)"))
+}
+
+fn aside(file: &Path) -> String {
+    format!("{}.damaged", file.display())
+}
+
+/// What goes wrong inside a transaction, before it is known in which file.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Redb(redb::Error),
+    Corrupt { table: &'static str, key: String, reason: String },
+    Refused(StoreError),
+}
+
+impl Fault {
+    pub(crate) fn corrupt(table: &'static str, key: impl ToString, reason: impl ToString) -> Self {
+        Self::Corrupt { table, key: key.to_string(), reason: reason.to_string() }
+    }
+
+    /// Bytes of our own that do not decode.
+    pub(crate) fn decode(
+        table: &'static str,
+        key: impl ToString,
+    ) -> impl FnOnce(CodecError) -> Self {
+        move |error| Self::corrupt(table, key, error)
+    }
+
+    pub(crate) fn in_file(self, file: &Path) -> StoreError {
+        match self {
+            Self::Redb(error) => StoreError::redb(file, error),
+            Self::Corrupt { table, key, reason } => {
+                StoreError::Corrupt { file: file.to_owned(), table, key, reason }
+            }
+            Self::Refused(error) => error,
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+macro_rules! from_redb {
+    ($($error:ident),*) => {$(
+        impl From<redb::$error> for Fault {
+            fn from(error: redb::$error) -> Self {
+                Self::Redb(error.into())
+            }
+        }
+    )*};
+}
+from_redb!(
+    StorageError,
+    TableError,
+    TransactionError,
+    CommitError,
+    CursorError,
+    SetDurabilityError
+);

@@ -1,0 +1,60 @@
+//! What the store did since it was opened, in numbers.
+use crate::{Store, tables};
+use redb::ReadableTableMetadata as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Figures of a store. Counts are since it was opened, both files together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Length of both files.
+    pub bytes_on_disk: u64,
+    /// Unspent coins; nothing if the database does not answer.
+    pub coins: Option<u64>,
+    /// Blocks committed.
+    pub commits: u64,
+    /// Safety records made durable.
+    pub safety_writes: u64,
+    /// Times that the disk was asked to make writes durable.
+    pub flushes: u64,
+    /// Bytes of rows written, keys and values.
+    pub bytes_written: u64,
+    /// Bytes of pages written for them.
+    pub bytes_flushed: u64,
+}
+
+/// Counters of one file, only ever added to. They guard nothing, so their order does not matter.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) bytes_on_disk: AtomicU64,
+    pub(crate) writes: AtomicU64,
+    pub(crate) flushes: AtomicU64,
+    pub(crate) bytes_written: AtomicU64,
+    pub(crate) bytes_flushed: AtomicU64,
+}
+
+impl Counters {
+    /// A durable write of rows with this many bytes.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Store {
+    /// Figures for metrics. Cheap.
+    pub fn stats(&self) -> StoreStats {
+        let (ledger, safety) = (self.ledger.counters(), self.safety.counters());
+        let both = |counter: fn(&Counters) -> &AtomicU64| {
+            counter(ledger).load(Ordering::Relaxed) + counter(safety).load(Ordering::Relaxed)
+        };
+        StoreStats {
+            bytes_on_disk: both(|counters| &counters.bytes_on_disk),
+            coins: self.ledger.read(|txn| Ok(txn.open_table(tables::COINS)?.len()?)).ok(),
+            commits: ledger.writes.load(Ordering::Relaxed),
+            safety_writes: safety.writes.load(Ordering::Relaxed),
+            flushes: both(|counters| &counters.flushes),
+            bytes_written: both(|counters| &counters.bytes_written),
+            bytes_flushed: both(|counters| &counters.bytes_flushed),
+        }
+    }
+}

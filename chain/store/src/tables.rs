@@ -1,0 +1,54 @@
+//! Every table of both database files and the shape of its rows.
+//!
+//! Values of the chain are stored in their canonical bytes (`timecoin_chain::codec`). Numbers are
+//! redb's fixed-width integers. A change of any shape here raises [`SCHEMA`].
+use redb::TableDefinition;
+
+/// The shape of the tables that this program reads and writes.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// Both files: what the file is. Keys are the three below.
+pub(crate) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+/// In [`META`]: [`SCHEMA`], 4 bytes little-endian.
+pub(crate) const META_SCHEMA: &str = "schema";
+/// In [`META`]: the hash of the genesis, 32 bytes.
+pub(crate) const META_GENESIS: &str = "genesis";
+/// In [`META`] of the ledger: the canonical `LedgerState` after the last committed block.
+pub(crate) const META_STATE: &str = "state";
+/// In [`META`] of the ledger: present, and empty, while [`LOCKS`] covers every coin.
+pub(crate) const META_ADDRESS_INDEX: &str = "address-index";
+
+/// Unspent coins: position -> canonical `Coin`. New positions are always at the end.
+pub(crate) const COINS: TableDefinition<u64, &[u8]> = TableDefinition::new("coins");
+
+/// Where a transaction stands: txid -> (position of its first output, height, index in the block).
+///
+/// The index is [`NO_INDEX`] for rewards and genesis outputs, which no block body holds.
+pub(crate) const TRANSACTIONS: TableDefinition<&[u8; 32], (u64, u64, u32)> =
+    TableDefinition::new("transactions");
+/// Stands for "in no block body" in [`TRANSACTIONS`].
+pub(crate) const NO_INDEX: u32 = u32::MAX;
+
+/// Final blocks: height -> canonical `Block`. Genesis has none.
+pub(crate) const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
+
+/// What made them final: height -> canonical `Certificate`.
+pub(crate) const CERTIFICATES: TableDefinition<u64, &[u8]> = TableDefinition::new("certificates");
+
+/// Block hash -> height. The genesis hash leads to height 0.
+pub(crate) const HEIGHTS: TableDefinition<&[u8; 32], u64> = TableDefinition::new("heights");
+
+/// The address index: tagged hash of the lock (32 bytes), then the coin's position (8 bytes
+/// big-endian, so that positions ascend).
+pub(crate) const LOCKS: TableDefinition<&[u8; LOCK_KEY], ()> = TableDefinition::new("locks");
+/// Bytes of a key of [`LOCKS`].
+pub(crate) const LOCK_KEY: usize = 40;
+
+/// The safety file: what this node signed. Keys are the three below.
+pub(crate) const SAFETY: TableDefinition<&str, &[u8]> = TableDefinition::new("safety");
+/// In [`SAFETY`]: 32 bytes of tagged hash over the rest, then the canonical `SafetyRecord`.
+pub(crate) const SAFETY_RECORD: &str = "record";
+/// In [`SAFETY`]: the canonical `Block` of the record's valid polka.
+pub(crate) const SAFETY_BLOCK: &str = "block";
+/// In [`SAFETY`]: the hash of that block, 32 bytes, so that it is known without reading the block.
+pub(crate) const SAFETY_BLOCK_HASH: &str = "block-hash";
