@@ -1,0 +1,130 @@
+//! The protocols of one node, composed.
+//!
+//! Order matters: libp2p asks the fields in turn whether a connection may exist, and a field that said yes keeps
+//! state for a connection which a later field refuses. So what refuses comes first.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use libp2p::{
+    PeerId, StreamProtocol,
+    allow_block_list::{self, BlockedPeers},
+    connection_limits::{self, ConnectionLimits},
+    identify,
+    identity::Keypair,
+    kad, ping,
+    swarm::NetworkBehaviour,
+};
+
+use crate::{
+    admission::PerIp,
+    config::{NetworkConfig, PeerLimits},
+    error::NetworkError,
+    exchange,
+    gossip::{self, Topics},
+    no_records::NoRecords,
+    topic::{Lane, Names, Protocol},
+};
+
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    // What refuses connections.
+    pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
+    limits: connection_limits::Behaviour,
+    per_ip: PerIp,
+    // What knows peers.
+    ping: ping::Behaviour,
+    identify: identify::Behaviour,
+    pub(crate) kademlia: kad::Behaviour<NoRecords>,
+    // What carries bytes.
+    pub(crate) fast: gossip::Behaviour,
+    pub(crate) bulk: gossip::Behaviour,
+    pub(crate) status: exchange::Behaviour,
+    pub(crate) blocks: exchange::Behaviour,
+    pub(crate) transactions: exchange::Behaviour,
+    pub(crate) votes: exchange::Behaviour,
+}
+
+impl Behaviour {
+    pub(crate) fn new(
+        config: &NetworkConfig,
+        names: &Names,
+        topics: &Topics,
+        keypair: &Keypair,
+    ) -> Result<Self, NetworkError> {
+        let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private);
+        let exchange = |protocol| exchange::behaviour(names, protocol);
+        let per_ip = (!config.allow_private).then_some(config.limits.per_ip_max);
+        Ok(Behaviour {
+            blocked: allow_block_list::Behaviour::default(),
+            limits: connection_limits::Behaviour::new(limits(&config.limits)),
+            per_ip: PerIp::new(per_ip),
+            ping: ping::Behaviour::new(
+                ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT),
+            ),
+            identify: identify::Behaviour::new(identity(config, names, keypair)),
+            kademlia: kademlia(names, keypair.public().to_peer_id())?,
+            fast: gossip(Lane::Fast)?,
+            bulk: gossip(Lane::Bulk)?,
+            status: exchange(Protocol::Status)?,
+            blocks: exchange(Protocol::Blocks)?,
+            transactions: exchange(Protocol::Transactions)?,
+            votes: exchange(Protocol::Votes)?,
+        })
+    }
+
+    pub(crate) fn gossip(&mut self, lane: Lane) -> &mut gossip::Behaviour {
+        match lane {
+            Lane::Fast => &mut self.fast,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+
+    pub(crate) fn exchange(&mut self, protocol: Protocol) -> &mut exchange::Behaviour {
+        match protocol {
+            Protocol::Status => &mut self.status,
+            Protocol::Blocks => &mut self.blocks,
+            Protocol::Transactions => &mut self.transactions,
+            Protocol::Votes => &mut self.votes,
+        }
+    }
+}
+
+fn limits(limits: &PeerLimits) -> ConnectionLimits {
+    ConnectionLimits::default()
+        .with_max_established(Some(limits.peers_max))
+        .with_max_established_incoming(Some(limits.inbound_max))
+        .with_max_established_per_peer(Some(limits.per_peer_max))
+        .with_max_pending_incoming(Some(limits.pending_max))
+        .with_max_pending_outgoing(Some(limits.pending_max))
+}
+
+fn identity(config: &NetworkConfig, names: &Names, keypair: &Keypair) -> identify::Config {
+    identify::Config::new_with_signed_peer_record(names.tag().to_owned(), keypair)
+        .with_agent_version(config.agent.clone())
+        .with_push_listen_addr_updates(true)
+        .with_cache_size(0)
+}
+
+/// A routing table and nothing else: no records, no providers, and only peers that `discovery` inserts.
+fn kademlia(names: &Names, local: PeerId) -> Result<kad::Behaviour<NoRecords>, NetworkError> {
+    let name = StreamProtocol::try_from_owned(names.kademlia())
+        .map_err(|error| NetworkError::Build(error.to_string()))?;
+    let mut config = kad::Config::new(name);
+    config
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_record_ttl(None)
+        .set_replication_interval(None)
+        .set_publication_interval(None)
+        .set_provider_publication_interval(None)
+        .set_periodic_bootstrap_interval(None)
+        .set_query_timeout(QUERY_TIMEOUT)
+        .set_kbucket_size(NonZeroUsize::new(20).expect("20 is not 0"));
+    let mut behaviour = kad::Behaviour::with_config(local, NoRecords, config);
+    behaviour.set_mode(Some(kad::Mode::Server));
+    Ok(behaviour)
+}

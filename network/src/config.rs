@@ -1,0 +1,220 @@
+//! What a node is told about its network, and the checks before anything starts.
+//!
+//! Invariant: [`NetworkConfig::validate`] has no side effects and touches no network; everything it passes can be
+//! handed to libp2p.
+
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
+
+use crate::{address, error::ConfigError};
+
+/// The configuration of one node, resolved once at start.
+#[derive(Clone, Debug)]
+pub struct NetworkConfig {
+    /// Names the chain in every protocol, every topic and in identify, such as `tc-1a2b3c4d`; 1 to 64 of `a-z 0-9 -`.
+    pub chain_tag: String,
+    /// Name and version of the software, such as `timecoin/0.1.0`; at most 64 printable ASCII characters.
+    pub agent: String,
+    /// Addresses to listen on, such as `/ip4/0.0.0.0/tcp/24000`; may be empty for a node that only dials.
+    pub listen: Vec<Multiaddr>,
+    /// Addresses others reach this node at, announced to them; needed behind NAT and in containers.
+    pub external: Vec<Multiaddr>,
+    /// Nodes to join through. Each carries `/p2p/<peer id>` and is dialled again for as long as it is away.
+    pub bootstrap: Vec<Multiaddr>,
+    /// Whether loopback and private addresses are dialled and passed on: local networks and containers.
+    pub allow_private: bool,
+    /// How many peers.
+    pub limits: PeerLimits,
+}
+
+/// Bounds on connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerLimits {
+    /// Established connections in total.
+    pub peers_max: u32,
+    /// Established connections that others opened.
+    pub inbound_max: u32,
+    /// Connections of one peer; two, because two nodes may dial each other at the same moment.
+    pub per_peer_max: u32,
+    /// Handshakes in progress, counted separately for inbound and outbound.
+    pub pending_max: u32,
+    /// Inbound connections, handshakes included, from one IP address; not applied when private addresses are allowed.
+    pub per_ip_max: u32,
+    /// Outbound peers that discovery tries to reach.
+    pub outbound_target: u32,
+}
+
+impl Default for PeerLimits {
+    fn default() -> Self {
+        PeerLimits {
+            peers_max: 50,
+            inbound_max: 32,
+            per_peer_max: 2,
+            pending_max: 64,
+            per_ip_max: 3,
+            outbound_target: 8,
+        }
+    }
+}
+
+impl NetworkConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field that cannot work, its value, and what to write instead.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_chain_tag(&self.chain_tag)?;
+        check_agent(&self.agent)?;
+        check_limits(&self.limits)?;
+        for address in self.listen.iter().chain(&self.external) {
+            check_tcp(address)?;
+        }
+        for address in &self.bootstrap {
+            self.check_bootstrap(address)?;
+        }
+        Ok(())
+    }
+
+    /// The bootstrap nodes with their identities; addresses without one were refused by [`Self::validate`].
+    pub(crate) fn bootstrap_peers(&self) -> impl Iterator<Item = (PeerId, Multiaddr)> {
+        self.bootstrap
+            .iter()
+            .filter_map(|address| address::peer_id(address).map(|peer| (peer, address.clone())))
+    }
+
+    fn check_bootstrap(&self, address: &Multiaddr) -> Result<(), ConfigError> {
+        check_tcp(address)?;
+        if address::peer_id(address).is_none() {
+            return Err(ConfigError::BootstrapWithoutPeer { address: address.clone() });
+        }
+        if !self.allow_private && address::is_private(address) {
+            return Err(ConfigError::BootstrapPrivate { address: address.clone() });
+        }
+        Ok(())
+    }
+}
+
+fn check_chain_tag(tag: &str) -> Result<(), ConfigError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=64).contains(&tag.len()) && tag.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(ConfigError::ChainTag { tag: tag.to_owned() })
+}
+
+fn check_agent(agent: &str) -> Result<(), ConfigError> {
+    if agent.len() <= 64 && agent.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
+    }
+    Err(ConfigError::Agent { agent: agent.to_owned() })
+}
+
+fn check_limits(limits: &PeerLimits) -> Result<(), ConfigError> {
+    let rules = [
+        (limits.peers_max >= 1, "peers_max must be at least 1"),
+        (limits.inbound_max <= limits.peers_max, "inbound_max must not exceed peers_max"),
+        (limits.outbound_target <= limits.peers_max, "outbound_target must not exceed peers_max"),
+        (limits.per_peer_max >= 1, "per_peer_max must be at least 1"),
+        (limits.pending_max >= 1, "pending_max must be at least 1"),
+        (limits.per_ip_max >= 1, "per_ip_max must be at least 1"),
+    ];
+    match rules.into_iter().find(|(holds, _)| !holds) {
+        Some((_, rule)) => Err(ConfigError::Limits { rule }),
+        None => Ok(()),
+    }
+}
+
+/// Accepts `/ip4|ip6|dns|dns4|dns6/.../tcp/...` with an optional `/p2p/...`, and `/dnsaddr/.../p2p/...`.
+fn check_tcp(address: &Multiaddr) -> Result<(), ConfigError> {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    let fits = match parts.as_slice() {
+        [host, Protocol::Tcp(_)] | [host, Protocol::Tcp(_), Protocol::P2p(_)] => is_host(host),
+        [Protocol::Dnsaddr(_), Protocol::P2p(_)] => true,
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ConfigError::NotTcp { address: address.clone() })
+}
+
+fn is_host(part: &Protocol<'_>) -> bool {
+    matches!(
+        part,
+        Protocol::Ip4(_)
+            | Protocol::Ip6(_)
+            | Protocol::Dns(_)
+            | Protocol::Dns4(_)
+            | Protocol::Dns6(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    const PEER: &str = "12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2";
+
+    fn config() -> NetworkConfig {
+        NetworkConfig {
+            chain_tag: "tc-1a2b3c4d".to_owned(),
+            agent: "timecoin/0.1.0".to_owned(),
+            listen: vec!["/ip4/0.0.0.0/tcp/24000".parse().unwrap()],
+            external: Vec::new(),
+            bootstrap: vec![
+                format!("/dns4/seed.example.org/tcp/24000/p2p/{PEER}").parse().unwrap(),
+            ],
+            allow_private: false,
+            limits: PeerLimits::default(),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        config().validate().unwrap();
+    }
+
+    #[test]
+    fn every_error_says_what_to_write_instead() {
+        type Change = fn(&mut NetworkConfig);
+        let cases: [(Change, &str); 9] = [
+            (|config| config.chain_tag.clear(), "chain tag"),
+            (|config| config.chain_tag = "Main Net".to_owned(), "Main Net"),
+            (|config| config.agent = "\u{1b}[31m".to_owned(), "printable"),
+            (|config| config.limits.inbound_max = 51, "inbound_max"),
+            (|config| config.limits.peers_max = 0, "peers_max"),
+            (
+                |config| config.listen = vec!["/ip4/0.0.0.0/udp/24000/quic-v1".parse().unwrap()],
+                "/ip4/0.0.0.0/tcp/24000",
+            ),
+            (|config| config.bootstrap = vec!["/ip4/8.8.8.8/tcp/24000".parse().unwrap()], "/p2p/"),
+            (
+                |config| {
+                    config.bootstrap =
+                        vec![format!("/ip4/10.0.0.1/tcp/1/p2p/{PEER}").parse().unwrap()];
+                },
+                "allow_private",
+            ),
+            (|config| config.external = vec![Multiaddr::empty()], "tcp"),
+        ];
+        for (change, expected) in cases {
+            let mut config = config();
+            change(&mut config);
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_local_network_may_be_private() {
+        let mut config = config();
+        config.allow_private = true;
+        config.bootstrap = vec![
+            format!("/ip4/127.0.0.1/tcp/1/p2p/{PEER}").parse().unwrap(),
+            format!("/dnsaddr/example.org/p2p/{PEER}").parse().unwrap(),
+        ];
+        config.validate().unwrap();
+        assert_eq!(config.bootstrap_peers().count(), 2);
+    }
+}

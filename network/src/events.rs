@@ -1,0 +1,379 @@
+//! What the swarm reports, and what follows from it.
+
+use std::time::Instant;
+
+use libp2p::{
+    PeerId,
+    gossipsub::{self, MessageAcceptance, MessageId},
+    identify, kad, ping,
+    request_response::{self as exchange, InboundFailure, OutboundFailure, OutboundRequestId},
+    swarm::{ConnectionId, DialError as SwarmDialError, SwarmEvent},
+};
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::{
+    address,
+    behaviour::BehaviourEvent,
+    discovery::ADDRESSES_MAX,
+    envelope,
+    error::{DialError, RequestError},
+    exchange::{Answer, InboundRequest, Reply},
+    gossip::{Gossip, Open},
+    peers::{Closed, Identity, printable},
+    swarm::Node,
+    topic::{Lane, Protocol, Topic},
+};
+
+type ExchangeEvent = exchange::Event<bytes::Bytes, Answer>;
+
+impl Node {
+    pub(crate) fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        let now = Instant::now();
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour(event, now),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.peers.opened(peer_id, connection_id, &endpoint, now);
+                self.rates.add(peer_id, now);
+                if let Some((_, outcome)) = self.dials.remove(&connection_id) {
+                    let _ = outcome.send(Ok(peer_id));
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, .. } => {
+                let reason = cause.map_or_else(
+                    || "the connection was closed".to_owned(),
+                    |cause| cause.to_string(),
+                );
+                self.on_closed(peer_id, connection_id, reason, now);
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id, connection_id, error } => {
+                self.on_dial_failed(peer_id, connection_id, &error, now)
+            }
+            SwarmEvent::IncomingConnectionError { error, .. } => {
+                if matches!(error, libp2p::swarm::ListenError::Denied { .. }) {
+                    self.stats.counters.inbound_denied.add_one();
+                }
+                tracing::debug!(%error, "an inbound connection failed");
+            }
+            SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
+                let addresses = self.swarm.listeners().cloned().collect();
+                self.outlets.listen.send_replace(addresses);
+            }
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                tracing::warn!(
+                    ?addresses,
+                    ?reason,
+                    "stopped listening; restart the node to be reachable again"
+                );
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::warn!(%error, "accepting connections failed; check the limit of open files");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_closed(&mut self, peer: PeerId, connection: ConnectionId, reason: String, now: Instant) {
+        match self.peers.closed(&peer, connection, reason) {
+            Closed::StillConnected => return,
+            Closed::Gone => self.discovery.lost(&peer, now),
+            Closed::NeverKnown => self.discovery.failed(&peer, now),
+        }
+        self.rates.remove(&peer);
+    }
+
+    fn on_dial_failed(
+        &mut self,
+        peer: Option<PeerId>,
+        connection: ConnectionId,
+        error: &SwarmDialError,
+        now: Instant,
+    ) {
+        self.stats.counters.dials_failed.add_one();
+        if let Some((address, outcome)) = self.dials.remove(&connection) {
+            let reason = error.to_string();
+            let _ = outcome.send(Err(DialError::Failed { address, reason }));
+        }
+        if let Some(peer) = peer {
+            tracing::debug!(%peer, %error, "dialling failed");
+            self.discovery.failed(&peer, now);
+        }
+    }
+
+    fn on_behaviour(&mut self, event: BehaviourEvent, now: Instant) {
+        match event {
+            BehaviourEvent::Fast(event) => self.on_gossip(Lane::Fast, event, now),
+            BehaviourEvent::Bulk(event) => self.on_gossip(Lane::Bulk, event, now),
+            BehaviourEvent::Status(event) => self.on_exchange(Protocol::Status, event, now),
+            BehaviourEvent::Blocks(event) => self.on_exchange(Protocol::Blocks, event, now),
+            BehaviourEvent::Transactions(event) => {
+                self.on_exchange(Protocol::Transactions, event, now);
+            }
+            BehaviourEvent::Votes(event) => self.on_exchange(Protocol::Votes, event, now),
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, info, now);
+            }
+            BehaviourEvent::Kademlia(event) => self.on_kademlia(event, now),
+            BehaviourEvent::Ping(event) => self.on_ping(event),
+            BehaviourEvent::Identify(_)
+            | BehaviourEvent::Blocked(_)
+            | BehaviourEvent::Limits(_)
+            | BehaviourEvent::PerIp(_) => {}
+        }
+    }
+
+    fn on_identified(&mut self, peer: PeerId, info: identify::Info, now: Instant) {
+        if info.protocol_version != self.names.tag() {
+            self.refuse_foreign(peer, &info, now);
+            return;
+        }
+        let listen = self.useful_addresses(&peer, info.listen_addrs);
+        self.discovery.learn(peer, listen.iter().cloned(), now);
+        let kademlia_name = self.names.kademlia();
+        let serves_kademlia = info.protocols.iter().any(|name| name.as_ref() == kademlia_name);
+        if serves_kademlia {
+            let kademlia = &mut self.swarm.behaviour_mut().kademlia;
+            // What the peer says now replaces what it said before; otherwise addresses would pile up.
+            kademlia.remove_peer(&peer);
+            for address in &listen {
+                kademlia.add_address(&peer, address.clone());
+            }
+        }
+        let identity = Identity {
+            agent: printable(&info.agent_version),
+            protocol_version: printable(&info.protocol_version),
+            listen,
+        };
+        if self.peers.identified(peer, identity) {
+            self.discovery.met(&peer, now);
+        }
+    }
+
+    fn refuse_foreign(&mut self, peer: PeerId, info: &identify::Info, now: Instant) {
+        let theirs = printable(&info.protocol_version);
+        let ours = self.names.tag();
+        self.stats.counters.refused_chain.add_one();
+        let reason = format!(
+            "serves the chain {theirs:?}, this node serves {ours:?}; compare the genesis files"
+        );
+        tracing::debug!(%peer, %reason, "refused a peer");
+        self.peers.refused(peer, reason);
+        self.swarm.behaviour_mut().kademlia.remove_peer(&peer);
+        self.discovery.refused(&peer, now);
+        self.turn_away(peer, now);
+    }
+
+    fn useful_addresses(
+        &self,
+        peer: &PeerId,
+        claimed: Vec<libp2p::Multiaddr>,
+    ) -> Vec<libp2p::Multiaddr> {
+        let Some(via) = self.peers.address(peer) else {
+            return Vec::new();
+        };
+        claimed
+            .iter()
+            .map(address::without_peer)
+            .filter(|claim| address::is_useful(claim, via, self.allow_private))
+            .take(ADDRESSES_MAX)
+            .collect()
+    }
+
+    fn on_kademlia(&mut self, event: kad::Event, now: Instant) {
+        let kad::Event::OutboundQueryProgressed {
+            result: kad::QueryResult::GetClosestPeers(found),
+            ..
+        } = event
+        else {
+            return;
+        };
+        let found = match found {
+            Ok(found) => found.peers,
+            Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+        };
+        for peer in found {
+            let addresses: Vec<_> = peer
+                .addrs
+                .iter()
+                .map(address::without_peer)
+                .filter(|address| address::is_useful(address, address, self.allow_private))
+                .collect();
+            self.discovery.learn(peer.peer_id, addresses, now);
+        }
+    }
+
+    fn on_ping(&mut self, event: ping::Event) {
+        match event.result {
+            Ok(rtt) => self.peers.rtt(&event.peer, rtt),
+            Err(ping::Failure::Timeout) => {
+                tracing::debug!(peer = %event.peer, "no answer to a ping; closing the connection");
+                self.swarm.close_connection(event.connection);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn on_gossip(&mut self, lane: Lane, event: gossipsub::Event, now: Instant) {
+        match event {
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                let verdict = self.admit(lane, propagation_source, &message_id, message, now);
+                if let Some(acceptance) = verdict {
+                    self.swarm.behaviour_mut().gossip(lane).report_message_validation_result(
+                        &message_id,
+                        &propagation_source,
+                        acceptance,
+                    );
+                }
+            }
+            gossipsub::Event::SlowPeer { peer_id, .. } => {
+                self.stats.counters.slow_peer.add_one();
+                tracing::debug!(peer = %peer_id, lane = lane.name(), "a peer does not take its messages in time");
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands a message to the application, or judges it here and says how.
+    fn admit(
+        &mut self,
+        lane: Lane,
+        from: PeerId,
+        id: &MessageId,
+        message: gossipsub::Message,
+        now: Instant,
+    ) -> Option<MessageAcceptance> {
+        // Other topics are not subscribed to, so this is no message of ours.
+        let Some(topic) = self.topics.of(&message.topic) else {
+            return Some(MessageAcceptance::Ignore);
+        };
+        self.peers.add_bytes_in(&from, message.data.len());
+        if lane == Lane::Bulk && !self.rates.bulk(&from, message.data.len(), now) {
+            self.stats.topic(topic).over_quota.add_one();
+            return Some(MessageAcceptance::Ignore);
+        }
+        let bytes = match envelope::decode(&message.data, topic.bytes_max()) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.stats.topic(topic).malformed.add_one();
+                tracing::debug!(%topic, peer = %from, %error, "rejected an envelope");
+                return Some(MessageAcceptance::Reject);
+            }
+        };
+        self.hand_over(lane, from, topic, id, bytes, now)
+    }
+
+    fn hand_over(
+        &mut self,
+        lane: Lane,
+        from: PeerId,
+        topic: Topic,
+        id: &MessageId,
+        bytes: bytes::Bytes,
+        now: Instant,
+    ) -> Option<MessageAcceptance> {
+        let outlet = match lane {
+            Lane::Fast => self.outlets.fast.clone(),
+            Lane::Bulk => self.outlets.bulk.clone(),
+        };
+        let place = outlet.try_reserve().ok();
+        let open = Open { from, topic };
+        let ticket = place.is_some().then(|| self.tickets(lane).open(id, open, now)).flatten();
+        let (Some(place), Some(ticket)) = (place, ticket) else {
+            self.stats.topic(topic).dropped.add_one();
+            return Some(MessageAcceptance::Ignore);
+        };
+        self.stats.topic(topic).received.add_one();
+        place.send(Gossip { from, topic, bytes, ticket });
+        None
+    }
+
+    fn on_exchange(&mut self, protocol: Protocol, event: ExchangeEvent, now: Instant) {
+        match event {
+            exchange::Event::Message { peer, message, .. } => match message {
+                exchange::Message::Request { request, channel, .. } => {
+                    self.on_request(protocol, peer, request, channel, now)
+                }
+                exchange::Message::Response { request_id, response } => {
+                    self.on_response(protocol, peer, request_id, response)
+                }
+            },
+            exchange::Event::OutboundFailure { peer, request_id, error, .. } => {
+                self.stats.protocol(protocol).failed.add_one();
+                let error = request_error(peer, protocol, &error);
+                self.answer_application(protocol, request_id, Err(error));
+            }
+            exchange::Event::InboundFailure { peer, error, .. } => {
+                if !matches!(error, InboundFailure::ResponseOmission) {
+                    tracing::debug!(%peer, %protocol, %error, "an answer did not reach its asker");
+                }
+            }
+            exchange::Event::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        protocol: Protocol,
+        peer: PeerId,
+        bytes: bytes::Bytes,
+        channel: exchange::ResponseChannel<Answer>,
+        now: Instant,
+    ) {
+        self.peers.add_bytes_in(&peer, bytes.len());
+        if !self.rates.request(&peer, protocol, now) {
+            self.stats.protocol(protocol).over_quota.add_one();
+            let exchange = self.swarm.behaviour_mut().exchange(protocol);
+            let _ = exchange.send_response(channel, Answer::Busy);
+            return;
+        }
+        let reply = Reply::new(protocol, channel, self.outlets.replies.clone(), self.stats.clone());
+        let request = InboundRequest { from: peer, protocol, bytes, reply };
+        match self.outlets.requests.try_send(request) {
+            Ok(()) => self.stats.protocol(protocol).received.add_one(),
+            Err(TrySendError::Full(request) | TrySendError::Closed(request)) => {
+                request.reply.busy()
+            }
+        }
+    }
+
+    fn on_response(
+        &mut self,
+        protocol: Protocol,
+        peer: PeerId,
+        id: OutboundRequestId,
+        answer: Answer,
+    ) {
+        let result = match answer {
+            Answer::Bytes(bytes) => {
+                self.peers.add_bytes_in(&peer, bytes.len());
+                Ok(bytes)
+            }
+            Answer::Busy => {
+                self.stats.protocol(protocol).refused.add_one();
+                Err(RequestError::Busy)
+            }
+        };
+        self.answer_application(protocol, id, result);
+    }
+
+    fn answer_application(
+        &mut self,
+        protocol: Protocol,
+        id: OutboundRequestId,
+        result: Result<bytes::Bytes, RequestError>,
+    ) {
+        if let Some(answer) = self.asked.remove(&(protocol, id)) {
+            // The application may have stopped waiting.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+fn request_error(peer: PeerId, protocol: Protocol, error: &OutboundFailure) -> RequestError {
+    match error {
+        OutboundFailure::DialFailure => RequestError::NotConnected { peer },
+        OutboundFailure::Timeout => RequestError::Timeout,
+        OutboundFailure::ConnectionClosed => RequestError::Closed,
+        OutboundFailure::UnsupportedProtocols => RequestError::Unsupported { protocol },
+        OutboundFailure::Io(error) => RequestError::Malformed(error.to_string()),
+    }
+}

@@ -1,0 +1,288 @@
+//! Request and answer: the codec of the four protocols, and what the application gets to see of them.
+//!
+//! On the wire a frame is `[length u32 be][bytes]`. A request's bytes are an envelope; an answer's first byte says
+//! whether an envelope follows (0) or the peer is busy (1, nothing follows).
+//!
+//! Invariants: a frame's length is compared with its protocol's limit before a byte of it is allocated; packing and
+//! unpacking happen in the connection's task, never in the swarm's.
+
+use std::io;
+
+use bytes::Bytes;
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use libp2p::{
+    PeerId, StreamProtocol,
+    request_response::{self as exchange, ProtocolSupport, ResponseChannel},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    envelope::{self, EnvelopeError},
+    error::NetworkError,
+    stats::Stats,
+    topic::{Names, Protocol},
+};
+
+/// Requests and answers in flight on one connection and protocol; what comes on top is dropped by libp2p.
+const STREAMS_MAX: usize = 32;
+const ANSWER: u8 = 0;
+const BUSY: u8 = 1;
+
+/// A request of a peer.
+#[derive(Debug)]
+pub struct InboundRequest {
+    /// Who asks.
+    pub from: PeerId,
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// The request, at most [`Protocol::request_bytes_max`] bytes.
+    pub bytes: Bytes,
+    /// Where the answer goes.
+    pub reply: Reply,
+}
+
+/// The way back to the asker. Dropping it answers "busy". An answer later than [`Protocol::TIMEOUT`] goes nowhere.
+#[derive(Debug)]
+pub struct Reply {
+    protocol: Protocol,
+    channel: Option<ResponseChannel<Answer>>,
+    replies: mpsc::Sender<Answered>,
+    stats: Stats,
+}
+
+impl Reply {
+    pub(crate) fn new(
+        protocol: Protocol,
+        channel: ResponseChannel<Answer>,
+        replies: mpsc::Sender<Answered>,
+        stats: Stats,
+    ) -> Self {
+        Reply { protocol, channel: Some(channel), replies, stats }
+    }
+
+    /// Answers. More than [`Protocol::response_bytes_max`] bytes are a bug of the caller: it is logged and counted,
+    /// and the asker hears "busy".
+    pub fn send(mut self, bytes: Bytes) {
+        let limit = self.protocol.response_bytes_max();
+        if bytes.len() > limit {
+            tracing::warn!(protocol = %self.protocol, bytes = bytes.len(), limit, "an answer exceeds its limit and is not sent");
+            self.stats.protocol(self.protocol).answer_too_large.add_one();
+            return;
+        }
+        self.answer(Answer::Bytes(bytes));
+    }
+
+    /// Asks the peer to try later or elsewhere.
+    pub fn busy(mut self) {
+        self.refuse();
+    }
+
+    fn refuse(&mut self) {
+        if self.channel.is_some() {
+            self.stats.protocol(self.protocol).busy.add_one();
+            self.answer(Answer::Busy);
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        if let Some(channel) = self.channel.take() {
+            // The queue holds as many answers as requests may be open. When the swarm is gone, so is the asker.
+            let _ = self.replies.try_send(Answered { protocol: self.protocol, channel, answer });
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.refuse();
+    }
+}
+
+/// An answer on its way back to the swarm.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) protocol: Protocol,
+    pub(crate) channel: ResponseChannel<Answer>,
+    pub(crate) answer: Answer,
+}
+
+/// What travels back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Bytes(Bytes),
+    Busy,
+}
+
+pub(crate) type Behaviour = exchange::Behaviour<Codec>;
+
+pub(crate) fn behaviour(names: &Names, protocol: Protocol) -> Result<Behaviour, NetworkError> {
+    let name = StreamProtocol::try_from_owned(names.exchange(protocol))
+        .map_err(|error| NetworkError::Build(error.to_string()))?;
+    let config = exchange::Config::default()
+        .with_request_timeout(Protocol::TIMEOUT)
+        .with_max_concurrent_streams(STREAMS_MAX);
+    Ok(exchange::Behaviour::with_codec(Codec { protocol }, [(name, ProtocolSupport::Full)], config))
+}
+
+/// Reads and writes the frames of one protocol.
+#[derive(Clone, Debug)]
+pub(crate) struct Codec {
+    protocol: Protocol,
+}
+
+impl exchange::Codec for Codec {
+    type Protocol = StreamProtocol;
+    type Request = Bytes;
+    type Response = Answer;
+
+    async fn read_request<T>(&mut self, _name: &StreamProtocol, io: &mut T) -> io::Result<Bytes>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        let limit = self.protocol.request_bytes_max();
+        let frame = read_frame(io, limit + envelope::HEADER_BYTES).await?;
+        envelope::decode(&frame, limit).map_err(malformed)
+    }
+
+    async fn read_response<T>(&mut self, _name: &StreamProtocol, io: &mut T) -> io::Result<Answer>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        let limit = self.protocol.response_bytes_max();
+        let frame = read_frame(io, limit + envelope::HEADER_BYTES + 1).await?;
+        match frame.split_first() {
+            Some((&ANSWER, wire)) => {
+                envelope::decode(wire, limit).map(Answer::Bytes).map_err(malformed)
+            }
+            Some((&BUSY, [])) => Ok(Answer::Busy),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the answer is neither bytes nor busy",
+            )),
+        }
+    }
+
+    async fn write_request<T>(
+        &mut self,
+        _name: &StreamProtocol,
+        io: &mut T,
+        request: Bytes,
+    ) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        let wire = envelope::encode(&request, 0, self.protocol.compressible());
+        write_frame(io, &[], &wire).await
+    }
+
+    async fn write_response<T>(
+        &mut self,
+        _name: &StreamProtocol,
+        io: &mut T,
+        answer: Answer,
+    ) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        match answer {
+            Answer::Busy => write_frame(io, &[BUSY], &[]).await,
+            Answer::Bytes(bytes) => {
+                let wire = envelope::encode(&bytes, 0, self.protocol.compressible());
+                write_frame(io, &[ANSWER], &wire).await
+            }
+        }
+    }
+}
+
+async fn read_frame<T>(io: &mut T, limit: usize) -> io::Result<Vec<u8>>
+where
+    T: AsyncRead + Unpin + Send,
+{
+    let mut length = [0; 4];
+    io.read_exact(&mut length).await?;
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("frame of {length} bytes exceeds the limit of {limit}"),
+        ));
+    }
+    let mut frame = vec![0; length];
+    io.read_exact(&mut frame).await?;
+    Ok(frame)
+}
+
+async fn write_frame<T>(io: &mut T, head: &[u8], body: &[u8]) -> io::Result<()>
+where
+    T: AsyncWrite + Unpin + Send,
+{
+    let length = u32::try_from(head.len() + body.len()).map_err(io::Error::other)?;
+    let mut frame = Vec::with_capacity(4 + head.len() + body.len());
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(head);
+    frame.extend_from_slice(body);
+    io.write_all(&frame).await
+}
+
+fn malformed(error: EnvelopeError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use futures::io::Cursor;
+    use libp2p::request_response::Codec as _;
+
+    use super::*;
+
+    const NAME: StreamProtocol = StreamProtocol::new("/test/1");
+
+    fn codec() -> Codec {
+        Codec { protocol: Protocol::Blocks }
+    }
+
+    #[tokio::test]
+    async fn requests_and_answers_come_back() {
+        let mut wire = Cursor::new(Vec::new());
+        let request = Bytes::from_static(b"from 7, 3 of them");
+        codec().write_request(&NAME, &mut wire, request.clone()).await.unwrap();
+        wire.set_position(0);
+        assert_eq!(codec().read_request(&NAME, &mut wire).await.unwrap(), request);
+
+        let large = Bytes::from(vec![5; Protocol::Blocks.response_bytes_max()]);
+        for answer in [Answer::Busy, Answer::Bytes(Bytes::new()), Answer::Bytes(large)] {
+            let mut wire = Cursor::new(Vec::new());
+            codec().write_response(&NAME, &mut wire, answer.clone()).await.unwrap();
+            wire.set_position(0);
+            assert_eq!(codec().read_response(&NAME, &mut wire).await.unwrap(), answer);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_over_the_limit_is_refused_by_its_length() {
+        let mut wire = Cursor::new(u32::MAX.to_be_bytes().to_vec());
+        let error = codec().read_request(&NAME, &mut wire).await.unwrap_err();
+        assert!(error.to_string().contains("exceeds the limit"), "{error}");
+        wire.set_position(0);
+        let error = codec().read_response(&NAME, &mut wire).await.unwrap_err();
+        assert!(error.to_string().contains("exceeds the limit"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn cut_and_foreign_frames_are_refused() {
+        let frames: [&[u8]; 6] = [
+            b"",
+            b"\x00\x00",
+            b"\x00\x00\x00\x09\x00",
+            b"\x00\x00\x00\x00",
+            b"\x00\x00\x00\x02\x01\x00",
+            b"\x00\x00\x00\x01\x02",
+        ];
+        for frame in frames {
+            let mut wire = Cursor::new(frame.to_vec());
+            assert!(codec().read_response(&NAME, &mut wire).await.is_err(), "{frame:?}");
+        }
+    }
+}

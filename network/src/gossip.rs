@@ -1,0 +1,409 @@
+//! The two gossipsub instances, and what the application gets to see of a message.
+//!
+//! Messages are anonymous: who forwarded one is known, who made it is the payload's business. Nothing is forwarded
+//! before the application accepted it.
+//!
+//! Invariants: every message handed out is judged exactly once, by its ticket or by the sweep; the table of open
+//! tickets is bounded.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use libp2p::{
+    PeerId,
+    gossipsub::{
+        self, ConfigBuilder, IdentTopic, Message, MessageAcceptance, MessageAuthenticity,
+        MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams,
+        ValidationMode, Version, WhitelistSubscriptionFilter,
+    },
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::{
+    envelope,
+    error::NetworkError,
+    topic::{Lane, Names, Topic},
+};
+
+/// How long the application may take. Gossipsub keeps an unjudged message for eight heartbeats of 700 ms.
+const TICKET_LIFE: Duration = Duration::from_secs(4);
+const HEARTBEAT: Duration = Duration::from_millis(700);
+const HISTORY_HEARTBEATS: usize = 8;
+const DUPLICATE_CACHE: Duration = Duration::from_secs(90);
+/// Open tickets of one lane; beyond, messages are ignored as if the application were behind.
+const TICKETS_MAX: usize = 8192;
+/// Room for the protobuf and topic name around an envelope.
+const FRAMING_BYTES: usize = 512;
+const MESSAGE_DOMAIN: &[u8] = b"timecoin/gossip/1";
+
+/// A message of a peer, waiting for a verdict.
+#[derive(Debug)]
+pub struct Gossip {
+    /// Who forwarded it; not necessarily who made it.
+    pub from: PeerId,
+    /// Where it was published.
+    pub topic: Topic,
+    /// The payload, at most [`Topic::bytes_max`] bytes.
+    pub bytes: Bytes,
+    /// Where the verdict goes.
+    pub ticket: Ticket,
+}
+
+/// What the application makes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Valid: forward it.
+    Accept,
+    /// Not useful, nobody's fault: old, unknown parent, not needed, no time. Not forwarded.
+    Ignore,
+    /// Provably invalid, which an honest node does not forward; counts against every peer that sent it.
+    Reject(&'static str),
+}
+
+/// The right and duty to judge one message. Dropping it ignores the message; so does keeping it for 4 seconds.
+#[derive(Debug)]
+pub struct Ticket {
+    id: Option<MessageId>,
+    verdicts: mpsc::Sender<Judged>,
+}
+
+impl Ticket {
+    /// The message is valid: forward it.
+    pub fn accept(self) {
+        self.judge(Verdict::Accept);
+    }
+
+    /// The message is not useful, and nobody is to blame.
+    pub fn ignore(self) {
+        self.judge(Verdict::Ignore);
+    }
+
+    /// The message is provably invalid; `reason` goes to the log.
+    pub fn reject(self, reason: &'static str) {
+        self.judge(Verdict::Reject(reason));
+    }
+
+    /// Any of the three.
+    pub fn judge(mut self, verdict: Verdict) {
+        self.send(verdict);
+    }
+
+    fn send(&mut self, verdict: Verdict) {
+        if let Some(id) = self.id.take() {
+            // As many verdicts fit as tickets may be open; a lost one is made up for by the sweep.
+            let _ = self.verdicts.try_send(Judged { id, verdict });
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.send(Verdict::Ignore);
+    }
+}
+
+/// A verdict on its way back to the swarm.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) id: MessageId,
+    pub(crate) verdict: Verdict,
+}
+
+/// The open tickets of one lane.
+#[derive(Debug)]
+pub(crate) struct Tickets {
+    verdicts: mpsc::Sender<Judged>,
+    open: HashMap<MessageId, Open>,
+    by_age: VecDeque<(Instant, MessageId)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open {
+    pub(crate) from: PeerId,
+    pub(crate) topic: Topic,
+}
+
+impl Tickets {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Judged>) {
+        let (verdicts, judged) = mpsc::channel(TICKETS_MAX);
+        let tickets = Tickets { verdicts, open: HashMap::new(), by_age: VecDeque::new() };
+        (tickets, judged)
+    }
+
+    /// Opens a ticket; `None` when too many are open.
+    pub(crate) fn open(&mut self, id: &MessageId, open: Open, now: Instant) -> Option<Ticket> {
+        if self.open.len() >= TICKETS_MAX {
+            return None;
+        }
+        if self.by_age.len() >= 2 * TICKETS_MAX {
+            // One slow ticket at the front must not keep the closed ones behind it.
+            self.by_age.retain(|(_, id)| self.open.contains_key(id));
+        }
+        self.open.insert(id.clone(), open);
+        self.by_age.push_back((now + TICKET_LIFE, id.clone()));
+        Some(Ticket { id: Some(id.clone()), verdicts: self.verdicts.clone() })
+    }
+
+    /// Closes a ticket; `None` when the sweep did already.
+    pub(crate) fn close(&mut self, id: &MessageId) -> Option<Open> {
+        let open = self.open.remove(id);
+        self.forget_closed();
+        open
+    }
+
+    /// Closes one ticket whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<(MessageId, Open)> {
+        self.forget_closed();
+        match self.by_age.front() {
+            Some((deadline, _)) if *deadline <= now => {
+                let (_, id) = self.by_age.pop_front()?;
+                let open = self.open.remove(&id)?;
+                Some((id, open))
+            }
+            _ => None,
+        }
+    }
+
+    fn forget_closed(&mut self) {
+        while let Some((_, id)) = self.by_age.front() {
+            if self.open.contains_key(id) {
+                break;
+            }
+            self.by_age.pop_front();
+        }
+    }
+}
+
+impl From<Verdict> for MessageAcceptance {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accept => MessageAcceptance::Accept,
+            Verdict::Ignore => MessageAcceptance::Ignore,
+            Verdict::Reject(_) => MessageAcceptance::Reject,
+        }
+    }
+}
+
+/// From the hash in a message back to the topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Topics {
+    idents: [IdentTopic; Topic::ALL.len()],
+    by_hash: HashMap<TopicHash, Topic>,
+}
+
+impl Topics {
+    pub(crate) fn new(names: &Names) -> Self {
+        let idents = Topic::ALL.map(|topic| IdentTopic::new(names.topic(topic)));
+        let by_hash =
+            Topic::ALL.into_iter().map(|topic| (idents[topic.index()].hash(), topic)).collect();
+        Topics { idents, by_hash }
+    }
+
+    pub(crate) fn hash(&self, topic: Topic) -> TopicHash {
+        self.idents[topic.index()].hash()
+    }
+
+    pub(crate) fn of(&self, hash: &TopicHash) -> Option<Topic> {
+        self.by_hash.get(hash).copied()
+    }
+}
+
+pub(crate) type Behaviour =
+    gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
+
+/// Builds one instance, subscribed to its topics.
+pub(crate) fn behaviour(
+    names: &Names,
+    topics: &Topics,
+    lane: Lane,
+    allow_private: bool,
+) -> Result<Behaviour, NetworkError> {
+    let build = |error: &dyn std::fmt::Display| NetworkError::Build(error.to_string());
+    let allowed = lane.topics().map(|topic| topics.hash(topic)).collect();
+    let mut behaviour = Behaviour::new_with_subscription_filter(
+        MessageAuthenticity::Anonymous,
+        config(names, topics, lane).map_err(|error| build(&error))?,
+        WhitelistSubscriptionFilter(allowed),
+    )
+    .map_err(|error| build(&error))?;
+    behaviour
+        .with_peer_score(score(topics, lane, allow_private), thresholds())
+        .map_err(|error| build(&error))?;
+    for topic in lane.topics() {
+        behaviour.subscribe(&topics.idents[topic.index()]).map_err(|error| build(&error))?;
+    }
+    Ok(behaviour)
+}
+
+fn config(
+    names: &Names,
+    topics: &Topics,
+    lane: Lane,
+) -> Result<gossipsub::Config, gossipsub::ConfigBuilderError> {
+    let mut builder = ConfigBuilder::default();
+    builder
+        .protocol_id(names.lane(lane), Version::V1_1)
+        .validation_mode(ValidationMode::Anonymous)
+        .validate_messages()
+        .message_id_fn(message_id)
+        .duplicate_cache_time(DUPLICATE_CACHE)
+        .heartbeat_interval(HEARTBEAT)
+        .heartbeat_initial_delay(HEARTBEAT)
+        .history_length(HISTORY_HEARTBEATS)
+        .prune_backoff(Duration::from_secs(15));
+    match lane {
+        Lane::Fast => builder
+            .connection_handler_queue_len(1024)
+            .flood_publish(true)
+            .mesh_n_low(5)
+            .mesh_n(8)
+            .mesh_n_high(12)
+            .mesh_outbound_min(3),
+        Lane::Bulk => builder
+            .connection_handler_queue_len(256)
+            .flood_publish(false)
+            .mesh_n_low(4)
+            .mesh_n(6)
+            .mesh_n_high(12)
+            .mesh_outbound_min(2),
+    };
+    let mut largest = 0;
+    for topic in lane.topics() {
+        let transmit = topic.bytes_max() + envelope::HEADER_BYTES + FRAMING_BYTES;
+        largest = largest.max(transmit);
+        builder.max_transmit_size_for_topic(transmit, topics.hash(topic));
+    }
+    builder.max_transmit_size(largest);
+    builder.build()
+}
+
+/// The topic is in the id, so the same bytes may be published on two topics.
+fn message_id(message: &Message) -> MessageId {
+    let topic = message.topic.as_str().as_bytes();
+    let mut hasher = Sha256::new();
+    hasher.update(MESSAGE_DOMAIN);
+    hasher.update(u64::try_from(topic.len()).unwrap_or(u64::MAX).to_le_bytes());
+    hasher.update(topic);
+    hasher.update(&message.data);
+    MessageId::new(&hasher.finalize()[..20])
+}
+
+/// Only provable faults count: invalid messages (squared, gone after two minutes) and a flood of broken promises.
+/// What an honest peer may suffer from costs nothing: a quiet topic, a slow link, a late start.
+fn score(topics: &Topics, lane: Lane, allow_private: bool) -> PeerScoreParams {
+    let topic_score = TopicScoreParams {
+        topic_weight: 1.0,
+        time_in_mesh_weight: 0.0,
+        first_message_deliveries_weight: 0.0,
+        mesh_message_deliveries_weight: 0.0,
+        mesh_failure_penalty_weight: 0.0,
+        invalid_message_deliveries_weight: -10.0,
+        invalid_message_deliveries_decay: gossipsub::score_parameter_decay(Duration::from_secs(
+            120,
+        )),
+        ..TopicScoreParams::default()
+    };
+    PeerScoreParams {
+        topics: lane.topics().map(|topic| (topics.hash(topic), topic_score.clone())).collect(),
+        behaviour_penalty_threshold: 6.0,
+        behaviour_penalty_decay: gossipsub::score_parameter_decay(Duration::from_secs(60)),
+        slow_peer_weight: 0.0,
+        ip_colocation_factor_weight: if allow_private { 0.0 } else { -5.0 },
+        // A lost connection must not be a way to a clean record, and a record must not outlive its reason.
+        retain_score: Duration::from_secs(300),
+        ..PeerScoreParams::default()
+    }
+}
+
+/// Four invalid messages end the exchange of ids, six end being sent ours, ten end being heard.
+fn thresholds() -> PeerScoreThresholds {
+    PeerScoreThresholds {
+        gossip_threshold: -160.0,
+        publish_threshold: -360.0,
+        graylist_threshold: -1000.0,
+        ..PeerScoreThresholds::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    fn message(topic: &str, data: &[u8]) -> Message {
+        Message {
+            source: None,
+            data: data.to_vec(),
+            sequence_number: None,
+            topic: TopicHash::from_raw(topic),
+        }
+    }
+
+    fn open() -> Open {
+        Open { from: PeerId::random(), topic: Topic::Votes }
+    }
+
+    #[test]
+    fn the_id_covers_topic_and_bytes() {
+        let ids = [("a", "bc"), ("ab", "c"), ("a", "bd")]
+            .map(|(topic, data)| message_id(&message(topic, data.as_bytes())));
+        assert_ne!(ids[0], ids[1]);
+        assert_ne!(ids[0], ids[2]);
+        assert_eq!(ids[0], message_id(&message("a", b"bc")));
+        assert_eq!(ids[0].0.len(), 20);
+    }
+
+    #[test]
+    fn both_instances_build_for_every_kind_of_network() {
+        let names = Names::new("tc-1a2b3c4d");
+        let topics = Topics::new(&names);
+        for lane in [Lane::Fast, Lane::Bulk] {
+            for allow_private in [false, true] {
+                behaviour(&names, &topics, lane, allow_private).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_judged_once_and_a_dropped_one_ignored() {
+        let (mut tickets, mut judged) = Tickets::new();
+        let now = Instant::now();
+        let cases: [(fn(Ticket), Verdict); 4] = [
+            (Ticket::accept, Verdict::Accept),
+            (Ticket::ignore, Verdict::Ignore),
+            (|ticket| ticket.reject("bad"), Verdict::Reject("bad")),
+            (drop, Verdict::Ignore),
+        ];
+        for (index, (judge, verdict)) in cases.into_iter().enumerate() {
+            let id = MessageId::new(&[u8::try_from(index).unwrap()]);
+            judge(tickets.open(&id, open(), now).unwrap());
+            let sent = judged.try_recv().unwrap();
+            assert_eq!((&sent.id, sent.verdict), (&id, verdict));
+            assert!(judged.try_recv().is_err());
+            assert!(tickets.close(&id).is_some());
+            assert!(tickets.close(&id).is_none());
+        }
+        assert!(tickets.by_age.is_empty());
+    }
+
+    #[test]
+    fn silence_expires_and_the_table_is_bounded() {
+        let (mut tickets, _judged) = Tickets::new();
+        let now = Instant::now();
+        let held: Vec<Ticket> = (0..)
+            .map_while(|index: u32| {
+                tickets.open(&MessageId::new(&index.to_le_bytes()), open(), now)
+            })
+            .collect();
+        assert_eq!(held.len(), TICKETS_MAX);
+        assert!(tickets.expire(now).is_none());
+        let later = now + TICKET_LIFE;
+        assert_eq!(std::iter::from_fn(|| tickets.expire(later)).count(), TICKETS_MAX);
+        assert!(tickets.open.is_empty() && tickets.by_age.is_empty());
+    }
+}

@@ -1,0 +1,184 @@
+//! What the application holds: commands into the swarm, and views of it.
+//!
+//! Invariant: publishing never waits and never locks; envelopes are packed on the caller's thread, not the swarm's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    address, envelope,
+    error::{DialError, PublishError, RequestError},
+    peers::{PeerInfo, Snapshot},
+    stats::{NetworkStats, Stats},
+    topic::{Lane, Protocol, Topic},
+};
+
+pub(crate) const HIGH_QUEUE: usize = 256;
+pub(crate) const LOW_QUEUE: usize = 256;
+pub(crate) const BULK_QUEUE: usize = 256;
+
+/// A message on its way out, already in its envelope.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    pub(crate) topic: Topic,
+    pub(crate) wire: Vec<u8>,
+}
+
+/// What the application asks of the swarm.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Publish(Publication),
+    Request {
+        peer: PeerId,
+        protocol: Protocol,
+        bytes: Bytes,
+        answer: oneshot::Sender<Result<Bytes, RequestError>>,
+    },
+    Dial {
+        peer: PeerId,
+        address: Multiaddr,
+        outcome: oneshot::Sender<Result<PeerId, DialError>>,
+    },
+    Disconnect {
+        peer: PeerId,
+        outcome: oneshot::Sender<bool>,
+    },
+}
+
+/// The application's end of the network. Clones share one swarm, which stops with [`NetworkHandle::shutdown`] or when
+/// the last handle is gone.
+#[derive(Clone, Debug)]
+pub struct NetworkHandle {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) local: PeerId,
+    /// Consensus: fast topics, status and votes requests.
+    pub(crate) high: mpsc::Sender<Command>,
+    /// Everything else but bulk gossip.
+    pub(crate) low: mpsc::Sender<Command>,
+    /// Bulk gossip, so that a flood of it cannot take the place of other commands.
+    pub(crate) bulk: mpsc::Sender<Command>,
+    pub(crate) peers: Snapshot,
+    pub(crate) stats: Stats,
+    pub(crate) listen: watch::Receiver<Vec<Multiaddr>>,
+    pub(crate) stop: watch::Sender<bool>,
+    /// Closes when the swarm task has ended.
+    pub(crate) ended: watch::Receiver<()>,
+}
+
+impl NetworkHandle {
+    /// Hands a message to the network and returns at once; it is not sent back to this node. `attempt` makes a
+    /// deliberate repeat of the same bytes a new message; the same bytes with the same attempt are sent once.
+    ///
+    /// Having no peer to send to is not an error, only counted.
+    ///
+    /// # Errors
+    /// [`PublishError::TooLarge`] over [`Topic::bytes_max`]; [`PublishError::QueueFull`] when the swarm is behind;
+    /// [`PublishError::Stopped`].
+    pub fn publish(&self, topic: Topic, bytes: Bytes, attempt: u8) -> Result<(), PublishError> {
+        let limit = topic.bytes_max();
+        if bytes.len() > limit {
+            return Err(PublishError::TooLarge { topic, bytes: bytes.len(), limit });
+        }
+        let queue = match topic.lane() {
+            Lane::Fast => &self.inner.high,
+            Lane::Bulk => &self.inner.bulk,
+        };
+        let place = queue.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => {
+                self.inner.stats.counters.publish_queue_full.add_one();
+                PublishError::QueueFull { topic }
+            }
+            mpsc::error::TrySendError::Closed(()) => PublishError::Stopped,
+        })?;
+        place.send(Command::Publish(Publication {
+            topic,
+            wire: envelope::encode(&bytes, attempt, topic.compressible()),
+        }));
+        Ok(())
+    }
+
+    /// Asks a connected peer and waits for its answer, at most [`Protocol::TIMEOUT`].
+    ///
+    /// # Errors
+    /// See [`RequestError`]; it never opens a connection.
+    pub async fn request(
+        &self,
+        peer: PeerId,
+        protocol: Protocol,
+        bytes: Bytes,
+    ) -> Result<Bytes, RequestError> {
+        let limit = protocol.request_bytes_max();
+        if bytes.len() > limit {
+            return Err(RequestError::TooLarge { protocol, bytes: bytes.len(), limit });
+        }
+        let queue = match protocol {
+            Protocol::Status | Protocol::Votes => &self.inner.high,
+            Protocol::Blocks | Protocol::Transactions => &self.inner.low,
+        };
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Request { peer, protocol, bytes, answer };
+        queue.send(command).await.map_err(|_| RequestError::Stopped)?;
+        answered.await.unwrap_or(Err(RequestError::Stopped))
+    }
+
+    /// The peers connected now, ordered by id.
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        let mut peers: Vec<PeerInfo> =
+            self.inner.peers.iter().map(|entry| entry.value().clone()).collect();
+        peers.sort_by_key(|info| info.peer);
+        peers
+    }
+
+    /// Connects to a node; being connected already is success.
+    ///
+    /// # Errors
+    /// [`DialError::WithoutPeer`] unless the address ends with `/p2p/<peer id>`; otherwise why it failed.
+    pub async fn dial(&self, address: Multiaddr) -> Result<PeerId, DialError> {
+        let Some(peer) = address::peer_id(&address) else {
+            return Err(DialError::WithoutPeer { address });
+        };
+        let (outcome, done) = oneshot::channel();
+        let command = Command::Dial { peer, address, outcome };
+        let sent = self.inner.low.send(command).await;
+        sent.map_err(|_| DialError::Stopped)?;
+        done.await.unwrap_or(Err(DialError::Stopped))
+    }
+
+    /// Closes all connections of a peer and does not dial it for a while; false when there is none. The peer may come
+    /// back by itself.
+    pub async fn disconnect(&self, peer: PeerId) -> bool {
+        let (outcome, done) = oneshot::channel();
+        let command = Command::Disconnect { peer, outcome };
+        self.inner.low.send(command).await.is_ok() && done.await.unwrap_or(false)
+    }
+
+    /// The addresses this node listens on now, without identity; see [`crate::bootstrap_address`].
+    pub fn listen_addresses(&self) -> Vec<Multiaddr> {
+        self.inner.listen.borrow().clone()
+    }
+
+    /// The counters at this moment.
+    pub fn stats(&self) -> NetworkStats {
+        self.inner.stats.snapshot()
+    }
+
+    /// This node's identity.
+    pub fn local_peer_id(&self) -> PeerId {
+        self.inner.local
+    }
+
+    /// Closes all connections and listeners and waits until the ports are free, less than a second.
+    pub async fn shutdown(&self) {
+        self.inner.stop.send_replace(true);
+        let mut ended = self.inner.ended.clone();
+        // The task never sends; the channel closes with it.
+        while ended.changed().await.is_ok() {}
+    }
+}

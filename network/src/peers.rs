@@ -1,0 +1,412 @@
+//! Who is connected, and telling the application.
+//!
+//! A peer counts as connected from the moment identify showed that it serves our chain until its last connection is
+//! gone; a second connection changes nothing. Invariants: per peer, `Connected` and `Disconnected` alternate and none
+//! is lost; the queue of untold events is bounded because an untold pair cancels out.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use dashmap::DashMap;
+use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, swarm::ConnectionId};
+use tokio::sync::mpsc;
+
+use crate::topic::Topic;
+
+/// A peer has this long to identify itself.
+const IDENTIFY_WITHIN: Duration = Duration::from_secs(10);
+/// Untold refusals; older ones are forgotten first, the counters keep them.
+const REFUSALS_MAX: usize = 64;
+
+/// A change in who is connected. Messages of a peer may arrive shortly before its `Connected`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// A peer of our chain is connected.
+    Connected {
+        /// Who.
+        peer: PeerId,
+        /// Where it was reached, or where it came from.
+        address: Multiaddr,
+        /// Whether it dialled us.
+        inbound: bool,
+    },
+    /// A connected peer is gone.
+    Disconnected {
+        /// Who.
+        peer: PeerId,
+        /// Why, for a log.
+        reason: String,
+    },
+    /// A peer was turned away before it counted as connected.
+    Refused {
+        /// Who.
+        peer: PeerId,
+        /// Why, for a log and an operator.
+        reason: String,
+    },
+}
+
+/// What is known of a connected peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Who.
+    pub peer: PeerId,
+    /// Where it was reached, or where it came from.
+    pub address: Multiaddr,
+    /// Whether it dialled us.
+    pub inbound: bool,
+    /// Since when.
+    pub connected_since: SystemTime,
+    /// The last round trip; `None` until the first ping.
+    pub rtt: Option<Duration>,
+    /// The software it claims to run: printable ASCII, at most 64 characters, otherwise the peer's own words.
+    pub agent: String,
+    /// The chain it serves.
+    pub protocol_version: String,
+    /// Addresses it can be dialled at, filtered.
+    pub listen: Vec<Multiaddr>,
+    /// Topics on which messages are exchanged directly with it.
+    pub mesh: Vec<Topic>,
+    /// Payload bytes received from it: gossip, requests and answers, as they came over the wire.
+    pub bytes_in: u64,
+    /// Payload bytes of requests and answers sent to it, before compression. Gossip is not counted per peer.
+    pub bytes_out: u64,
+}
+
+/// What handles read. Writers are the swarm only; a shard's lock is held for one copy, never across an await.
+pub(crate) type Snapshot = Arc<DashMap<PeerId, PeerInfo>>;
+
+/// Every peer with at least one connection.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    connections: HashMap<PeerId, Vec<Connection>>,
+    snapshot: Snapshot,
+    outbox: Outbox,
+}
+
+#[derive(Debug)]
+struct Connection {
+    id: ConnectionId,
+    address: Multiaddr,
+    inbound: bool,
+    since: Instant,
+}
+
+/// What a peer said of itself, cleaned.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) agent: String,
+    pub(crate) protocol_version: String,
+    pub(crate) listen: Vec<Multiaddr>,
+}
+
+/// What closing a connection meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// The peer has another connection.
+    StillConnected,
+    /// The last connection of a peer that counted as connected.
+    Gone,
+    /// The last connection of a peer that never identified itself.
+    NeverKnown,
+}
+
+impl Peers {
+    pub(crate) fn new(events: mpsc::Sender<PeerEvent>) -> Self {
+        Peers {
+            connections: HashMap::new(),
+            snapshot: Snapshot::default(),
+            outbox: Outbox::new(events),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Arc::clone(&self.snapshot)
+    }
+
+    pub(crate) fn opened(
+        &mut self,
+        peer: PeerId,
+        id: ConnectionId,
+        endpoint: &ConnectedPoint,
+        now: Instant,
+    ) {
+        self.connections.entry(peer).or_default().push(Connection {
+            id,
+            address: endpoint.get_remote_address().clone(),
+            inbound: endpoint.is_listener(),
+            since: now,
+        });
+    }
+
+    pub(crate) fn closed(&mut self, peer: &PeerId, id: ConnectionId, reason: String) -> Closed {
+        if let Some(connections) = self.connections.get_mut(peer) {
+            connections.retain(|connection| connection.id != id);
+            if let Some(left) = connections.first() {
+                if let Some(mut info) = self.snapshot.get_mut(peer) {
+                    info.address = left.address.clone();
+                    info.inbound = left.inbound;
+                }
+                return Closed::StillConnected;
+            }
+        }
+        self.connections.remove(peer);
+        if self.snapshot.remove(peer).is_none() {
+            return Closed::NeverKnown;
+        }
+        self.outbox.disconnected(*peer, reason);
+        Closed::Gone
+    }
+
+    /// Notes who the peer is; true when it counts as connected from now on.
+    pub(crate) fn identified(&mut self, peer: PeerId, identity: Identity) -> bool {
+        if let Some(mut info) = self.snapshot.get_mut(&peer) {
+            info.agent = identity.agent;
+            info.listen = identity.listen;
+            return false;
+        }
+        let Some(connection) = self.connections.get(&peer).and_then(|all| all.first()) else {
+            return false;
+        };
+        let info = PeerInfo {
+            peer,
+            address: connection.address.clone(),
+            inbound: connection.inbound,
+            connected_since: SystemTime::now(),
+            rtt: None,
+            agent: identity.agent,
+            protocol_version: identity.protocol_version,
+            listen: identity.listen,
+            mesh: Vec::new(),
+            bytes_in: 0,
+            bytes_out: 0,
+        };
+        self.outbox.push(PeerEvent::Connected {
+            peer,
+            address: info.address.clone(),
+            inbound: info.inbound,
+        });
+        self.snapshot.insert(peer, info);
+        true
+    }
+
+    pub(crate) fn refused(&mut self, peer: PeerId, reason: String) {
+        self.outbox.refused(peer, reason);
+    }
+
+    pub(crate) fn rtt(&self, peer: &PeerId, rtt: Duration) {
+        if let Some(mut info) = self.snapshot.get_mut(peer) {
+            info.rtt = Some(rtt);
+        }
+    }
+
+    pub(crate) fn add_bytes_in(&self, peer: &PeerId, bytes: usize) {
+        if let Some(mut info) = self.snapshot.get_mut(peer) {
+            info.bytes_in = info.bytes_in.saturating_add(bytes as u64);
+        }
+    }
+
+    pub(crate) fn add_bytes_out(&self, peer: &PeerId, bytes: usize) {
+        if let Some(mut info) = self.snapshot.get_mut(peer) {
+            info.bytes_out = info.bytes_out.saturating_add(bytes as u64);
+        }
+    }
+
+    pub(crate) fn set_mesh(&self, mut mesh_of: impl FnMut(&PeerId) -> Vec<Topic>) {
+        for mut info in self.snapshot.iter_mut() {
+            let mesh = mesh_of(info.key());
+            info.mesh = mesh;
+        }
+    }
+
+    /// Where a connection of the peer leads.
+    pub(crate) fn address(&self, peer: &PeerId) -> Option<&Multiaddr> {
+        let connection = self.connections.get(peer)?.first()?;
+        Some(&connection.address)
+    }
+
+    /// Whether there is a connection, identified or not.
+    pub(crate) fn has_connection(&self, peer: &PeerId) -> bool {
+        self.connections.contains_key(peer)
+    }
+
+    pub(crate) fn known_count(&self) -> usize {
+        self.snapshot.len()
+    }
+
+    /// Peers that we dialled.
+    pub(crate) fn outbound_count(&self) -> usize {
+        self.connections
+            .values()
+            .filter(|connections| connections.iter().any(|connection| !connection.inbound))
+            .count()
+    }
+
+    /// Peers that had time enough to identify themselves and did not.
+    pub(crate) fn silent(&self, now: Instant) -> Vec<PeerId> {
+        let overdue = |connection: &Connection| {
+            now.saturating_duration_since(connection.since) >= IDENTIFY_WITHIN
+        };
+        self.connections
+            .iter()
+            .filter(|(peer, all)| !self.snapshot.contains_key(peer) && all.iter().all(overdue))
+            .map(|(peer, _)| *peer)
+            .collect()
+    }
+
+    /// Hands events to the application as far as it takes them.
+    pub(crate) fn tell(&mut self) {
+        self.outbox.flush();
+    }
+}
+
+/// Events that wait for the application.
+#[derive(Debug)]
+struct Outbox {
+    events: mpsc::Sender<PeerEvent>,
+    waiting: VecDeque<PeerEvent>,
+}
+
+impl Outbox {
+    fn new(events: mpsc::Sender<PeerEvent>) -> Self {
+        Outbox { events, waiting: VecDeque::new() }
+    }
+
+    fn push(&mut self, event: PeerEvent) {
+        self.waiting.push_back(event);
+        self.flush();
+    }
+
+    /// An untold `Connected` and this `Disconnected` cancel out.
+    fn disconnected(&mut self, peer: PeerId, reason: String) {
+        let untold = self.waiting.iter().rposition(
+            |event| matches!(event, PeerEvent::Connected { peer: other, .. } if *other == peer),
+        );
+        match untold {
+            Some(position) => {
+                self.waiting.remove(position);
+            }
+            None => self.push(PeerEvent::Disconnected { peer, reason }),
+        }
+    }
+
+    fn refused(&mut self, peer: PeerId, reason: String) {
+        let is_refusal = |event: &PeerEvent| matches!(event, PeerEvent::Refused { .. });
+        if self.waiting.iter().filter(|event| is_refusal(event)).count() >= REFUSALS_MAX
+            && let Some(oldest) = self.waiting.iter().position(is_refusal)
+        {
+            self.waiting.remove(oldest);
+        }
+        self.push(PeerEvent::Refused { peer, reason });
+    }
+
+    fn flush(&mut self) {
+        while let Some(event) = self.waiting.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    self.waiting.push_front(event);
+                    return;
+                }
+                // Nobody listens any more.
+                Err(mpsc::error::TrySendError::Closed(_)) => self.waiting.clear(),
+            }
+        }
+    }
+}
+
+/// Makes a peer's words safe to log: printable ASCII, at most 64 characters.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().take(64).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity {
+            agent: "test/1".to_owned(),
+            protocol_version: "tc-test".to_owned(),
+            listen: Vec::new(),
+        }
+    }
+
+    fn dialled(port: u16) -> ConnectedPoint {
+        ConnectedPoint::Dialer {
+            address: format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap(),
+            role_override: libp2p::core::Endpoint::Dialer,
+            port_use: libp2p::core::transport::PortUse::New,
+        }
+    }
+
+    fn connect(peers: &mut Peers, peer: PeerId, id: usize) -> ConnectionId {
+        let id = ConnectionId::new_unchecked(id);
+        peers.opened(peer, id, &dialled(1), Instant::now());
+        id
+    }
+
+    #[test]
+    fn two_connections_are_one_peer() {
+        let (sender, mut events) = mpsc::channel(8);
+        let mut peers = Peers::new(sender);
+        let peer = PeerId::random();
+        let first = connect(&mut peers, peer, 1);
+        assert!(peers.identified(peer, identity()));
+        let second = connect(&mut peers, peer, 2);
+        assert!(!peers.identified(peer, identity()));
+        assert_eq!(peers.closed(&peer, first, String::new()), Closed::StillConnected);
+        assert_eq!(peers.closed(&peer, second, "gone".to_owned()), Closed::Gone);
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { .. })));
+        assert_eq!(
+            events.try_recv(),
+            Ok(PeerEvent::Disconnected { peer, reason: "gone".to_owned() })
+        );
+        assert!(events.try_recv().is_err());
+        assert!(peers.snapshot.is_empty() && peers.connections.is_empty());
+    }
+
+    #[test]
+    fn events_wait_for_a_slow_reader_and_untold_pairs_cancel() {
+        let (sender, mut events) = mpsc::channel(1);
+        let mut peers = Peers::new(sender);
+        let (told, untold) = (PeerId::random(), PeerId::random());
+        let connection = connect(&mut peers, told, 1);
+        peers.identified(told, identity());
+        for id in 2..1000 {
+            let id = connect(&mut peers, untold, id);
+            peers.identified(untold, identity());
+            assert_eq!(peers.closed(&untold, id, String::new()), Closed::Gone);
+        }
+        peers.closed(&told, connection, "bye".to_owned());
+        assert_eq!(peers.outbox.waiting.len(), 1);
+        assert!(matches!(events.try_recv(), Ok(PeerEvent::Connected { peer, .. }) if peer == told));
+        peers.tell();
+        assert!(
+            matches!(events.try_recv(), Ok(PeerEvent::Disconnected { peer, .. }) if peer == told)
+        );
+    }
+
+    #[test]
+    fn who_stays_silent_is_found() {
+        let (sender, _events) = mpsc::channel(1);
+        let mut peers = Peers::new(sender);
+        let (silent, known) = (PeerId::random(), PeerId::random());
+        connect(&mut peers, silent, 1);
+        connect(&mut peers, known, 2);
+        peers.identified(known, identity());
+        assert!(peers.silent(Instant::now()).is_empty());
+        assert_eq!(peers.silent(Instant::now() + IDENTIFY_WITHIN), vec![silent]);
+    }
+
+    #[test]
+    fn a_peers_words_are_made_safe() {
+        assert_eq!(printable("time\u{1b}[31mcoin\n"), "time?[31mcoin?");
+        assert_eq!(printable(&"x".repeat(1000)).len(), 64);
+    }
+}

@@ -1,0 +1,213 @@
+//! Building the swarm, and listening before anyone is told that the network runs.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use libp2p::{
+    Multiaddr, Swarm, TransportError,
+    core::transport::ListenerId,
+    identity::Keypair,
+    multiaddr::Protocol as Part,
+    swarm::{self, SwarmEvent},
+};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    Network, address,
+    behaviour::{Behaviour, BehaviourEvent},
+    config::NetworkConfig,
+    discovery::Discovery,
+    error::NetworkError,
+    gossip::{Tickets, Topics},
+    handle::{BULK_QUEUE, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
+    peers::Peers,
+    rate::Rates,
+    stats::Stats,
+    swarm::{Inlets, Node, Outlets},
+    topic::Names,
+    transport,
+};
+
+const LISTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Gossip streams keep a connection alive; this is for one that has none yet.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+const GOSSIP_QUEUE: usize = 4096;
+const REQUEST_QUEUE: usize = 256;
+const PEER_EVENT_QUEUE: usize = 256;
+/// Answers on their way to the swarm; each belongs to a request that libp2p still waits for.
+const REPLY_QUEUE: usize = 4096;
+
+/// Starts the network of one node. When it returns, the node listens on every configured address.
+///
+/// # Errors
+/// [`NetworkError::Config`] before anything happened; [`NetworkError::PortTaken`] and the other listening errors,
+/// each with its address and what to do.
+pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, NetworkError> {
+    config.validate()?;
+    for address in &config.listen {
+        check_port_is_free(address)?;
+    }
+    let names = Names::new(&config.chain_tag);
+    let topics = Topics::new(&names);
+    let local = keypair.public().to_peer_id();
+    let mut swarm = Swarm::new(
+        transport::build(&keypair, config.allow_private)?,
+        Behaviour::new(&config, &names, &topics, &keypair)?,
+        local,
+        swarm::Config::with_tokio_executor()
+            .with_idle_connection_timeout(IDLE_TIMEOUT)
+            .with_smart_dial(),
+    );
+    for external in &config.external {
+        swarm.add_external_address(address::without_peer(external));
+    }
+    let early = listen(&mut swarm, &config.listen).await?;
+
+    let stats = Stats::default();
+    let (high, high_inlet) = mpsc::channel(HIGH_QUEUE);
+    let (low, low_inlet) = mpsc::channel(LOW_QUEUE);
+    let (bulk_commands, bulk_inlet) = mpsc::channel(BULK_QUEUE);
+    let (replies, replies_inlet) = mpsc::channel(REPLY_QUEUE);
+    let (fast_outlet, fast) = mpsc::channel(GOSSIP_QUEUE);
+    let (bulk_outlet, bulk) = mpsc::channel(GOSSIP_QUEUE);
+    let (requests_outlet, requests) = mpsc::channel(REQUEST_QUEUE);
+    let (peer_events, peers) = mpsc::channel(PEER_EVENT_QUEUE);
+    let (listen_outlet, listening) = watch::channel(swarm.listeners().cloned().collect());
+    let (stop, stop_inlet) = watch::channel(false);
+    let (ended_outlet, ended) = watch::channel(());
+    let (fast_tickets, fast_verdicts) = Tickets::new();
+    let (bulk_tickets, bulk_verdicts) = Tickets::new();
+
+    let mut node = Node {
+        swarm,
+        names,
+        topics,
+        allow_private: config.allow_private,
+        stats: stats.clone(),
+        peers: Peers::new(peer_events),
+        discovery: Discovery::new(&config, local, Instant::now()),
+        rates: Rates::default(),
+        fast_tickets,
+        bulk_tickets,
+        asked: HashMap::new(),
+        dials: HashMap::new(),
+        refused: VecDeque::new(),
+        outlets: Outlets {
+            fast: fast_outlet,
+            bulk: bulk_outlet,
+            requests: requests_outlet,
+            replies,
+            listen: listen_outlet,
+        },
+        lag_warned_at: None,
+    };
+    let handle = NetworkHandle {
+        inner: Arc::new(Inner {
+            local,
+            high,
+            low,
+            bulk: bulk_commands,
+            peers: node.peers.snapshot(),
+            stats,
+            listen: listening,
+            stop,
+            ended,
+        }),
+    };
+    let inlets = Inlets {
+        stop: stop_inlet,
+        high: high_inlet,
+        low: low_inlet,
+        bulk: bulk_inlet,
+        replies: replies_inlet,
+        fast_verdicts,
+        bulk_verdicts,
+    };
+    for event in early {
+        node.on_event(event);
+    }
+    tokio::spawn(node.run(inlets, ended_outlet));
+    Ok(Network { handle, fast, bulk, requests, peers })
+}
+
+/// libp2p shares its listening ports with every other process of the same user that asks for it, so a second node on
+/// the same port would start without a word and take half of the first one's connections. A plain bind does not share.
+fn check_port_is_free(address: &Multiaddr) -> Result<(), NetworkError> {
+    let Some(socket) = socket_address(address) else {
+        return Ok(());
+    };
+    match TcpListener::bind(socket) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(listen_error(address, &error)),
+    }
+}
+
+fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
+    let ip = address::ip(address)?;
+    let port = address.iter().find_map(|part| match part {
+        Part::Tcp(port) => Some(port),
+        _ => None,
+    })?;
+    (port != 0).then_some(SocketAddr::new(ip, port))
+}
+
+fn listen_error(address: &Multiaddr, error: &io::Error) -> NetworkError {
+    let address = address.clone();
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return NetworkError::PortTaken { address };
+    }
+    NetworkError::Listen { address, error: error.to_string() }
+}
+
+/// Listens on every address and waits until each has a port. Returns what else happened meanwhile: peers may connect
+/// to the first listener while the last one is not ready.
+async fn listen(
+    swarm: &mut Swarm<Behaviour>,
+    addresses: &[Multiaddr],
+) -> Result<Vec<SwarmEvent<BehaviourEvent>>, NetworkError> {
+    let mut waiting: HashMap<ListenerId, Multiaddr> = HashMap::new();
+    for address in addresses {
+        let listener =
+            swarm.listen_on(address::without_peer(address)).map_err(|error| match error {
+                TransportError::Other(error) => listen_error(address, &error),
+                TransportError::MultiaddrNotSupported(_) => NetworkError::Listen {
+                    address: address.clone(),
+                    error: "this kind of address is not supported".to_owned(),
+                },
+            })?;
+        waiting.insert(listener, address.clone());
+    }
+    let mut ready: HashSet<ListenerId> = HashSet::new();
+    let mut early = Vec::new();
+    let all_ready = async {
+        while ready.len() < waiting.len() {
+            match swarm.select_next_some().await {
+                SwarmEvent::NewListenAddr { listener_id, .. } => {
+                    ready.insert(listener_id);
+                }
+                SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. } => {
+                    let address = waiting.get(&listener_id).cloned();
+                    return Err(listen_error(&address.unwrap_or_else(Multiaddr::empty), &error));
+                }
+                other => early.push(other),
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(LISTEN_WITHIN, all_ready).await {
+        Ok(result) => result.map(|()| early),
+        Err(_) => {
+            let silent = waiting.iter().find(|(id, _)| !ready.contains(id));
+            Err(NetworkError::ListenTimeout {
+                address: silent.map_or_else(Multiaddr::empty, |(_, address)| address.clone()),
+                seconds: LISTEN_WITHIN.as_secs(),
+            })
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Counters of the network: what an operator graphs and what a test asserts.
+//!
+//! Counters only grow; gauges say so in their names. Reading never blocks the swarm.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use crate::topic::{Protocol, Topic};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counters without a label.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: Counter,)* }
+
+        /// The counters at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct NetworkStats {
+            /// Per topic, in the order of [`Topic::ALL`].
+            pub topics: [TopicStats; Topic::ALL.len()],
+            /// Per protocol, in the order of [`Protocol::ALL`].
+            pub protocols: [ProtocolStats; Protocol::ALL.len()],
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Stats {
+            pub(crate) fn snapshot(&self) -> NetworkStats {
+                NetworkStats {
+                    topics: std::array::from_fn(|index| self.topics[index].snapshot()),
+                    protocols: std::array::from_fn(|index| self.protocols[index].snapshot()),
+                    $($name: self.counters.$name.get(),)*
+                }
+            }
+        }
+
+        impl NetworkStats {
+            fn unlabelled(&self) -> Vec<Sample> {
+                vec![$(Sample { name: stringify!($name), label: None, value: self.$name },)*]
+            }
+        }
+    };
+}
+
+macro_rules! labelled {
+    ($(#[$outer:meta])* $cells:ident => $plain:ident { $($(#[$doc:meta])* $name:ident = $metric:literal,)* }) => {
+        #[derive(Debug, Default)]
+        pub(crate) struct $cells { $(pub(crate) $name: Counter,)* }
+
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $plain { $($(#[$doc])* pub $name: u64,)* }
+
+        impl $cells {
+            fn snapshot(&self) -> $plain {
+                $plain { $($name: self.$name.get(),)* }
+            }
+        }
+
+        impl $plain {
+            fn samples(&self, label: &'static str) -> Vec<Sample> {
+                vec![$(Sample { name: $metric, label: Some(label), value: self.$name },)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Messages that no peer's queue had room for.
+    all_queues_full,
+    /// Times a peer did not take its messages in time.
+    slow_peer,
+    /// Messages published while no peer was subscribed.
+    no_peers_subscribed,
+    /// Messages published twice within the life of the duplicate cache; the repeat was not sent.
+    publish_duplicate,
+    /// Messages refused by gossipsub for other reasons.
+    publish_failed,
+    /// Messages refused because the queue to the swarm was full.
+    publish_queue_full,
+    /// Peers turned away because they serve another chain.
+    refused_chain,
+    /// Peers turned away because they did not identify themselves in time.
+    refused_silent,
+    /// Inbound connections turned away by a limit.
+    inbound_denied,
+    /// Dials started by discovery.
+    dials,
+    /// Dials that failed.
+    dials_failed,
+    /// Peers connected now (a gauge).
+    peers_gauge,
+    /// How late the last tick of the swarm loop came, in milliseconds (a gauge).
+    loop_lag_ms_gauge,
+    /// The latest tick since the start, in milliseconds (a gauge).
+    loop_lag_ms_max_gauge,
+    /// Turns of the swarm loop.
+    loop_turns,
+}
+
+labelled! {
+    /// Counters of one topic.
+    TopicCells => TopicStats {
+        /// Messages published here.
+        published = "gossip_published",
+        /// Well-formed messages handed to the application.
+        received = "gossip_received",
+        /// Messages the application accepted, which were forwarded.
+        accepted = "gossip_accepted",
+        /// Messages ignored: by verdict, by dropping the ticket or by silence.
+        ignored = "gossip_ignored",
+        /// Messages the application rejected.
+        rejected = "gossip_rejected",
+        /// Messages rejected here because their envelope was malformed.
+        malformed = "gossip_malformed",
+        /// Messages dropped because the application was behind.
+        dropped = "gossip_dropped",
+        /// Messages dropped because their sender exceeded its rate.
+        over_quota = "gossip_over_quota",
+        /// Messages whose verdict came too late or never.
+        unanswered = "gossip_unanswered",
+    }
+}
+
+labelled! {
+    /// Counters of one request protocol.
+    ProtocolCells => ProtocolStats {
+        /// Requests received and handed to the application.
+        received = "requests_received",
+        /// Requests sent.
+        sent = "requests_sent",
+        /// Requests of ours that failed, other than by a busy answer.
+        failed = "requests_failed",
+        /// Busy answers given because the peer exceeded its rate.
+        over_quota = "requests_over_quota",
+        /// Busy answers given because the application was behind.
+        busy = "requests_busy",
+        /// Busy answers received.
+        refused = "requests_refused",
+        /// Answers that exceeded their limit and were replaced by a busy answer: a bug of this node.
+        answer_too_large = "answers_too_large",
+    }
+}
+
+/// One number with its name, for an exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The metric's name without prefix.
+    pub name: &'static str,
+    /// The topic or protocol.
+    pub label: Option<&'static str>,
+    /// The value.
+    pub value: u64,
+}
+
+impl NetworkStats {
+    /// The counters of one topic.
+    pub fn topic(&self, topic: Topic) -> TopicStats {
+        self.topics[topic.index()]
+    }
+
+    /// The counters of one protocol.
+    pub fn protocol(&self, protocol: Protocol) -> ProtocolStats {
+        self.protocols[protocol.index()]
+    }
+
+    /// Every number with its name, in a fixed order. Names ending in `_gauge` may fall.
+    pub fn samples(&self) -> Vec<Sample> {
+        let topics =
+            Topic::ALL.into_iter().flat_map(|topic| self.topic(topic).samples(topic.name()));
+        let protocols = Protocol::ALL
+            .into_iter()
+            .flat_map(|protocol| self.protocol(protocol).samples(protocol.name()));
+        topics.chain(protocols).chain(self.unlabelled()).collect()
+    }
+}
+
+/// A number that any thread may raise.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    pub(crate) fn raise_to(&self, value: u64) {
+        self.0.fetch_max(value, Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The live counters, shared by the swarm and every handle.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stats {
+    inner: Arc<Cells>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    pub(crate) counters: Counters,
+    pub(crate) topics: [TopicCells; Topic::ALL.len()],
+    pub(crate) protocols: [ProtocolCells; Protocol::ALL.len()],
+}
+
+impl std::ops::Deref for Stats {
+    type Target = Cells;
+
+    fn deref(&self) -> &Cells {
+        &self.inner
+    }
+}
+
+impl Stats {
+    pub(crate) fn topic(&self, topic: Topic) -> &TopicCells {
+        &self.topics[topic.index()]
+    }
+
+    pub(crate) fn protocol(&self, protocol: Protocol) -> &ProtocolCells {
+        &self.protocols[protocol.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_has_its_own_name() {
+        let stats = Stats::default();
+        stats.counters.slow_peer.add_one();
+        stats.topic(Topic::Evidence).rejected.add_one();
+        let snapshot = stats.snapshot();
+        assert_eq!(snapshot.slow_peer, 1);
+        assert_eq!(snapshot.topic(Topic::Evidence).rejected, 1);
+        let samples = snapshot.samples();
+        assert_eq!(samples.iter().map(|sample| sample.value).sum::<u64>(), 2);
+        let mut names: Vec<_> = samples.iter().map(|s| (s.name, s.label)).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

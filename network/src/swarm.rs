@@ -1,0 +1,414 @@
+//! The one task that owns the swarm.
+//!
+//! Invariants: it awaits nothing but its own select; every queue it writes to is bounded and written with `try_send`;
+//! no source of work can starve another, because each turn takes a bounded number from each.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use libp2p::{
+    Multiaddr, PeerId, Swarm,
+    gossipsub::{MessageAcceptance, PublishError as GossipError},
+    request_response::OutboundRequestId,
+    swarm::{
+        ConnectionId, DialError as SwarmDialError,
+        dial_opts::{DialOpts, PeerCondition},
+    },
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
+
+use crate::{
+    behaviour::Behaviour,
+    discovery::{Discovery, Standing},
+    error::{DialError, RequestError},
+    exchange::{Answered, InboundRequest},
+    gossip::{Gossip, Judged, Open, Tickets, Topics, Verdict},
+    handle::{Command, Publication},
+    peers::Peers,
+    rate::Rates,
+    stats::Stats,
+    topic::{Lane, Names, Protocol, Topic},
+};
+
+/// Gossipsub 0.50 re-arms its heartbeat without registering for the wake-up, so on a quiet swarm nothing polls it and
+/// mesh repair, score decay and the expiry of messages stand still. Each tick polls the swarm again; it must come
+/// well within one heartbeat of 700 ms.
+const TICK: Duration = Duration::from_millis(250);
+/// A tick this late means that peers notice.
+const LAG_WARNING: Duration = Duration::from_millis(500);
+const EVENTS_PER_TURN: usize = 64;
+const HIGH_PER_TURN: usize = 64;
+const LOW_PER_TURN: usize = 32;
+const GOODBYE: Duration = Duration::from_millis(400);
+/// How long a peer of another chain is turned away without a look.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+const REFUSED_MAX: usize = 256;
+
+/// Where work comes from.
+pub(crate) struct Inlets {
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) high: mpsc::Receiver<Command>,
+    pub(crate) low: mpsc::Receiver<Command>,
+    pub(crate) bulk: mpsc::Receiver<Command>,
+    pub(crate) replies: mpsc::Receiver<Answered>,
+    pub(crate) fast_verdicts: mpsc::Receiver<Judged>,
+    pub(crate) bulk_verdicts: mpsc::Receiver<Judged>,
+}
+
+/// Where results go.
+pub(crate) struct Outlets {
+    pub(crate) fast: mpsc::Sender<Gossip>,
+    pub(crate) bulk: mpsc::Sender<Gossip>,
+    pub(crate) requests: mpsc::Sender<InboundRequest>,
+    pub(crate) replies: mpsc::Sender<Answered>,
+    pub(crate) listen: watch::Sender<Vec<Multiaddr>>,
+}
+
+pub(crate) type Asked =
+    HashMap<(Protocol, OutboundRequestId), oneshot::Sender<Result<Bytes, RequestError>>>;
+
+/// The swarm and everything it knows.
+pub(crate) struct Node {
+    pub(crate) swarm: Swarm<Behaviour>,
+    pub(crate) names: Names,
+    pub(crate) topics: Topics,
+    pub(crate) allow_private: bool,
+    pub(crate) stats: Stats,
+    pub(crate) peers: Peers,
+    pub(crate) discovery: Discovery,
+    pub(crate) rates: Rates,
+    pub(crate) fast_tickets: Tickets,
+    pub(crate) bulk_tickets: Tickets,
+    pub(crate) asked: Asked,
+    pub(crate) dials:
+        HashMap<ConnectionId, (Multiaddr, oneshot::Sender<Result<PeerId, DialError>>)>,
+    /// Peers of other chains and when they may come again.
+    pub(crate) refused: VecDeque<(Instant, PeerId)>,
+    pub(crate) outlets: Outlets,
+    pub(crate) lag_warned_at: Option<Instant>,
+}
+
+impl Node {
+    /// Runs until told to stop or until every handle is gone. `ended` closes when all of it is torn down.
+    pub(crate) async fn run(mut self, mut inlets: Inlets, ended: watch::Sender<()>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                _ = inlets.stop.wait_for(|stop| *stop) => break,
+                Some(command) = inlets.high.recv() => self.on_command(command),
+                Some(judged) = inlets.fast_verdicts.recv() => self.on_verdict(Lane::Fast, judged),
+                event = self.swarm.select_next_some() => self.on_event(event),
+                Some(answered) = inlets.replies.recv() => self.on_answered(answered),
+                Some(command) = inlets.low.recv() => self.on_command(command),
+                Some(judged) = inlets.bulk_verdicts.recv() => self.on_verdict(Lane::Bulk, judged),
+                Some(command) = inlets.bulk.recv() => self.on_command(command),
+                due = tick.tick() => self.on_tick(due.into_std()),
+            }
+            self.catch_up(&mut inlets);
+        }
+        self.say_goodbye().await;
+        // Whoever waits for the end finds every port free and every queue closed.
+        drop(self);
+        drop(inlets);
+        drop(ended);
+    }
+
+    /// Takes what else is ready, a bounded number from each source: a biased select alone would let a busy source
+    /// starve all that come after it.
+    fn catch_up(&mut self, inlets: &mut Inlets) {
+        self.stats.counters.loop_turns.add_one();
+        for _ in 0..EVENTS_PER_TURN {
+            self.catch_up_fast(inlets);
+            match self.swarm.select_next_some().now_or_never() {
+                Some(event) => self.on_event(event),
+                None => break,
+            }
+        }
+        for _ in 0..LOW_PER_TURN {
+            let Ok(answered) = inlets.replies.try_recv() else { break };
+            self.on_answered(answered);
+        }
+        for _ in 0..LOW_PER_TURN {
+            let Ok(command) = inlets.low.try_recv() else { break };
+            self.on_command(command);
+        }
+        for _ in 0..LOW_PER_TURN {
+            let Ok(judged) = inlets.bulk_verdicts.try_recv() else { break };
+            self.on_verdict(Lane::Bulk, judged);
+        }
+        for _ in 0..LOW_PER_TURN {
+            self.catch_up_fast(inlets);
+            let Ok(command) = inlets.bulk.try_recv() else { break };
+            self.on_command(command);
+        }
+        self.peers.tell();
+    }
+
+    fn catch_up_fast(&mut self, inlets: &mut Inlets) {
+        for _ in 0..HIGH_PER_TURN {
+            let Ok(command) = inlets.high.try_recv() else { break };
+            self.on_command(command);
+        }
+        for _ in 0..HIGH_PER_TURN {
+            let Ok(judged) = inlets.fast_verdicts.try_recv() else { break };
+            self.on_verdict(Lane::Fast, judged);
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Publish(publication) => self.publish(publication),
+            Command::Request { peer, protocol, bytes, answer } => {
+                self.request(peer, protocol, bytes, answer)
+            }
+            Command::Dial { peer, address, outcome } => {
+                self.dial_for_application(peer, address, outcome)
+            }
+            Command::Disconnect { peer, outcome } => {
+                self.discovery.postpone(&peer, Instant::now());
+                // The application may have stopped waiting.
+                let _ = outcome.send(self.swarm.disconnect_peer_id(peer).is_ok());
+            }
+        }
+    }
+
+    fn publish(&mut self, publication: Publication) {
+        let Publication { topic, wire } = publication;
+        let hash = self.topics.hash(topic);
+        let counters = &self.stats.counters;
+        match self.swarm.behaviour_mut().gossip(topic.lane()).publish(hash, wire) {
+            Ok(_) => self.stats.topic(topic).published.add_one(),
+            Err(GossipError::Duplicate) => counters.publish_duplicate.add_one(),
+            Err(GossipError::NoPeersSubscribedToTopic) => counters.no_peers_subscribed.add_one(),
+            Err(GossipError::AllQueuesFull(_)) => counters.all_queues_full.add_one(),
+            Err(error) => {
+                counters.publish_failed.add_one();
+                tracing::debug!(%topic, %error, "gossipsub refused a message");
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        peer: PeerId,
+        protocol: Protocol,
+        bytes: Bytes,
+        answer: oneshot::Sender<Result<Bytes, RequestError>>,
+    ) {
+        if answer.is_closed() {
+            return;
+        }
+        if !self.swarm.is_connected(&peer) {
+            let _ = answer.send(Err(RequestError::NotConnected { peer }));
+            return;
+        }
+        self.peers.add_bytes_out(&peer, bytes.len());
+        self.stats.protocol(protocol).sent.add_one();
+        let exchange = self.swarm.behaviour_mut().exchange(protocol);
+        let id = exchange.send_request(&peer, bytes);
+        self.asked.insert((protocol, id), answer);
+    }
+
+    fn dial_for_application(
+        &mut self,
+        peer: PeerId,
+        address: Multiaddr,
+        outcome: oneshot::Sender<Result<PeerId, DialError>>,
+    ) {
+        if self.swarm.is_connected(&peer) {
+            let _ = outcome.send(Ok(peer));
+            return;
+        }
+        let options = DialOpts::peer_id(peer)
+            .condition(PeerCondition::Disconnected)
+            .addresses(vec![address.clone()])
+            .build();
+        let id = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => {
+                self.dials.insert(id, (address, outcome));
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let _ = outcome.send(Err(DialError::Failed { address, reason }));
+            }
+        }
+    }
+
+    fn on_answered(&mut self, answered: Answered) {
+        let Answered { protocol, channel, answer } = answered;
+        // An error means that the asker is gone or its time is over, which the event of the failure counts.
+        let exchange = self.swarm.behaviour_mut().exchange(protocol);
+        let _ = exchange.send_response(channel, answer);
+    }
+
+    pub(crate) fn tickets(&mut self, lane: Lane) -> &mut Tickets {
+        match lane {
+            Lane::Fast => &mut self.fast_tickets,
+            Lane::Bulk => &mut self.bulk_tickets,
+        }
+    }
+
+    fn on_verdict(&mut self, lane: Lane, judged: Judged) {
+        let Judged { id, verdict } = judged;
+        let Some(Open { from, topic }) = self.tickets(lane).close(&id) else {
+            return;
+        };
+        let counters = self.stats.topic(topic);
+        match verdict {
+            Verdict::Accept => counters.accepted.add_one(),
+            Verdict::Ignore => counters.ignored.add_one(),
+            Verdict::Reject(reason) => {
+                counters.rejected.add_one();
+                tracing::debug!(%topic, peer = %from, reason, "rejected a message");
+            }
+        }
+        self.swarm.behaviour_mut().gossip(lane).report_message_validation_result(
+            &id,
+            &from,
+            MessageAcceptance::from(verdict),
+        );
+    }
+
+    fn on_tick(&mut self, due: Instant) {
+        let now = Instant::now();
+        self.measure_lag(due, now);
+        for lane in [Lane::Fast, Lane::Bulk] {
+            self.expire_tickets(lane, now);
+        }
+        self.readmit(now);
+        self.turn_away_silent(now);
+        self.look_around(now);
+        self.refresh_views();
+    }
+
+    fn measure_lag(&mut self, due: Instant, now: Instant) {
+        let lag = now.saturating_duration_since(due);
+        let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        self.stats.counters.loop_lag_ms_gauge.set(millis);
+        self.stats.counters.loop_lag_ms_max_gauge.raise_to(millis);
+        let quiet = self
+            .lag_warned_at
+            .is_none_or(|at| now.saturating_duration_since(at) > Duration::from_secs(60));
+        if lag > LAG_WARNING && quiet {
+            self.lag_warned_at = Some(now);
+            tracing::warn!(lag_ms = millis, "the network loop is late; this machine is overloaded");
+        }
+    }
+
+    fn expire_tickets(&mut self, lane: Lane, now: Instant) {
+        while let Some((id, open)) = self.tickets(lane).expire(now) {
+            self.stats.topic(open.topic).unanswered.add_one();
+            self.swarm.behaviour_mut().gossip(lane).report_message_validation_result(
+                &id,
+                &open.from,
+                MessageAcceptance::Ignore,
+            );
+        }
+    }
+
+    /// Turns a peer away now and, by its id, for a few seconds.
+    pub(crate) fn turn_away(&mut self, peer: PeerId, now: Instant) {
+        if self.refused.len() >= REFUSED_MAX
+            && let Some((_, oldest)) = self.refused.pop_front()
+        {
+            self.swarm.behaviour_mut().blocked.unblock_peer(oldest);
+        }
+        // Blocking closes the peer's connections.
+        if self.swarm.behaviour_mut().blocked.block_peer(peer) {
+            self.refused.push_back((now + REFUSED_FOR, peer));
+        }
+    }
+
+    fn readmit(&mut self, now: Instant) {
+        while let Some((until, peer)) = self.refused.front().copied() {
+            if until > now {
+                return;
+            }
+            self.refused.pop_front();
+            self.swarm.behaviour_mut().blocked.unblock_peer(peer);
+        }
+    }
+
+    fn turn_away_silent(&mut self, now: Instant) {
+        for peer in self.peers.silent(now) {
+            self.stats.counters.refused_silent.add_one();
+            self.peers.refused(peer, "did not identify itself in time".to_owned());
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    /// Dials who is due and asks around for others.
+    fn look_around(&mut self, now: Instant) {
+        let standing =
+            Standing { outbound: self.peers.outbound_count(), connected: self.peers.known_count() };
+        let peers = &self.peers;
+        let due = self.discovery.due(standing, |peer| peers.has_connection(peer), now);
+        for (peer, addresses) in due {
+            self.dial(peer, addresses, now);
+        }
+        if self.discovery.lookup_due(standing, now) {
+            let kademlia = &mut self.swarm.behaviour_mut().kademlia;
+            // No known peers is no error here: the next identified peer brings another lookup.
+            let _ = kademlia.bootstrap();
+            kademlia.get_closest_peers(PeerId::random());
+        }
+    }
+
+    fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: Instant) {
+        let options = DialOpts::peer_id(peer)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addresses)
+            .build();
+        self.stats.counters.dials.add_one();
+        match self.swarm.dial(options) {
+            // Kademlia may be dialling the same peer.
+            Ok(()) | Err(SwarmDialError::DialPeerConditionFalse(_)) => {}
+            Err(error) => {
+                tracing::debug!(%peer, %error, "cannot dial");
+                self.stats.counters.dials_failed.add_one();
+                self.discovery.failed(&peer, now);
+            }
+        }
+    }
+
+    fn refresh_views(&self) {
+        let behaviour = self.swarm.behaviour();
+        let mut meshes: HashMap<PeerId, Vec<Topic>> = HashMap::new();
+        for topic in Topic::ALL {
+            let instance = match topic.lane() {
+                Lane::Fast => &behaviour.fast,
+                Lane::Bulk => &behaviour.bulk,
+            };
+            for peer in instance.mesh_peers(&self.topics.hash(topic)) {
+                meshes.entry(*peer).or_default().push(topic);
+            }
+        }
+        self.peers.set_mesh(|peer| meshes.remove(peer).unwrap_or_default());
+        let known = u64::try_from(self.peers.known_count()).unwrap_or(u64::MAX);
+        self.stats.counters.peers_gauge.set(known);
+    }
+
+    /// Closes connections properly, so that peers see an end and not an error.
+    async fn say_goodbye(&mut self) {
+        let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in connected {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        let all_closed = async {
+            while self.swarm.connected_peers().next().is_some() {
+                self.swarm.select_next_some().await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, all_closed).await;
+    }
+}

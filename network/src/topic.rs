@@ -1,0 +1,238 @@
+//! What is carried: the six gossip topics and the four request protocols, with their byte limits.
+//!
+//! This file is the whole contract about sizes; every buffer of the crate is bounded by a number from here.
+//! It never says what the bytes mean.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// A gossip topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// Consensus votes. Fast instance, never compressed.
+    Votes,
+    /// Block proposals. Fast instance.
+    Proposals,
+    /// Round, polka and commit certificates. Fast instance.
+    Certificates,
+    /// Proofs of double signing. Fast instance.
+    Evidence,
+    /// Batches of transactions. Bulk instance.
+    Transactions,
+    /// Telemetry of masternodes. Bulk instance.
+    Heartbeats,
+}
+
+/// One of the two gossipsub instances. A vote behind bulk traffic on one instance waits for all of it; on its own
+/// instance it has its own queue and its own stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    Fast,
+    Bulk,
+}
+
+impl Topic {
+    /// All topics, in the order of [`Topic::index`].
+    pub const ALL: [Topic; 6] = [
+        Topic::Votes,
+        Topic::Proposals,
+        Topic::Certificates,
+        Topic::Evidence,
+        Topic::Transactions,
+        Topic::Heartbeats,
+    ];
+
+    /// The most bytes one message may have, before compression and without the envelope.
+    pub const fn bytes_max(self) -> usize {
+        match self {
+            Topic::Votes => 4 * KIB,
+            Topic::Proposals => MIB,
+            Topic::Certificates | Topic::Evidence => 64 * KIB,
+            Topic::Transactions => 128 * KIB,
+            Topic::Heartbeats => 512,
+        }
+    }
+
+    /// The name in topic strings, counters and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Topic::Votes => "votes",
+            Topic::Proposals => "proposals",
+            Topic::Certificates => "certificates",
+            Topic::Evidence => "evidence",
+            Topic::Transactions => "transactions",
+            Topic::Heartbeats => "heartbeats",
+        }
+    }
+
+    /// The position in [`Topic::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether the topic travels on the fast instance.
+    pub const fn is_fast(self) -> bool {
+        matches!(self.lane(), Lane::Fast)
+    }
+
+    pub(crate) const fn lane(self) -> Lane {
+        match self {
+            Topic::Votes | Topic::Proposals | Topic::Certificates | Topic::Evidence => Lane::Fast,
+            Topic::Transactions | Topic::Heartbeats => Lane::Bulk,
+        }
+    }
+
+    /// Votes are small, random and urgent: compressing them costs time and saves nothing.
+    pub(crate) const fn compressible(self) -> bool {
+        !matches!(self, Topic::Votes)
+    }
+}
+
+impl std::fmt::Display for Topic {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl Lane {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Lane::Fast => "fast",
+            Lane::Bulk => "bulk",
+        }
+    }
+
+    pub(crate) fn topics(self) -> impl Iterator<Item = Topic> {
+        Topic::ALL.into_iter().filter(move |topic| topic.lane() == self)
+    }
+}
+
+/// A request-response protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Height, head and role of a peer.
+    Status,
+    /// Ranges of blocks.
+    Blocks,
+    /// Transactions by id.
+    Transactions,
+    /// Votes the asker lacks.
+    Votes,
+}
+
+impl Protocol {
+    /// All protocols, in the order of [`Protocol::index`].
+    pub const ALL: [Protocol; 4] =
+        [Protocol::Status, Protocol::Blocks, Protocol::Transactions, Protocol::Votes];
+
+    /// How long a whole exchange may take, from asking to the last byte of the answer.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// The most bytes a request may have, before compression.
+    pub const fn request_bytes_max(self) -> usize {
+        match self {
+            Protocol::Status | Protocol::Blocks => KIB,
+            Protocol::Transactions => 32 * KIB,
+            Protocol::Votes => 8 * KIB,
+        }
+    }
+
+    /// The most bytes an answer may have, before compression.
+    pub const fn response_bytes_max(self) -> usize {
+        match self {
+            Protocol::Status => 64 * KIB,
+            Protocol::Blocks => 8 * MIB,
+            // A full block's worth of transactions and their framing.
+            Protocol::Transactions => 4 * MIB + 256 * KIB,
+            Protocol::Votes => 256 * KIB,
+        }
+    }
+
+    /// The name in protocol strings, counters and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Protocol::Status => "status",
+            Protocol::Blocks => "blocks",
+            Protocol::Transactions => "transactions",
+            Protocol::Votes => "votes",
+        }
+    }
+
+    /// The position in [`Protocol::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub(crate) const fn compressible(self) -> bool {
+        !matches!(self, Protocol::Votes)
+    }
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// The names that carry the chain's tag. A foreign chain fails to negotiate before a byte of ours is parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    tag: String,
+}
+
+impl Names {
+    pub(crate) fn new(tag: &str) -> Self {
+        Names { tag: tag.to_owned() }
+    }
+
+    /// What identify announces and compares.
+    pub(crate) fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    pub(crate) fn topic(&self, topic: Topic) -> String {
+        format!("/timecoin/{}/gossip/{}/1", self.tag, topic.name())
+    }
+
+    pub(crate) fn lane(&self, lane: Lane) -> String {
+        format!("/timecoin/{}/{}/1", self.tag, lane.name())
+    }
+
+    pub(crate) fn kademlia(&self) -> String {
+        format!("/timecoin/{}/kad/1", self.tag)
+    }
+
+    pub(crate) fn exchange(&self, protocol: Protocol) -> String {
+        format!("/timecoin/{}/{}/1", self.tag, protocol.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_match_the_tables() {
+        for (index, topic) in Topic::ALL.into_iter().enumerate() {
+            assert_eq!(topic.index(), index);
+        }
+        for (index, protocol) in Protocol::ALL.into_iter().enumerate() {
+            assert_eq!(protocol.index(), index);
+        }
+    }
+
+    #[test]
+    fn every_name_carries_the_tag_and_is_unique() {
+        let names = Names::new("tc-1a2b3c4d");
+        let mut all: Vec<String> = Topic::ALL.map(|topic| names.topic(topic)).to_vec();
+        all.extend(Protocol::ALL.map(|protocol| names.exchange(protocol)));
+        all.extend([names.lane(Lane::Fast), names.lane(Lane::Bulk), names.kademlia()]);
+        assert!(all.iter().all(|name| name.contains("/tc-1a2b3c4d/")));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

@@ -1,0 +1,108 @@
+//! TCP with noise and yamux over names or addresses, and the guard around it.
+//!
+//! Invariants: without `allow_private` no address outside the internet is dialled, whoever suggested it; a dial never
+//! leaves from the listening port, because two nodes dialling each other from their listening ports meet in one TCP
+//! connection in which both believe to be the dialler.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hickory_resolver::config::{ResolverConfig, ResolverOpts};
+use libp2p::{
+    Multiaddr, PeerId, Transport,
+    core::{
+        muxing::StreamMuxerBox,
+        transport::{Boxed, DialOpts, ListenerId, PortUse, TransportError, TransportEvent},
+        upgrade::Version,
+    },
+    dns,
+    identity::Keypair,
+    noise, tcp, yamux,
+};
+
+use crate::{address, error::NetworkError};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Containers come back under another address while their name server still promises the old one for minutes.
+const NAME_TTL_MAX: Duration = Duration::from_secs(1);
+
+pub(crate) fn build(
+    keypair: &Keypair,
+    allow_private: bool,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, NetworkError> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
+    let guarded = Guarded { inner: tcp, allow_private };
+    let (resolver, options) = resolver();
+    let named = dns::tokio::Transport::custom(guarded, resolver, options);
+    let noise =
+        noise::Config::new(keypair).map_err(|error| NetworkError::Build(error.to_string()))?;
+    Ok(named
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux::Config::default())
+        .timeout(HANDSHAKE_TIMEOUT)
+        .boxed())
+}
+
+fn resolver() -> (ResolverConfig, ResolverOpts) {
+    let (config, mut options) = hickory_resolver::system_conf::read_system_conf().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read the name servers of this system; addresses with names will not resolve");
+        Default::default()
+    });
+    options.positive_max_ttl = Some(NAME_TTL_MAX);
+    options.negative_max_ttl = Some(NAME_TTL_MAX);
+    (config, options)
+}
+
+/// The TCP transport behind the rules of this file.
+struct Guarded<T> {
+    inner: T,
+    allow_private: bool,
+}
+
+impl<T> Transport for Guarded<T>
+where
+    T: Transport<Error = io::Error> + Unpin,
+{
+    type Output = T::Output;
+    type Error = io::Error;
+    type ListenerUpgrade = T::ListenerUpgrade;
+    type Dial = T::Dial;
+
+    fn listen_on(
+        &mut self,
+        id: ListenerId,
+        address: Multiaddr,
+    ) -> Result<(), TransportError<io::Error>> {
+        self.inner.listen_on(id, address)
+    }
+
+    fn remove_listener(&mut self, id: ListenerId) -> bool {
+        self.inner.remove_listener(id)
+    }
+
+    fn dial(
+        &mut self,
+        address: Multiaddr,
+        options: DialOpts,
+    ) -> Result<T::Dial, TransportError<io::Error>> {
+        if !self.allow_private && address::is_private(&address) {
+            return Err(TransportError::Other(io::Error::other(
+                "the address is private and allow_private is off",
+            )));
+        }
+        let options = DialOpts { port_use: PortUse::New, ..options };
+        self.inner.dial(address, options)
+    }
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<TransportEvent<T::ListenerUpgrade, io::Error>> {
+        Pin::new(&mut self.inner).poll(context)
+    }
+}

@@ -1,0 +1,13 @@
+//! Real swarms on loopback with ports chosen by the system. Waits are for events, with generous ends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap or a panic is a failed test"
+)]
+
+mod exchange;
+mod gossip;
+mod load;
+mod peers;
+mod support;
