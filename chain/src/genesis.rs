@@ -192,9 +192,9 @@ fn check_params(params: &Params) -> Result<(), GenesisError> {
         ),
         (params.epoch_blocks >= 1, "epoch_blocks", "must be at least 1"),
         (
-            (64 * 1024..=BLOCK_BYTES_MAX as u64).contains(&params.block_bytes_max),
+            (256 * 1024..=BLOCK_BYTES_MAX as u64).contains(&params.block_bytes_max),
             "block_bytes_max",
-            "must be between 64 KiB and 4 MiB",
+            "must be between 256 KiB and 4 MiB",
         ),
         (
             params.issuance_per_day <= Amount::from_time(1_000_000_000),

@@ -3,7 +3,7 @@
 use super::{Effect, Engine, Report, Request, Timer};
 use crate::{
     ledger::{BlockDelta, LedgerView},
-    types::{Block, Certificate, Height, Millis, Now},
+    types::{Block, Certificate, Height, Millis, Now, Vote},
 };
 use std::sync::Arc;
 
@@ -55,10 +55,12 @@ impl<V: LedgerView> Engine<V> {
         self.committing = Some(Committing { block, certificate, delta, seen, synced });
     }
 
-    /// A block is decided and its body is not here: whoever proved the height may have it.
+    /// A block is decided and its body is not here: whoever has it can prove the height.
     fn fetch_decided(&mut self, now: Now, height: Height) {
         if self.sync.target() >= height {
             self.advance_sync(now);
+        } else {
+            self.ask_next_status();
         }
     }
 
@@ -79,8 +81,20 @@ impl<V: LedgerView> Engine<V> {
         self.start_height(now);
     }
 
+    /// A precommit for the last block that came after its quorum: the next block pays its signer too.
+    pub(super) fn collect_late_precommit(&mut self, vote: &Vote) {
+        let committing = self.committing.as_mut().map(|committing| &mut committing.certificate);
+        if let Some(certificate) = committing.or(self.tip.as_mut())
+            && certificate.lacks(vote)
+        {
+            Arc::make_mut(certificate).add(vote);
+        }
+    }
+
     fn report_committed(&mut self, now: Now, committing: &Committing) {
         let certificate = &committing.certificate;
+        let parent = committing.block.last_commit.as_ref();
+        let voted = |index: u16| parent.is_none_or(|commit| commit.signers.contains(index));
         let members = u16::try_from(self.set.len()).expect("at most MASTERNODES_MAX members");
         self.effects.push(Effect::Report(Report::Committed {
             height: certificate.height,
@@ -91,7 +105,7 @@ impl<V: LedgerView> Engine<V> {
             weight: certificate.weight(&self.set),
             total: self.set.total_weight(),
             took: now.mono.since(committing.seen),
-            missed: (0..members).filter(|index| !certificate.signers.contains(*index)).collect(),
+            missed: (0..members).filter(|index| !voted(*index)).collect(),
             synced: committing.synced,
         }));
     }

@@ -89,6 +89,8 @@ pub struct Engine<V> {
     sync: Planner<Peer>,
     /// The round in which this node still owes a proposal.
     owes_proposal: Option<Round>,
+    /// Whether the propose timer of this height already counts from a transaction's arrival.
+    hurried: bool,
     /// From where the spacing to the next block is counted.
     spacing_from: Millis,
     height_started: Millis,
@@ -136,6 +138,7 @@ impl<V: LedgerView> Engine<V> {
             admissions: Admissions::default(),
             sync: Planner::default(),
             owes_proposal: None,
+            hurried: false,
             spacing_from: Millis::default(),
             height_started: Millis::default(),
             persisted_block: None,
@@ -206,6 +209,7 @@ impl<V: LedgerView> Engine<V> {
         self.candidates = Candidates::default();
         self.decided = None;
         self.owes_proposal = None;
+        self.hurried = !self.mempool.is_empty();
         self.repeats = 0;
         self.height_started = now.mono;
         self.consensus = Consensus::new(self.set.clone(), self.me, height);

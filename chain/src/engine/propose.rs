@@ -67,7 +67,10 @@ impl<V: LedgerView> Engine<V> {
         if self.owes_proposal.is_some() {
             self.try_propose(now);
         }
-        self.set_step_timer(now, Round(0), Step::Propose);
+        // Once a height: a stream of transactions must not push the timeout away for ever.
+        if !std::mem::replace(&mut self.hurried, true) {
+            self.set_step_timer(now, Round(0), Step::Propose);
+        }
     }
 
     fn propose_again(&mut self, now: Now, round: Round, polka: Certificate) {

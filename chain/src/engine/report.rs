@@ -79,7 +79,7 @@ pub enum Report {
         total: u64,
         /// Since the proposal was first seen.
         took: Millis,
-        /// Masternodes whose precommit is not in the certificate.
+        /// Masternodes whose precommit for the parent is not in the block.
         missed: Vec<u16>,
         /// Whether it came by sync.
         synced: bool,

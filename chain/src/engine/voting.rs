@@ -113,6 +113,9 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_message(&mut self, now: Now, from: Peer, message: Message) {
         let (height, here) = (message.height(), self.height());
         self.note_heard(now, &message);
+        if let Message::Vote(vote) = &message {
+            self.collect_late_precommit(vote);
+        }
         if height < here {
             self.help_laggard(now, height);
         } else if height == here && self.committing.is_none() {

@@ -12,7 +12,8 @@
 //!
 //! Invariants: no two entries spend one output; every input is a coin of the ledger or an output of
 //! an earlier entry; each entry's figures about its ancestors and descendants equal a recount. The
-//! view given to a call must be the ledger after the last block that `on_block` was told of.
+//! view given to a call is the ledger after the last block that `on_block` was told of, or after one
+//! that it is told of next; it is never behind.
 //!
 //! Never reads a clock, checks a signature or keeps a transaction whose parent it does not know.
 mod admit;

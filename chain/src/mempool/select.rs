@@ -15,9 +15,9 @@ use std::{
     iter::Peekable,
 };
 
-/// Stop after this many that did not fit in a row ..
+/// So many in a row that did not fit end the selection, once little is left.
 const MISFITS_MAX: usize = 1_000;
-/// .. once so little is left that hardly anything would.
+/// With less than this left, hardly anything fits.
 const NEARLY_FULL_BYTES: usize = 4_000;
 
 impl Mempool {

@@ -107,6 +107,20 @@ impl Certificate {
         })
     }
 
+    /// Whether a vote says the same and its signer is not in.
+    pub fn lacks(&self, vote: &Vote) -> bool {
+        (self.kind, self.height, self.round, self.block, self.valid_round)
+            == (vote.kind, vote.height, vote.round, vote.block, vote.valid_round)
+            && !self.signers.contains(vote.signer)
+    }
+
+    /// Adds a vote that it lacks.
+    pub fn add(&mut self, vote: &Vote) {
+        let place = self.signers.iter().take_while(|&signer| signer < vote.signer).count();
+        self.signers.insert(vote.signer);
+        self.signatures.insert(place, vote.signature);
+    }
+
     /// Whether this is a commit certificate: precommits for a block.
     pub fn is_commit(&self) -> bool {
         self.kind == VoteKind::Precommit && self.block.is_some()

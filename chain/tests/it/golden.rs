@@ -74,7 +74,7 @@ impl Lines {
 
     fn compare(&self, file: &str) {
         let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "vectors", file].iter().collect();
-        if std::env::var(BLESS).is_ok_and(|value| value == "1") {
+        if is_blessed() {
             std::fs::write(&path, &self.0).unwrap();
         }
         let frozen = std::fs::read_to_string(&path).unwrap_or_default();
@@ -91,6 +91,12 @@ impl Lines {
             }
         }
     }
+}
+
+/// Whether the files are to be written again.
+#[allow(clippy::disallowed_methods, reason = "a switch of the test, not a parameter of the chain")]
+fn is_blessed() -> bool {
+    std::env::var(BLESS).is_ok_and(|value| value == "1")
 }
 
 /// Bytes that show when they are exchanged or reversed: they ascend from the first.
@@ -165,7 +171,7 @@ fn full_transaction() -> Transaction {
 
 fn transactions(lines: &mut Lines) {
     for (name, lock) in locks() {
-        let tx = transaction(&[lock.clone()], &[]);
+        let tx = transaction(std::slice::from_ref(&lock), &[]);
         lines.value(&format!("transaction.lock.{name}"), &tx);
         lines.hash(&format!("transaction.lock.{name}.txid"), &tx.txid().0);
         let outpoint = OutPoint { txid: TxId(bytes(0x31)), vout: 0x0201 };
