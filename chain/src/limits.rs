@@ -45,7 +45,8 @@ pub const PROPOSALS_PER_ROUND_MAX: usize = 2;
 pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
 /// Outputs created by a genesis.
 pub const GENESIS_OUTPUTS_MAX: u64 = 2_000_000;
-/// Bytes of one encoded safety record without its block: a proposal, a polka and two votes.
+/// Bytes of one encoded safety record without its block: a proposal, a polka, a
+/// round certificate and two votes.
 pub const SAFETY_BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 64 * 1024;
 /// Candidate blocks of one height held at a time (local limit).
 pub const CANDIDATES_MAX: usize = 8;

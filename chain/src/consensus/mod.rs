@@ -156,6 +156,8 @@ pub struct Resume {
     pub locked: Option<(Round, BlockHash)>,
     /// The polka of the valid block.
     pub valid: Option<Certificate>,
+    /// What justified the round. Others may need it to come here, and those who showed it may be gone.
+    pub entry: Option<RoundCertificate>,
 }
 
 /// The state machine of one height.
@@ -200,6 +202,7 @@ impl Consensus {
             Some(resume) => {
                 self.locked = resume.locked;
                 self.valid = resume.valid;
+                self.entry = resume.entry;
                 if resume.step == Step::Propose {
                     self.start_round(resume.round, RoundReason::Resumed, &mut out);
                 } else {
@@ -262,6 +265,7 @@ impl Consensus {
             step: self.step,
             locked: self.locked,
             valid: self.valid.clone(),
+            entry: self.entry.clone(),
         }
     }
 

@@ -387,6 +387,7 @@ fn a_node_resumes_where_its_record_left_it() {
         step: Step::Precommit,
         locked: Some((Round(1), A)),
         valid: Some(polka(1, A, &[0, 1, 2])),
+        entry: None,
     };
     let mut machine = Consensus::new(set(), Some(3), H);
     assert_eq!(machine.start(Some(resume)), [started(1, RoundReason::Resumed)]);

@@ -56,14 +56,10 @@ impl SignatureScheme for Ed25519 {
             return item(check).verify_single().is_ok();
         }
         let mut verifier = batch::Verifier::new();
-        let mut transcript = blake3::Hasher::new_derive_key("timecoin 2026 batch coefficients");
         for check in checks {
-            transcript.update(&check.key.0);
-            transcript.update(&check.message);
-            transcript.update(&check.signature.to_bytes());
             verifier.queue(item(check));
         }
-        verifier.verify(Coefficients(transcript.finalize_xof())).is_ok()
+        verifier.verify(Coefficients::of(checks)).is_ok()
     }
 }
 
@@ -75,6 +71,18 @@ fn item(check: &SignatureCheck) -> batch::Item {
 /// Batch coefficients drawn from the batch itself: the core has no source of randomness, and a
 /// forger would have to find a batch whose own hash cancels its errors (Fiat-Shamir).
 struct Coefficients(blake3::OutputReader);
+
+impl Coefficients {
+    fn of(checks: &[SignatureCheck]) -> Self {
+        let mut transcript = blake3::Hasher::new_derive_key("timecoin 2026 batch coefficients");
+        for check in checks {
+            transcript.update(&check.key.0);
+            transcript.update(&check.message);
+            transcript.update(&check.signature.to_bytes());
+        }
+        Self(transcript.finalize_xof())
+    }
+}
 
 impl rand_core::TryRng for Coefficients {
     type Error = Infallible;
@@ -145,3 +153,36 @@ const SMALL_ORDER_Y: [[u8; 32]; 5] = [
         0x03, 0x7a,
     ],
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_core::Rng as _;
+
+    /// Whoever knows the coefficients before choosing a part of a signature can forge two that cancel.
+    #[test]
+    fn the_coefficients_depend_on_every_part_of_every_signature() {
+        let check = |byte: u8| SignatureCheck {
+            key: PublicKey([byte; 32]),
+            message: [byte; 32],
+            signature: Signature::from_bytes(&[byte; 64]),
+        };
+        let batch = [check(1), check(2), check(3)];
+        let first = |checks: &[SignatureCheck]| Coefficients::of(checks).next_u64();
+        for at in 0..batch.len() {
+            let mut changed = [batch; 4];
+            changed[0][at].key.0[31] ^= 1;
+            changed[1][at].message[31] ^= 1;
+            for (which, byte) in [(2, 31), (3, 63)] {
+                let mut signature = batch[at].signature.to_bytes();
+                signature[byte] ^= 1;
+                changed[which][at].signature = Signature::from_bytes(&signature);
+            }
+            for batch_changed in &changed {
+                assert_ne!(first(batch_changed), first(&batch), "{batch_changed:?}");
+            }
+        }
+        assert_ne!(first(&batch[..2]), first(&batch));
+        assert_eq!(first(&batch), first(&batch));
+    }
+}

@@ -229,12 +229,17 @@ impl<V: LedgerView> Engine<V> {
         candidate.state = State::Executing;
         candidate.block = Some(block.clone());
         candidate.missing.clear();
-        let mut verified: BTreeSet<WTxId> =
-            candidate.bodies.iter().filter(|(_, (_, ok))| *ok).map(|(id, _)| *id).collect();
-        if candidate.bodies.is_empty() {
-            let ids = block.transactions.iter().map(Transaction::wtxid);
-            verified.extend(ids.filter(|id| self.mempool.get(id).is_some()));
+        // Recovered, synced or our own: peers may ask for its bodies as for any other's.
+        if candidate.bodies.len() < block.transactions.len() {
+            for transaction in &block.transactions {
+                let id = transaction.wtxid();
+                let is_verified = self.mempool.get(&id).is_some();
+                let body = || (Arc::new(transaction.clone()), is_verified);
+                candidate.bodies.entry(id).or_insert_with(body);
+            }
         }
+        let verified: BTreeSet<WTxId> =
+            candidate.bodies.iter().filter(|(_, (_, ok))| *ok).map(|(id, _)| *id).collect();
         let parent = self.state.clone();
         self.effects.push(Effect::Execute { block, parent, verified });
     }

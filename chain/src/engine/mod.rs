@@ -258,7 +258,9 @@ impl<V: LedgerView> Engine<V> {
                     }
                 }
                 Output::SetTimer { round, step } => self.set_step_timer(now, round, step),
-                Output::Locked(polka) => self.publish_certificate(polka),
+                // In round 0 everyone has the votes; later, somebody may have missed them.
+                Output::Locked(polka) if polka.round > Round(0) => self.publish_certificate(polka),
+                Output::Locked(_) => {}
                 Output::Decide(certificate) => self.on_decided(now, certificate),
                 Output::Evidence(evidence) => {
                     self.effects.push(Effect::Report(Report::Evidence(evidence)))

@@ -4,9 +4,9 @@ use crate::{
     consensus::Step,
     crypto::hash,
     ledger::LedgerView,
-    types::{ConsensusMessage, Height, Millis, Now, VoteKind, VotesRequest},
+    types::{ConsensusMessage, Height, Millis, Now, Transaction, TxId, VoteKind, VotesRequest},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Between two repetitions, before jitter.
 const REPEAT_PERIOD: Millis = Millis(800);
@@ -102,15 +102,32 @@ impl<V: LedgerView> Engine<V> {
         self.set_timer(Timer::Mempool, now.mono.plus(super::MEMPOOL_PERIOD));
         self.local.retain(|id| self.mempool.get_by_txid(id).is_some());
         let old = self.local.iter().filter_map(|id| self.mempool.get_by_txid(id));
-        let transactions: Vec<_> = old
+        let old: Vec<TxId> = old
             .filter(|entry| now.mono.since(entry.added()) >= super::MEMPOOL_PERIOD)
             .take(REGOSSIP_MAX)
-            .map(|entry| Arc::clone(entry.transaction()))
+            .map(|entry| entry.txid())
             .collect();
+        let transactions = self.with_ancestors(old);
         if !transactions.is_empty() {
             self.regossips = self.regossips % 255 + 1;
             let attempt = self.regossips;
             self.effects.push(Effect::Regossip { transactions, attempt });
         }
+    }
+
+    /// These waiting transactions and all that they depend on, parents first: whoever lost a parent
+    /// cannot take the child.
+    fn with_ancestors(&self, mut open: Vec<TxId>) -> Vec<Arc<Transaction>> {
+        let mut wanted: BTreeSet<TxId> = open.iter().copied().collect();
+        while let Some(entry) = open.pop().and_then(|id| self.mempool.get_by_txid(&id)) {
+            let inputs = entry.transaction().body.inputs.iter().map(|input| input.txid);
+            let parents = inputs.filter(|parent| self.mempool.contains_txid(parent));
+            open.extend(parents.filter(|parent| wanted.insert(*parent)));
+        }
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let waiting = self.mempool.iter().filter(|entry| wanted.contains(&entry.txid()));
+        waiting.map(|entry| Arc::clone(entry.transaction())).collect()
     }
 }

@@ -10,7 +10,9 @@ use crate::{
     crypto::Signer,
     genesis::GenesisHash,
     limits::SAFETY_BYTES_MAX,
-    types::{Block, BlockHash, Certificate, Height, Proposal, Round, Vote, VoteKind},
+    types::{
+        Block, BlockHash, Certificate, Height, Proposal, Round, RoundCertificate, Vote, VoteKind,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,6 +30,9 @@ pub struct SafetyRecord {
     pub locked: Option<(Round, BlockHash)>,
     /// The latest polka for a valid block at this height.
     pub valid: Option<Certificate>,
+    /// What justified this round; none in round 0. Without it, nodes that come back in different
+    /// rounds could not join each other.
+    pub entry: Option<RoundCertificate>,
     /// The proposal signed in this round.
     pub proposal: Option<Proposal>,
     /// The prevote signed in this round.
@@ -48,6 +53,7 @@ impl SafetyRecord {
             step: Step::Propose,
             locked: None,
             valid: None,
+            entry: None,
             proposal: None,
             prevote: None,
             precommit: None,
@@ -140,8 +146,7 @@ impl Guard {
             VoteKind::Prevote => Step::Prevote,
             VoteKind::Precommit => Step::Precommit,
         };
-        self.record.locked = resume.locked;
-        self.record.valid.clone_from(&resume.valid);
+        self.note(resume);
         Ok(Signed { message: vote, is_new: true })
     }
 
@@ -180,9 +185,14 @@ impl Guard {
         );
         let proposal = Proposal { signature: self.signer.sign(&message), ..unsigned };
         self.record.proposal = Some(proposal.clone());
+        self.note(resume);
+        Ok(Signed { message: proposal, is_new: true })
+    }
+
+    fn note(&mut self, resume: &Resume) {
         self.record.locked = resume.locked;
         self.record.valid.clone_from(&resume.valid);
-        Ok(Signed { message: proposal, is_new: true })
+        self.record.entry.clone_from(&resume.entry);
     }
 
     fn move_to(&mut self, height: Height, round: Round) -> Result<(), Refusal> {
@@ -203,7 +213,7 @@ mod tests {
     use crate::crypto::SecretKey;
 
     const NOTHING: Resume =
-        Resume { round: Round(0), step: Step::Propose, locked: None, valid: None };
+        Resume { round: Round(0), step: Step::Propose, locked: None, valid: None, entry: None };
 
     fn guard() -> Guard {
         let key = SecretKey::from_bytes(&[3; 32]);

@@ -92,6 +92,7 @@ impl<V: LedgerView> Engine<V> {
             step: record.step,
             locked: record.locked,
             valid: record.valid,
+            entry: record.entry,
         })
     }
 

@@ -18,14 +18,14 @@ pub enum StoreError {
     #[error(
         "{} is already open{}: only one node may use a data directory. Next: {}, or start this \
          node with another data directory",
-        .file.display(),
+        .path.display(),
         holder(*.pid),
         stop(*.pid)
     )]
     AlreadyOpen {
-        /// The locked file.
-        file: PathBuf,
-        /// Who seems to hold it, from the `node.pid` beside it.
+        /// What is locked: the data directory, or a file in it.
+        path: PathBuf,
+        /// Who holds it, from the directory's `node.pid`.
         pid: Option<u32>,
     },
     /// A later version of this program wrote the file. Nothing was changed.
@@ -193,7 +193,7 @@ impl StoreError {
     pub(crate) fn redb(file: &Path, error: redb::Error) -> Self {
         let file = file.to_owned();
         match error {
-            redb::Error::DatabaseAlreadyOpen => Self::AlreadyOpen { file, pid: None },
+            redb::Error::DatabaseAlreadyOpen => Self::AlreadyOpen { path: file, pid: None },
             redb::Error::Io(source) if is_full(&source) => Self::DiskFull { file },
             error => Self::Redb { file, source: Box::new(error) },
         }

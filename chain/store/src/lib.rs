@@ -13,6 +13,7 @@
 //! - The coins in the file are exactly those whose hash is in the stored `LedgerState`.
 //! - A file of another genesis or of a later schema is refused and not changed.
 //! - Nothing decoded is kept in memory: the file is the only owner of the state.
+mod check;
 mod commit;
 mod error;
 mod file;
@@ -22,19 +23,20 @@ mod safety;
 mod stats;
 mod tables;
 
+pub use check::Checked;
 pub use error::StoreError;
 pub use read::Place;
 pub use stats::StoreStats;
 
 use file::DatabaseFile;
-use std::path::PathBuf;
+use std::fs::File;
 use timecoin_chain::genesis::GenesisHash;
 
 /// The file of the chain, in the data directory.
 pub const LEDGER_FILE: &str = "ledger.redb";
 /// The file of what was signed, in the data directory.
 pub const SAFETY_FILE: &str = "safety.redb";
-/// Holds the process id of the node that has the directory open.
+/// Locked by the node that has the directory open, and holds its process id.
 pub const PID_FILE: &str = "node.pid";
 
 /// How to open a store.
@@ -59,22 +61,12 @@ pub struct Store {
     safety: DatabaseFile,
     genesis: GenesisHash,
     address_index: bool,
-    /// Removed when the store closes; none over backends that are no files.
-    pid_file: Option<PathBuf>,
+    /// Released last. None over backends that are no files.
+    _lock: Option<File>,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("ledger", &self.ledger.path()).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        // Before the locks are released, so it is never another node's. Left behind it does no
-        // harm: it is only read when the lock is held.
-        if let Some(file) = &self.pid_file {
-            let _ = std::fs::remove_file(file);
-        }
     }
 }

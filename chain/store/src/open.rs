@@ -1,8 +1,11 @@
 //! Opening: whose files they are, and what is written into new ones.
 //!
+//! One process at a time: the lock on `node.pid` is held as long as the store is open.
+//!
 //! A file is first looked at without changing it, then opened, then looked at again: the first look
-//! cannot read a file that a crash left, the second can. The safety file is made durable before the
-//! ledger, so a ledger without one has lost it.
+//! cannot read a file that a crash left, the second can. A new file gets its name when all of it is
+//! durable, so a crash leaves none that is half made, and the safety file gets its name first, so a
+//! ledger without one has lost it.
 //!
 //! Never repairs what it does not understand.
 use crate::{
@@ -16,8 +19,9 @@ use redb::{
     TableError, WriteTransaction, backends::FileBackend,
 };
 use std::{
-    fs::{self, File},
-    path::Path,
+    fs::{self, File, TryLockError},
+    io::Write as _,
+    path::{Path, PathBuf},
 };
 use timecoin_chain::{
     codec,
@@ -36,12 +40,17 @@ impl Store {
     /// first open the genesis coins are written.
     pub fn open(dir: &Path, chain: &Chain, options: StoreOptions) -> Result<Self, StoreError> {
         create_directory(dir)?;
-        let mut store = open_files(dir, chain, options).map_err(|error| with_pid(dir, error))?;
-        let pid_file = dir.join(PID_FILE);
-        fs::write(&pid_file, std::process::id().to_string())
-            .map_err(|error| StoreError::io("write", &pid_file, error))?;
-        store.pid_file = Some(pid_file);
-        Ok(store)
+        let lock = lock_directory(dir)?;
+        let (ledger_path, safety_path) = (dir.join(LEDGER_FILE), dir.join(SAFETY_FILE));
+        look_at(&ledger_path, &chain.hash)?;
+        look_at(&safety_path, &chain.hash)?;
+        let ledger = open_ledger(file_backend(&ledger_path)?, &ledger_path, options)?;
+        let safety = open_safety(file_backend(&safety_path)?, &safety_path)?;
+        let store = Self::assemble(ledger, safety, chain, options)?;
+        for path in [&safety_path, &ledger_path] {
+            name_new_file(dir, path)?;
+        }
+        Ok(Self { _lock: Some(lock), ..store })
     }
 
     /// Opens a store over backends that are not files, for tests of the disk's faults.
@@ -73,7 +82,7 @@ impl Store {
             safety.write(|txn| write_identity(txn, &chain.hash))?;
         }
         let (genesis, address_index) = (chain.hash, options.address_index);
-        let store = Self { ledger, safety, genesis, address_index, pid_file: None };
+        let store = Self { ledger, safety, genesis, address_index, _lock: None };
         match ledger_is_new {
             true => store.write_genesis(chain)?,
             false => store.switch_address_index()?,
@@ -89,6 +98,10 @@ impl Store {
                 txn.open_table(META)?.insert(META_ADDRESS_INDEX, [].as_slice())?;
             }
             commit::write_delta(txn, &delta, self.address_index)?;
+            // A table begins when it is first opened for writing; readers expect every one.
+            txn.open_table(tables::BLOCKS)?;
+            txn.open_table(tables::CERTIFICATES)?;
+            txn.open_table(tables::HEIGHTS)?;
             Ok(())
         })
     }
@@ -112,17 +125,6 @@ impl Store {
             Ok(())
         })
     }
-}
-
-fn open_files(dir: &Path, chain: &Chain, options: StoreOptions) -> Result<Store, StoreError> {
-    let (ledger_path, safety_path) = (dir.join(LEDGER_FILE), dir.join(SAFETY_FILE));
-    look_at(&ledger_path, &chain.hash)?;
-    look_at(&safety_path, &chain.hash)?;
-    let ledger = open_ledger(file_backend(&ledger_path)?, &ledger_path, options)?;
-    let safety = open_safety(file_backend(&safety_path)?, &safety_path)?;
-    // Both names are durable before either file holds a row.
-    sync_directory(dir)?;
-    Store::assemble(ledger, safety, chain, options)
 }
 
 fn open_ledger(
@@ -228,18 +230,50 @@ fn sync_directory(dir: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io("sync the directory", dir, error))
 }
 
+/// The file, or a new one beside it that has no name of its own yet.
 fn file_backend(path: &Path) -> Result<FileBackend, StoreError> {
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    let mut options = File::options();
+    options.read(true).write(true);
+    let file = if path.exists() {
+        options.open(path)
+    } else {
+        // One that is left from a crash is half made.
+        options.create(true).truncate(true).open(unnamed(path))
+    };
     let file = file.map_err(|error| StoreError::io("open", path, error))?;
     FileBackend::new(file).map_err(|error| StoreError::redb(path, error.into()))
 }
 
-fn with_pid(dir: &Path, error: StoreError) -> StoreError {
-    match error {
-        StoreError::AlreadyOpen { file, .. } => {
-            let text = fs::read_to_string(dir.join(PID_FILE)).ok();
-            StoreError::AlreadyOpen { file, pid: text.and_then(|pid| pid.trim().parse().ok()) }
-        }
-        other => other,
+/// Gives a new file, now whole and durable, its name.
+fn name_new_file(dir: &Path, path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        return Ok(());
     }
+    fs::rename(unnamed(path), path).map_err(|error| StoreError::io("create", path, error))?;
+    sync_directory(dir)
+}
+
+fn unnamed(path: &Path) -> PathBuf {
+    path.with_extension("redb.new")
+}
+
+/// Takes the directory for this process. The lock ends with the file, also when the process is
+/// killed; the process id in it is for people.
+fn lock_directory(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(PID_FILE);
+    let failed = |error| StoreError::io("lock", &path, error);
+    let mut options = File::options();
+    let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let pid = fs::read_to_string(&path).ok().and_then(|pid| pid.trim().parse().ok());
+            return Err(StoreError::AlreadyOpen { path: dir.to_owned(), pid });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let pid = std::process::id().to_string();
+    let written = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
+    written.map_err(failed).map(|()| file)
 }

@@ -6,7 +6,8 @@ use crate::{
     Store, commit,
     error::{Fault, StoreError},
     tables::{
-        BLOCKS, CERTIFICATES, COINS, HEIGHTS, LOCKS, META, META_STATE, NO_INDEX, TRANSACTIONS,
+        BLOCKS, CERTIFICATES, COINS, HEIGHTS, LOCK_KEY, LOCKS, META, META_STATE, NO_INDEX,
+        TRANSACTIONS,
     },
 };
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
@@ -127,11 +128,11 @@ impl Store {
             Some(u64::MAX) => return Ok(Vec::new()),
             Some(position) => position + 1,
         };
-        let range = commit::lock_key(lock, first)..=commit::lock_key(lock, u64::MAX);
+        let (first, last) = (commit::lock_key(lock, first), commit::lock_key(lock, u64::MAX));
         self.ledger.read(|txn| {
             let locks = txn.open_table(LOCKS)?;
             let coins = txn.open_table(COINS)?;
-            let rows = locks.range(&range.start()..=&range.end())?.take(limit);
+            let rows = locks.range::<&[u8; LOCK_KEY]>(&first..=&last)?.take(limit);
             rows.map(|row| {
                 let (key, _) = row?;
                 let mut position = [0; 8];
@@ -151,7 +152,7 @@ pub(crate) fn state_for_update(txn: &WriteTransaction) -> Result<LedgerState, Fa
     state_in(&txn.open_table(META)?)
 }
 
-fn state(txn: &ReadTransaction) -> Result<LedgerState, Fault> {
+pub(crate) fn state(txn: &ReadTransaction) -> Result<LedgerState, Fault> {
     state_in(&txn.open_table(META)?)
 }
 
@@ -170,7 +171,10 @@ fn place(txn: &ReadTransaction, txid: &TxId) -> Result<Option<Place>, Fault> {
     }))
 }
 
-fn coin(txn: &ReadTransaction, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, Fault> {
+pub(crate) fn coin(
+    txn: &ReadTransaction,
+    outpoint: &OutPoint,
+) -> Result<Option<PositionedCoin>, Fault> {
     let Some(place) = place(txn, &outpoint.txid)? else { return Ok(None) };
     let position = place.first_position.saturating_add(u64::from(outpoint.vout));
     let Some(bytes) = txn.open_table(COINS)?.get(position)? else { return Ok(None) };

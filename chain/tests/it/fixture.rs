@@ -22,6 +22,8 @@ pub(crate) const OWNERS: [u8; 3] = [1, 2, 3];
 pub(crate) const TREASURY: u8 = 9;
 /// What every genesis coin is worth.
 pub(crate) const COIN: Amount = Amount::from_time(100);
+/// Bytes of one block at the most.
+pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
 /// From one block to the next.
 pub(crate) const SPACING_MS: u64 = 1_000;
 
@@ -71,7 +73,7 @@ pub(crate) fn params() -> Params {
         timeout_max: Millis(60_000),
         clock_drift_max: Millis(10_000),
         epoch_blocks: 3,
-        block_bytes_max: 64 * 1024,
+        block_bytes_max: BLOCK_BYTES as u64,
         min_relay_fee: 1,
         issuance_per_day: Amount::from_time(14_400),
         treasury: Lock::Key(key(TREASURY)),

@@ -348,24 +348,28 @@ fn requests(lines: &mut Lines) {
     lines.value("status.genesis", &Status { genesis, tip: None });
 }
 
-fn genesis(lines: &mut Lines) {
+fn params() -> Params {
     let span = |base, step| Timeout { base: Millis(base), step: Millis(step) };
+    Params {
+        block_interval: Millis(10_000),
+        min_block_spacing: Millis(250),
+        propose_timeout: span(3_000, 500),
+        vote_timeout: span(1_000, 400),
+        timeout_max: Millis(60_000),
+        clock_drift_max: Millis(9_000),
+        epoch_blocks: 720,
+        block_bytes_max: 2 * 1024 * 1024,
+        min_relay_fee: 7,
+        issuance_per_day: Amount::from_time(14_400),
+        treasury: two_of_three(),
+    }
+}
+
+fn genesis(lines: &mut Lines) {
     let genesis = Genesis {
         network: Network::Test,
         time: Timestamp(0x0001_0203_0405_0607),
-        params: Params {
-            block_interval: Millis(10_000),
-            min_block_spacing: Millis(250),
-            propose_timeout: span(3_000, 500),
-            vote_timeout: span(1_000, 400),
-            timeout_max: Millis(60_000),
-            clock_drift_max: Millis(9_000),
-            epoch_blocks: 720,
-            block_bytes_max: 2 * 1024 * 1024,
-            min_relay_fee: 7,
-            issuance_per_day: Amount::from_time(14_400),
-            treasury: two_of_three(),
-        },
+        params: params(),
         masternodes: [(0xa0, 1), (0xa1, 10), (0xa2, 100)]
             .map(|(first, weight)| Masternode {
                 key: public(first),
@@ -412,7 +416,8 @@ fn ledger(lines: &mut Lines) {
 /// Three blocks with real keys up to the end of an epoch: the ids of genesis and reward outputs, the
 /// elements of the coin commitment and the split of rewards are in these roots.
 fn chain(lines: &mut Lines) {
-    let mut fixture = Fixture::new();
+    let params = Params { epoch_blocks: 3, ..params() };
+    let mut fixture = Fixture::of(Genesis { params, ..crate::fixture::genesis(&[1, 1, 10, 100]) });
     lines.hash("chain.genesis", &fixture.chain.hash.0);
     lines.hash("chain.root.0", &fixture.state.root());
     for (number, lock) in [Lock::Key(key(4)), two_of_three(), hash_lock(9)].into_iter().enumerate()

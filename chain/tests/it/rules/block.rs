@@ -1,5 +1,5 @@
 //! Rules of blocks, and of transactions that meet in one block.
-use crate::fixture::{Fixture, SPACING_MS, pay, precommit_of, prevote_of, seal};
+use crate::fixture::{BLOCK_BYTES, Fixture, SPACING_MS, pay, precommit_of, prevote_of, seal};
 use timecoin_chain::{
     codec::encode,
     genesis::ChainId,
@@ -180,7 +180,7 @@ fn body_rows() -> Vec<Row> {
     let large = {
         let mut block = valid_block(&Fixture::at_height(2));
         swell(&mut block);
-        RuleError::BlockTooLarge { bytes: encode(&block).len(), max: 64 * 1024 }
+        RuleError::BlockTooLarge { bytes: encode(&block).len(), max: BLOCK_BYTES }
     };
     vec![
         unsealed(
@@ -218,7 +218,7 @@ fn body_rows() -> Vec<Row> {
             |_, b| b.evidence = vec![evidence(), evidence()],
             RuleError::UnexpectedEvidence { count: 2 },
         ),
-        contents("one byte too many", |_, b| swell(b), large),
+        contents("a few bytes too many", |_, b| swell(b), large),
         contents(
             "one transaction too many",
             |_, b| {
@@ -230,11 +230,11 @@ fn body_rows() -> Vec<Row> {
     ]
 }
 
-/// Adds outputs until the block is just above its 64 KiB. They keep no other rule.
+/// Adds outputs until the block is just above its limit. They keep no other rule.
 fn swell(block: &mut Block) {
-    while encode(block).len() <= 64 * 1024 {
-        block.transactions[0].body.outputs.push(pay(1));
-    }
+    let missing = BLOCK_BYTES - encode(block).len();
+    let count = missing / encode(&pay(1)).len() + 1;
+    block.transactions[0].body.outputs.extend(vec![pay(1); count]);
 }
 
 fn evidence() -> Evidence {
