@@ -5,6 +5,7 @@ use crate::{
     codec::Canonical,
     crypto::hash_of,
     limits::{BLOCK_BYTES_MAX, GENESIS_BYTES_MAX, GENESIS_OUTPUTS_MAX},
+    rules::check_lock,
     types::{Amount, Lock, Masternode, MasternodeSet, Millis, SetError, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -138,6 +139,16 @@ pub enum GenesisError {
         /// Which.
         index: usize,
     },
+    /// A lock that no transaction could create, and that may not even fit in a stored coin.
+    #[error("lock of {owner} {index} can never be spent: {reason}")]
+    Lock {
+        /// Whose: a masternode's payout, an allocation's or the treasury's.
+        owner: &'static str,
+        /// Which of them.
+        index: usize,
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 /// A genesis that was checked, with what follows from it.
@@ -159,6 +170,7 @@ impl Chain {
         check_params(&genesis.params)?;
         let masternodes = MasternodeSet::new(genesis.masternodes.clone())?;
         let supply = check_allocations(&genesis.allocations)?;
+        check_locks(&genesis)?;
         let hash = GenesisHash(hash_of("tc/genesis", &genesis));
         Ok(Self { genesis, hash, masternodes, supply })
     }
@@ -224,4 +236,17 @@ fn check_allocations(allocations: &[Allocation]) -> Result<Amount, GenesisError>
             .ok_or(GenesisError::Allocation { index })?;
     }
     Ok(supply)
+}
+
+fn check_locks(genesis: &Genesis) -> Result<(), GenesisError> {
+    let payouts = genesis.masternodes.iter().map(|node| &node.payout).enumerate();
+    let allocations = genesis.allocations.iter().map(|allocation| &allocation.lock).enumerate();
+    let treasury = [&genesis.params.treasury].into_iter().enumerate();
+    let locks = (payouts.map(|lock| ("masternode", lock)))
+        .chain(allocations.map(|lock| ("allocation", lock)))
+        .chain(treasury.map(|lock| ("treasury", lock)));
+    for (owner, (index, lock)) in locks {
+        check_lock(lock).map_err(|reason| GenesisError::Lock { owner, index, reason })?;
+    }
+    Ok(())
 }

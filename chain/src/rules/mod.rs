@@ -21,4 +21,5 @@ pub use commit::{
 };
 pub use error::RuleError;
 pub use spend::{Spend, check_spend, fee_of, verify_spends};
+pub(crate) use transaction::check_lock;
 pub use transaction::check_transaction;

@@ -107,7 +107,12 @@ fn signature_checks(genesis: &GenesisHash, spend: &Spend) -> Vec<SignatureCheck>
         message,
         signature: *signature,
     };
+    // `check_spend` has refused what does not fit; a check that always fails keeps it so.
+    let never = check(&PublicKey::default(), &Signature::from_bytes(&[0; 64]));
     let mut checks = Vec::with_capacity(spend.spent.len());
+    if spend.spent.len() != spend.transaction.witnesses.len() {
+        checks.push(never);
+    }
     for (output, witness) in spend.spent.iter().zip(&spend.transaction.witnesses) {
         match (&output.lock, witness) {
             (Lock::Key(key) | Lock::Timelock { key, .. }, Witness::Key(signature)) => {
@@ -119,14 +124,14 @@ fn signature_checks(genesis: &GenesisHash, spend: &Spend) -> Vec<SignatureCheck>
             (Lock::HashLock { refund, .. }, Witness::Refund(signature)) => {
                 checks.push(check(refund, signature));
             }
-            (Lock::Multi { keys, .. }, Witness::Multi(parts)) => {
-                let parts = parts.iter().filter_map(|(key, signature)| {
-                    keys.get(usize::from(*key)).map(|key| check(key, signature))
-                });
-                checks.extend(parts);
+            (Lock::Multi { threshold, keys }, Witness::Multi(parts)) => {
+                let is_enough = parts.len() == usize::from(*threshold);
+                checks.extend((!is_enough).then_some(never));
+                checks.extend(parts.iter().map(|(index, signature)| {
+                    keys.get(usize::from(*index)).map_or(never, |key| check(key, signature))
+                }));
             }
-            // `check_spend` has refused every other pair; a check that always fails keeps it so.
-            _ => checks.push(check(&PublicKey::default(), &Signature::from_bytes(&[0; 64]))),
+            _ => checks.push(never),
         }
     }
     checks

@@ -96,7 +96,8 @@ fn check_locks(tx: &Transaction) -> Result<(), RuleError> {
     Ok(())
 }
 
-fn check_lock(lock: &Lock) -> Result<(), &'static str> {
+/// Whether a lock may be created at all, by an output or by the genesis.
+pub(crate) fn check_lock(lock: &Lock) -> Result<(), &'static str> {
     let Lock::Multi { threshold, keys } = lock else { return Ok(()) };
     if keys.len() > MULTI_KEYS_MAX {
         return Err("more keys than allowed");

@@ -76,8 +76,8 @@ pub enum StoreError {
     },
     /// The disk that holds the file is full.
     #[error(
-        "the disk that holds {} is full: nothing of the last write was kept. Next: free some \
-         space (`df -h {}` shows the disk), then start the node again",
+        "the disk that holds {} is full: the last write did not complete, all before it is safe. Next: \
+         free some space (`df -h {}` shows the disk), then start the node again",
         .file.display(), .file.display()
     )]
     DiskFull {
@@ -126,8 +126,8 @@ pub enum StoreError {
     },
     /// Coins by owner were asked for and are not indexed.
     #[error(
-        "this node keeps no address index. Next: set `address_index = true` in its configuration \
-         and start it again (the index is built then), or ask another node"
+        "this node keeps no address index. Next: set `address_index = true` under `[store]` in its \
+         configuration and start it again (the index is built then), or ask another node"
     )]
     NoAddressIndex,
     /// The ledger is there and the record of what was signed is not.

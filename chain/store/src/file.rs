@@ -1,7 +1,7 @@
 //! One database file: the only place that begins and ends transactions.
 //!
 //! Every read is one read transaction and every write one durable write transaction: a write that
-//! returned is on the disk, a write that failed left nothing.
+//! returned is on the disk, and no write is ever there in part.
 use crate::{
     error::{Fault, StoreError},
     stats::Counters,

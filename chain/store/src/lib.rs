@@ -6,8 +6,9 @@
 //! two files are apart so that a signature never waits for a block.
 //!
 //! Invariants:
-//! - [`Store::commit`] and [`Store::persist_safety`] return only when what they wrote is durable, and
-//!   a failed one left nothing of its own. After an I/O error the store refuses all further writes.
+//! - [`Store::commit`] and [`Store::persist_safety`] return only when what they wrote is durable. One
+//!   that failed because of the disk is found after reopening as a whole or not at all; the node
+//!   must stop, because until then nobody knows which.
 //! - After a crash at any moment the ledger is the state after some block at or above the last
 //!   commit that returned, and the safety record is the last one that returned or a later one.
 //! - The coins in the file are exactly those whose hash is in the stored `LedgerState`.

@@ -8,6 +8,7 @@ mod codec;
 mod commit;
 mod fixture;
 mod generate;
+mod genesis;
 mod golden;
 mod ledger;
 mod rules;

@@ -174,7 +174,7 @@ fn a_full_disk_is_recognised() {
         let store = workload.open(&ledger, &safety).unwrap();
         let Err(error) = workload.run(&store, &mut Done::default()) else { continue };
         assert!(error.is_disk_full(), "{error}");
-        assert!(error.to_string().contains("is full: nothing of the last write was kept"));
+        assert!(error.to_string().contains("is full: the last write did not complete"));
         full += 1;
     }
     assert!(full > 10, "{full}");

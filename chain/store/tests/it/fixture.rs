@@ -139,11 +139,9 @@ impl Fixture {
             .collect();
         let mut transactions = vec![];
         for _ in 0..self.source.below(5) {
-            let inputs: Vec<_> = (0..=self.source.below(2))
-                .filter_map(|_| {
-                    (!coins.is_empty()).then(|| coins.swap_remove(self.source.index(coins.len())))
-                })
-                .collect();
+            let wanted = usize::try_from(1 + self.source.below(2)).unwrap().min(coins.len());
+            let inputs: Vec<_> =
+                (0..wanted).map(|_| coins.swap_remove(self.source.index(coins.len()))).collect();
             let value: u64 = inputs.iter().map(|(_, output)| output.value.0).sum();
             let parts = 1 + self.source.below(3);
             let fee = 10_000_000;

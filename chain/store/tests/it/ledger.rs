@@ -187,6 +187,10 @@ fn the_address_index_can_be_switched() {
         commit(&store, committed);
         let found = store.coins_of(&lock(1), None, usize::MAX);
         assert_eq!(matches!(found, Err(StoreError::NoAddressIndex)), !address_index);
+        if let Err(error) = found {
+            let text = "this node keeps no address index. Next: set `address_index = true`";
+            assert!(error.to_string().starts_with(text), "{error}");
+        }
         store.check().unwrap();
     }
     let store = Store::open(dir.path(), &fixture.chain, StoreOptions::default()).unwrap();
@@ -230,6 +234,12 @@ fn only_the_next_block_is_committed() {
         assert!(matches!(&error, StoreError::NotNext { reason: r, .. } if *r == reason), "{error}");
         assert_eq!(store.state().unwrap(), one.delta.state);
     }
+    let error = store.commit(&three.block, &three.certificate, &three.delta).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "block 3 cannot be committed after block 1: its height is not the next one. This is a bug \
+         in the node; nothing was written. Next: start the node again and report this message"
+    );
     commit(&store, two);
     assert_eq!(store.stats().commits, 2);
 }

@@ -51,8 +51,16 @@ fn a_second_open_in_this_process_is_refused() {
     open(dir.path()).unwrap();
 }
 
+/// Plays both processes: with a directory in the environment, the one that comes second.
 #[test]
 fn a_second_open_in_another_process_is_refused() {
+    if let Ok(dir) = std::env::var(CHILD_DIRECTORY) {
+        match open(Path::new(&dir)) {
+            Ok(store) => println!("opened at height {}", store.state().unwrap().height),
+            Err(error) => println!("{error}"),
+        }
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     let refused = child(dir.path());
@@ -66,21 +74,11 @@ fn a_second_open_in_another_process_is_refused() {
 /// What another process says that opens the directory.
 fn child(dir: &Path) -> String {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "open::in_the_child", "--nocapture", "--ignored"])
+        .args(["--exact", "open::a_second_open_in_another_process_is_refused", "--nocapture"])
         .env(CHILD_DIRECTORY, dir)
         .output()
         .unwrap();
     String::from_utf8_lossy(&child.stdout).into_owned()
-}
-
-#[test]
-#[ignore = "runs in the child process of another test"]
-fn in_the_child() {
-    let Ok(dir) = std::env::var(CHILD_DIRECTORY) else { return };
-    match open(Path::new(&dir)) {
-        Ok(store) => println!("opened at height {}", store.state().unwrap().height),
-        Err(error) => println!("{error}"),
-    }
 }
 
 #[test]
@@ -171,6 +169,17 @@ fn a_lost_ledger_is_begun_again_beside_the_record() {
     let store = open(dir.path()).unwrap();
     assert_eq!(store.state().unwrap(), fixture.state);
     assert_eq!(store.load_safety().unwrap().unwrap().record, record);
+}
+
+#[test]
+fn a_path_that_cannot_be_a_directory_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, []).unwrap();
+    let error = open(&path).unwrap_err().to_string();
+    let path = path.display();
+    assert!(error.starts_with(&format!("cannot create {path}: ")), "{error}");
+    assert!(error.contains(&format!("`ls -ld {path}`")), "{error}");
 }
 
 #[test]
