@@ -1,0 +1,160 @@
+//! Every failure of a command: what happened, why, the next command, and the exit code.
+use crate::{
+    config::ConfigError, genesis_file::GenesisFileError, keys::KeyError,
+    rpc_client::RpcClientError, wallet::WalletFileError,
+};
+use std::fmt;
+
+/// What the exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something failed while running.
+    Failure = 1,
+    /// The command line does not fit.
+    Usage = 2,
+    /// A configuration, key or genesis file is wrong.
+    Config = 3,
+    /// An address is in use.
+    AddressInUse = 6,
+    /// No node answers.
+    Unreachable = 7,
+    /// The node is not ready.
+    Syncing = 8,
+    /// The node answered with an error.
+    Answered = 9,
+}
+
+/// A command that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CliError {
+    what: String,
+    why: Vec<String>,
+    next: Option<String>,
+    exit: u8,
+}
+
+impl CliError {
+    /// What happened.
+    pub fn new(exit: Exit, what: impl ToString) -> Self {
+        Self::with_code(exit as u8, what)
+    }
+
+    /// What happened, with any exit code.
+    pub fn with_code(exit: u8, what: impl ToString) -> Self {
+        Self { what: what.to_string(), why: Vec::new(), next: None, exit }
+    }
+
+    /// Why; each line on its own.
+    pub fn why(mut self, why: impl ToString) -> Self {
+        self.why.extend(why.to_string().lines().map(str::to_owned));
+        self
+    }
+
+    /// The next command to type.
+    pub fn next(mut self, next: impl ToString) -> Self {
+        self.next = Some(next.to_string());
+        self
+    }
+
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> u8 {
+        self.exit
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        for line in &self.why {
+            write!(f, "\n  {line}")?;
+        }
+        match &self.next {
+            Some(next) => write!(f, "\n  next: {next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let next = error.next();
+        Self::new(Exit::Config, error).next(next)
+    }
+}
+
+impl From<KeyError> for CliError {
+    fn from(error: KeyError) -> Self {
+        let next = error.next();
+        Self::new(Exit::Config, error).next(next)
+    }
+}
+
+impl From<GenesisFileError> for CliError {
+    fn from(error: GenesisFileError) -> Self {
+        Self::new(Exit::Config, error).next("compare the file with the one its network publishes")
+    }
+}
+
+impl From<WalletFileError> for CliError {
+    fn from(error: WalletFileError) -> Self {
+        let next = match &error {
+            WalletFileError::Key(error) => error.next(),
+            WalletFileError::Missing { .. } | WalletFileError::Exists { .. } => {
+                "timecoin wallet list".into()
+            }
+            WalletFileError::MainNetwork => "use a test or dev network".into(),
+            WalletFileError::Name { .. } => "timecoin wallet new bob".into(),
+            WalletFileError::Malformed { path, .. } | WalletFileError::Io { path, .. } => {
+                format!("ls -l {}", path.display())
+            }
+        };
+        Self::new(Exit::Failure, error).next(next)
+    }
+}
+
+impl From<RpcClientError> for CliError {
+    fn from(error: RpcClientError) -> Self {
+        let (exit, next) = match &error {
+            RpcClientError::Unreachable { .. } => {
+                (Exit::Unreachable, "start the node: timecoin start --config FILE".to_owned())
+            }
+            RpcClientError::Refused { .. } => {
+                (Exit::Unreachable, "give the node's cookie: --cookie DATA_DIR/.cookie".to_owned())
+            }
+            RpcClientError::Malformed { .. } => {
+                (Exit::Answered, "give the address of a node's RPC server: --rpc".to_owned())
+            }
+            RpcClientError::Answered { method, .. } if error.is_unknown_method() => {
+                (Exit::Answered, format!("timecoin rpc help   (there is no `{method}`)"))
+            }
+            RpcClientError::Answered { .. } if error.is_warming_up() => {
+                (Exit::Syncing, "timecoin status   (try again when it is ready)".to_owned())
+            }
+            RpcClientError::Answered { method, .. } => {
+                (Exit::Answered, format!("timecoin rpc help {method}"))
+            }
+        };
+        Self::new(exit, error).next(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_why_and_what_next() {
+        let error = CliError::new(Exit::AddressInUse, "port 21000 is taken")
+            .why("another process listens there\nits name is unknown")
+            .next("timecoin testnet up --base-port 22000");
+        assert_eq!(
+            error.to_string(),
+            "error: port 21000 is taken\n  another process listens there\n  its name is unknown\n  \
+             next: timecoin testnet up --base-port 22000"
+        );
+        assert_eq!(error.exit_code(), 6);
+    }
+}

@@ -1,0 +1,34 @@
+//! `timecoin health`: for container health checks and scripts.
+use super::{
+    error::{CliError, Exit},
+    output,
+    target::NodeArgs,
+};
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &HealthArgs) -> Result<(), CliError> {
+    let target = args.node.find()?;
+    let (status, text) = target.client.get("/readyz?verbose")?;
+    let ready = status == 200;
+    let text = text.trim_end();
+    if args.json {
+        output::json(&serde_json::json!({ "ready": ready, "status": status, "detail": text }))?;
+    } else if ready {
+        output::line(text);
+    }
+    if ready {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Syncing, format!("{} is not ready (HTTP {status})", target.name))
+        .why(text)
+        .next("timecoin status"))
+}

@@ -1,0 +1,138 @@
+//! The command line.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `start`, `init` | a node: run it, prepare its directory |
+//! | `testnet` | a local network of many nodes |
+//! | `status`, `health`, `rpc` | ask a running node |
+//! | `keys`, `wallet` | secrets and money |
+//! | `target` | finds the node that a command talks to |
+//! | `error` | what happened, why, the next command, and the exit code |
+//!
+//! Results go to standard output, errors and progress to standard error.
+mod error;
+mod health;
+mod init;
+mod keys;
+mod output;
+mod pretty;
+mod rpc;
+mod signals;
+mod start;
+mod status;
+mod target;
+mod testnet;
+mod wallet;
+
+pub use error::{CliError, Exit};
+
+use clap::{Parser, Subcommand};
+
+/// A payment network that settles in under a second.
+#[derive(Debug, Parser)]
+#[command(
+    name = "timecoin",
+    version,
+    about,
+    after_help = "Begin with a network on this machine:  timecoin testnet up\n\n\
+                  Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 data directory in use, 5 database, \
+                  6 address in use, 7 no node answers, 8 node is syncing, 9 the node answered with an error, \
+                  10 consensus halt, 130 stopped at once."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A local network: several nodes as processes on this machine.
+    #[command(subcommand)]
+    Testnet(testnet::TestnetCommand),
+    /// Prepare a directory for a node: keys, configuration and genesis.
+    Init(init::InitArgs),
+    /// Run a node.
+    Start(start::StartArgs),
+    /// One screen about a running node.
+    Status(status::StatusArgs),
+    /// Key files of nodes.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Call a method of a running node's JSON-RPC server.
+    Rpc(rpc::RpcArgs),
+    /// Whether a node is ready: exit code 0, 8 while it syncs, 7 where none answers.
+    Health(health::HealthArgs),
+    /// Wallets of test networks: addresses, balances, payments.
+    Wallet(wallet::WalletArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Testnet(command) => testnet::run(command),
+            Command::Init(args) => init::run(&args),
+            Command::Start(args) => start::run(&args),
+            Command::Status(args) => status::run(&args),
+            Command::Keys(command) => keys::run(command),
+            Command::Rpc(args) => rpc::run(&args),
+            Command::Health(args) => health::run(&args),
+            Command::Wallet(args) => wallet::run(args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_commands_are_understood() {
+        for line in [
+            "testnet up",
+            "testnet up --validators 4 --full 1 --dir net --base-port 21000 --detach",
+            "testnet status --json",
+            "testnet kill val3 --dir net",
+            "testnet start val3",
+            "testnet down",
+            "testnet reset --yes",
+            "init --dir node --genesis genesis.json",
+            "start --config node/config.toml",
+            "start --config c.toml --set rpc.listen=127.0.0.1:1 --log debug",
+            "status --net net --node val1 --json",
+            "keys new node.key",
+            "keys show node.key --json",
+            "rpc getblock 12 2",
+            "rpc getbalance -- -1",
+            "health",
+            "health --config node/config.toml",
+            "wallet new bob",
+            "wallet --net net new bob",
+            "wallet list --json",
+            "wallet address bob",
+            "wallet balance alice --all-nodes --net net",
+            "wallet send --from alice --to bob 12.5",
+            "wallet send --from alice --to bob 12.5 --yes --wait --fee-rate 3 --allow-high-fee",
+        ] {
+            let words = std::iter::once("timecoin").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(words) {
+                unreachable!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_refused() {
+        for line in ["", "node", "wallet send --from alice --to bob", "testnet up --validators 0"] {
+            let words = std::iter::once("timecoin").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

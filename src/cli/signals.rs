@@ -1,0 +1,68 @@
+//! Ctrl-C and SIGTERM for commands that wait without an async runtime.
+use super::error::{CliError, Exit};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often the program was asked to stop.
+#[derive(Debug, Clone)]
+pub(super) struct Interrupts(Arc<AtomicUsize>);
+
+impl Interrupts {
+    /// Counts from now on; the signals end the process no more.
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = count.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed)?;
+        let signals = {
+            let _inside = runtime.enter();
+            StopSignals::new()?
+        };
+        std::thread::spawn(move || {
+            runtime.block_on(async move {
+                let mut signals = signals;
+                loop {
+                    signals.next().await;
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        });
+        Ok(Self(count))
+    }
+
+    /// How often so far.
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The signals that ask a program to stop.
+#[derive(Debug)]
+pub(super) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Within a runtime.
+    pub(super) fn new() -> Result<Self, CliError> {
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Waits for the next one and names it.
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+fn failed(error: std::io::Error) -> CliError {
+    CliError::new(Exit::Failure, format!("signals cannot be received: {error}"))
+}

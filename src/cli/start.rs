@@ -1,0 +1,114 @@
+//! `timecoin start`: runs a node until it is told to stop.
+use super::{
+    error::{CliError, Exit},
+    signals::StopSignals,
+};
+use crate::{
+    config::{LogFormat, LogSection, NodeConfig},
+    node::{self, NodeRunError},
+};
+use clap::Args;
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The exit code after a second signal, as a shell shows an interrupted program.
+const STOPPED_AT_ONCE: i32 = 130;
+
+#[derive(Debug, Args)]
+pub(super) struct StartArgs {
+    /// The configuration file. Keys can be overridden: a flag wins over TIMECOIN_SECTION__KEY, which wins over the
+    /// file.
+    #[arg(long, env = "TIMECOIN_CONFIG", value_name = "FILE")]
+    config: PathBuf,
+    /// Directory of the database.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Where the JSON-RPC server listens.
+    #[arg(long, value_name = "ADDRESS")]
+    rpc_listen: Option<SocketAddr>,
+    /// Which log lines, such as info or debug.
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// The form of log lines: human or json.
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Any other key, such as --set limits.peers=20. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    set: Vec<(String, String)>,
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as section.key=value")?;
+    Ok((key.into(), value.into()))
+}
+
+impl StartArgs {
+    fn flags(&self) -> Vec<(String, String)> {
+        let named = [
+            ("data_dir", self.data_dir.clone()),
+            ("rpc.listen", self.rpc_listen.map(|address| address.to_string())),
+            ("log.filter", self.log.clone()),
+            ("log.format", self.log_format.clone()),
+        ];
+        let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        self.set.iter().cloned().chain(named).collect()
+    }
+}
+
+pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
+    let config = NodeConfig::load(&args.config, &args.flags())?;
+    begin_log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Failure, error))?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(StopSignals::new()?, stop.clone()));
+        // The node's future is large; it lives on the heap.
+        Box::pin(node::run(config, stop)).await.map_err(|error| describe(&error, args))
+    })
+}
+
+async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {
+    let name = signals.next().await;
+    tracing::info!("{name}: stopping; a second one stops at once");
+    stop.cancel();
+    signals.next().await;
+    std::process::exit(STOPPED_AT_ONCE);
+}
+
+fn begin_log(log: &LogSection) -> Result<(), CliError> {
+    let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
+        CliError::new(Exit::Config, format!("log.filter `{}`: {error}", log.filter))
+            .next("timecoin start --log info")
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    let begun = match log.format {
+        LogFormat::Human => lines.with_ansi(std::io::stdout().is_terminal()).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    begun.map_err(|error| CliError::new(Exit::Failure, format!("the log did not begin: {error}")))
+}
+
+fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
+    let code = error.exit_code();
+    let text = error.to_string();
+    let (text, written) = match text.split_once("\n  next: ") {
+        Some((text, next)) => (text.to_owned(), Some(next.to_owned())),
+        None => (text, None),
+    };
+    let config = args.config.display();
+    let next = match (written, code) {
+        (Some(next), _) => next,
+        (None, 3) => format!("correct {config}"),
+        (None, 4) => "stop the other process, or start with --data-dir DIR".into(),
+        (None, 5) => "keep the directory for a diagnosis and start with --data-dir NEW_DIR: a node syncs from others".into(),
+        (None, 6) => format!("stop whatever holds the port, or set `listen` in {config}"),
+        (None, 10) => "keep the log and the data directory; do not restart before the cause is known".into(),
+        (None, _) => format!("timecoin start --config {config} --log debug"),
+    };
+    let (what, why) = text.split_once('\n').unwrap_or((&text, ""));
+    CliError::with_code(code, what).why(why).next(next)
+}

@@ -1,0 +1,162 @@
+//! Which node a command talks to, and where the wallets are.
+use super::{
+    error::{CliError, Exit},
+    testnet::{Layout, TestnetState, is_running},
+};
+use crate::{config::NodeConfig, rpc_client::RpcClient};
+use clap::Args;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// The local network that is used where none is named.
+pub(super) const DEFAULT_NET: &str = "testnet";
+
+/// Names a node: by a local network, by its configuration or by its address.
+#[derive(Debug, Clone, Args)]
+pub(super) struct NodeArgs {
+    /// Directory of a local network [env: TIMECOIN_NET] [default: ./testnet where there is one]
+    #[arg(long, value_name = "DIR", global = true)]
+    net: Option<PathBuf>,
+    /// Which of its nodes, such as val1 [default: the first that runs]
+    #[arg(long, value_name = "NAME", global = true)]
+    node: Option<String>,
+    /// Configuration file of a node on this machine [env: TIMECOIN_CONFIG]
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "net")]
+    config: Option<PathBuf>,
+    /// Address of a node's RPC server
+    #[arg(long, value_name = "ADDRESS", global = true, conflicts_with_all = ["net", "config"])]
+    rpc: Option<SocketAddr>,
+    /// Its cookie file, with --rpc
+    #[arg(long, value_name = "FILE", global = true)]
+    cookie: Option<PathBuf>,
+}
+
+/// A node to talk to.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// What it is called.
+    pub(super) name: String,
+    /// How to talk to it.
+    pub(super) client: RpcClient,
+}
+
+/// Where commands look for nodes.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// A local network.
+    Net(Layout, TestnetState),
+    /// One node by its configuration.
+    Config(PathBuf),
+    /// One node by its address.
+    Address(SocketAddr),
+}
+
+impl NodeArgs {
+    /// The node that is meant.
+    pub(super) fn find(&self) -> Result<Target, CliError> {
+        match self.place()? {
+            Place::Net(layout, state) => {
+                let node = state.pick(&layout, self.node.as_deref())?;
+                Ok(node_of_net(&layout, &state, node))
+            }
+            Place::Config(file) => {
+                let config = NodeConfig::load(&file, &[])?;
+                if !config.rpc.enabled {
+                    let what = format!("the node of {} has no RPC server", file.display());
+                    return Err(CliError::new(Exit::Config, what)
+                        .next(format!("set enabled = true under [rpc] in {}", file.display())));
+                }
+                let cookie = self.cookie.clone().unwrap_or_else(|| config.cookie());
+                let client = RpcClient::new(config.rpc.listen, Some(cookie));
+                Ok(Target { name: client.address().to_string(), client })
+            }
+            Place::Address(address) => {
+                let client = RpcClient::new(address, self.cookie.clone());
+                Ok(Target { name: address.to_string(), client })
+            }
+        }
+    }
+
+    /// Every node that is meant: all of a local network, else the one.
+    pub(super) fn find_all(&self) -> Result<Vec<Target>, CliError> {
+        match self.place()? {
+            Place::Net(layout, state) => {
+                let nodes = state.nodes.iter().map(|node| node.name.clone());
+                Ok(nodes.map(|name| node_of_net(&layout, &state, &name)).collect())
+            }
+            _ => Ok(vec![self.find()?]),
+        }
+    }
+
+    /// The directory of wallets that belongs to the place.
+    pub(super) fn wallets(&self) -> Result<PathBuf, CliError> {
+        Ok(match self.place()? {
+            Place::Net(layout, _) => layout.wallets(),
+            Place::Config(file) => file.parent().unwrap_or(Path::new("")).join("wallets"),
+            Place::Address(_) => PathBuf::from("wallets"),
+        })
+    }
+
+    /// Where to look: flags first, then the environment, then the working directory.
+    pub(super) fn place(&self) -> Result<Place, CliError> {
+        if let Some(address) = self.rpc {
+            return Ok(Place::Address(address));
+        }
+        if let Some(file) = &self.config {
+            return Ok(Place::Config(file.clone()));
+        }
+        let variable = |name| std::env::var_os(name).map(PathBuf::from);
+        if let Some(root) = self.net.clone().or_else(|| variable("TIMECOIN_NET")) {
+            return net(&root);
+        }
+        if let Some(file) = variable("TIMECOIN_CONFIG") {
+            return Ok(Place::Config(file));
+        }
+        let root = Path::new(DEFAULT_NET);
+        if Layout::new(root).state().exists() {
+            return net(root);
+        }
+        Err(CliError::new(Exit::Usage, "no node is named")
+            .why("there is no ./testnet here, and neither --net, --config nor --rpc is given")
+            .next("timecoin testnet up"))
+    }
+}
+
+fn net(root: &Path) -> Result<Place, CliError> {
+    let layout = Layout::new(root);
+    let state = TestnetState::load(&layout)?;
+    Ok(Place::Net(layout, state))
+}
+
+/// One node of a local network by its name, which the state knows.
+fn node_of_net(layout: &Layout, state: &TestnetState, name: &str) -> Target {
+    let port = state.find(name).map_or(0, |node| node.rpc);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let client = RpcClient::new(address, Some(layout.cookie(name)));
+    Target { name: name.to_owned(), client }
+}
+
+impl TestnetState {
+    /// The node with this name, or the first that runs.
+    fn pick<'a>(&'a self, layout: &Layout, name: Option<&str>) -> Result<&'a str, CliError> {
+        let found = match name {
+            Some(name) => self.find(name),
+            None => self.nodes.iter().find(|node| is_running(layout, node)),
+        };
+        if let Some(node) = found {
+            return Ok(&node.name);
+        }
+        let root = layout.root().display();
+        Err(match name {
+            Some(name) => {
+                let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
+                CliError::new(Exit::Usage, format!("{root} has no node `{name}`"))
+                    .why(format!("it has {}", names.join(", ")))
+            }
+            None => CliError::new(Exit::Unreachable, format!("no node of {root} runs"))
+                .next(format!("timecoin testnet up --dir {root}")),
+        })
+    }
+}

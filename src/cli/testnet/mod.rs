@@ -1,0 +1,104 @@
+//! `timecoin testnet`: a network of several nodes as processes on this machine.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `layout` | which file is where |
+//! | `state` | the file that says which nodes there are |
+//! | `create` | keys, wallets, genesis and configurations of a new network |
+//! | `processes` | starts and stops processes, never a stranger's |
+//! | `ports` | whether ports are free |
+//! | `up`, `ready` | start all, wait for the first final block |
+//! | `watch` | a line for each block |
+//! | `status`, `stop` | the rest of the commands |
+mod create;
+mod layout;
+mod ports;
+mod processes;
+mod ready;
+mod state;
+mod status;
+mod stop;
+mod up;
+mod watch;
+
+pub(super) use layout::Layout;
+pub(super) use processes::is_running;
+pub(super) use state::TestnetState;
+
+use super::{error::CliError, target::DEFAULT_NET};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TestnetCommand {
+    /// Start a network, or the nodes of one that do not run. The first time it makes keys, a genesis and a funded
+    /// wallet `alice`.
+    Up(up::UpArgs),
+    /// What each node does.
+    Status(NetArgs),
+    /// Kill a node at once, as a power cut would.
+    Kill(OneArgs),
+    /// Start one node.
+    Start(OneArgs),
+    /// Stop all nodes gracefully.
+    Down(DownArgs),
+    /// Stop all nodes and delete the network with its keys, wallets and data.
+    Reset(ResetArgs),
+}
+
+/// Which network.
+#[derive(Debug, Args)]
+pub(super) struct NetArgs {
+    /// The network's directory.
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_NET)]
+    dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which node of which network.
+#[derive(Debug, Args)]
+pub(super) struct OneArgs {
+    /// The node, such as val3.
+    node: String,
+    #[command(flatten)]
+    net: NetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DownArgs {
+    #[command(flatten)]
+    net: NetArgs,
+    /// How many seconds nodes may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResetArgs {
+    #[command(flatten)]
+    net: NetArgs,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(super) fn run(command: TestnetCommand) -> Result<(), CliError> {
+    match command {
+        TestnetCommand::Up(args) => up::run(&args),
+        TestnetCommand::Status(args) => status::run(&args),
+        TestnetCommand::Kill(args) => stop::kill(&args),
+        TestnetCommand::Start(args) => up::start_one(&args),
+        TestnetCommand::Down(args) => stop::down(&args),
+        TestnetCommand::Reset(args) => stop::reset(&args),
+    }
+}
+
+impl NetArgs {
+    fn load(&self) -> Result<(Layout, TestnetState), CliError> {
+        let layout = Layout::new(&self.dir);
+        let state = TestnetState::load(&layout)?;
+        Ok((layout, state))
+    }
+}

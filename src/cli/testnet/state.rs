@@ -1,0 +1,149 @@
+//! `testnet.json`: which nodes a local network has, their ports, and the processes that were started.
+//!
+//! Never trusted about processes: a number in it may belong to a stranger by now.
+use super::layout::Layout;
+use crate::{
+    cli::error::{CliError, Exit},
+    durable,
+};
+use serde::{Deserialize, Serialize};
+use std::{fs, io};
+
+const VERSION: u32 = 1;
+
+/// A local network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::cli) struct TestnetState {
+    version: u32,
+    /// The hash of its genesis.
+    pub(in crate::cli) genesis: String,
+    /// The first port.
+    pub(super) base_port: u16,
+    /// Its nodes, masternodes first.
+    pub(in crate::cli) nodes: Vec<NodeEntry>,
+}
+
+/// A node of a local network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::cli) struct NodeEntry {
+    /// Its name and its directory.
+    pub(in crate::cli) name: String,
+    /// Its key in the genesis, should it be a masternode.
+    pub(super) consensus_key: Option<String>,
+    /// Its identity in the network.
+    pub(super) peer_id: String,
+    /// Its port for other nodes.
+    pub(super) p2p: u16,
+    /// Its port for JSON-RPC.
+    pub(in crate::cli) rpc: u16,
+    /// The process that was started last.
+    pub(super) pid: Option<u32>,
+}
+
+impl TestnetState {
+    pub(super) fn new(genesis: String, base_port: u16, nodes: Vec<NodeEntry>) -> Self {
+        Self { version: VERSION, genesis, base_port, nodes }
+    }
+
+    pub(in crate::cli) fn load(layout: &Layout) -> Result<Self, CliError> {
+        let path = layout.state();
+        let failed =
+            |reason: String| CliError::new(Exit::Failure, format!("{}: {reason}", path.display()));
+        let text = fs::read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                let what = format!("there is no local network in {}", layout.root().display());
+                CliError::new(Exit::Usage, what)
+                    .next(format!("timecoin testnet up{}", layout.dir_flag()))
+            }
+            _ => failed(error.to_string()),
+        })?;
+        let state: Self = serde_json::from_slice(&text).map_err(|error| {
+            failed(error.to_string()).next("delete the directory and start again")
+        })?;
+        match state.version {
+            VERSION => Ok(state),
+            other => Err(failed(format!("version {other} is not known to this program"))),
+        }
+    }
+
+    pub(super) fn save(&self, layout: &Layout) -> Result<(), CliError> {
+        let path = layout.state();
+        let failed = |error: &dyn std::fmt::Display| {
+            CliError::new(Exit::Failure, format!("{}: {error}", path.display()))
+        };
+        let mut text = serde_json::to_vec_pretty(self).map_err(|error| failed(&error))?;
+        text.push(b'\n');
+        durable::replace(&path, &text, 0o644).map_err(|error| failed(&error))
+    }
+
+    /// The node with a name.
+    pub(in crate::cli) fn find(&self, name: &str) -> Option<&NodeEntry> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The node with a name, to change it.
+    pub(super) fn named(&mut self, name: &str) -> Result<&mut NodeEntry, CliError> {
+        let names: Vec<String> = self.nodes.iter().map(|node| node.name.clone()).collect();
+        self.nodes.iter_mut().find(|node| node.name == name).ok_or_else(|| {
+            CliError::new(Exit::Usage, format!("there is no node `{name}`"))
+                .why(format!("there are {}", names.join(", ")))
+        })
+    }
+
+    /// Names of masternodes by their index in the genesis: the order of keys.
+    pub(super) fn masternodes(&self) -> Vec<&str> {
+        let mut found: Vec<(&str, &str)> = self
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node.consensus_key.as_deref()?, node.name.as_str())))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, name)| name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+
+    fn entry(name: &str, key: Option<&str>) -> NodeEntry {
+        NodeEntry {
+            name: name.into(),
+            consensus_key: key.map(str::to_owned),
+            peer_id: "12D3".into(),
+            p2p: 21_000,
+            rpc: 21_001,
+            pid: None,
+        }
+    }
+
+    #[test]
+    fn the_file_is_read_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let missing = TestnetState::load(&layout).unwrap_err();
+        assert!(missing.to_string().contains("timecoin testnet up --dir"), "{missing}");
+        let nodes =
+            vec![entry("val0", Some("bb")), entry("val1", Some("aa")), entry("full0", None)];
+        let mut state = TestnetState::new("7f".into(), 21_000, nodes);
+        state.save(&layout).unwrap();
+        assert_eq!(TestnetState::load(&layout).unwrap(), state);
+        state.named("val1").unwrap().pid = Some(7);
+        state.save(&layout).unwrap();
+        assert_eq!(TestnetState::load(&layout).unwrap().find("val1").unwrap().pid, Some(7));
+        assert_eq!(state.masternodes(), ["val1", "val0"]);
+        assert!(state.named("val9").is_err());
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let state = TestnetState { version: 2, ..TestnetState::new("7f".into(), 1, vec![]) };
+        state.save(&layout).unwrap();
+        assert!(TestnetState::load(&layout).unwrap_err().to_string().contains("version 2"));
+    }
+}

@@ -1,0 +1,135 @@
+//! `timecoin testnet status`
+use super::{
+    NetArgs,
+    layout::Layout,
+    processes,
+    ready::client,
+    state::{NodeEntry, TestnetState},
+};
+use crate::cli::{
+    error::CliError,
+    output::{self, short_id, span},
+    status::NodeStatus,
+};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct View {
+    genesis: String,
+    nodes: Vec<NodeView>,
+    /// In words, where no block can be made.
+    halted: Option<String>,
+}
+
+#[derive(Serialize)]
+struct NodeView {
+    name: String,
+    masternode: bool,
+    running: bool,
+    pid: Option<u32>,
+    p2p: u16,
+    rpc: u16,
+    status: Option<NodeStatus>,
+    /// Why there is no status, though the process runs.
+    error: Option<String>,
+}
+
+pub(super) fn run(args: &NetArgs) -> Result<(), CliError> {
+    let (layout, state) = args.load()?;
+    let view = view(&layout, &state);
+    if args.json {
+        return output::json(&view);
+    }
+    output::line(format_args!("genesis {}   {}", short_id(&view.genesis), layout.root().display()));
+    for node in &view.nodes {
+        output::line(row(node));
+    }
+    if let Some(reason) = &view.halted {
+        output::line(reason);
+    }
+    if view.nodes.iter().all(|node| !node.running) {
+        output::note(format_args!("start it:  timecoin testnet up{}", layout.dir_flag()));
+    }
+    Ok(())
+}
+
+fn view(layout: &Layout, state: &TestnetState) -> View {
+    let nodes: Vec<NodeView> = state.nodes.iter().map(|node| node_view(layout, node)).collect();
+    let halted = nodes.iter().find_map(|node| node.status.as_ref()?.halted.clone());
+    View {
+        genesis: state.genesis.clone(),
+        nodes,
+        halted: halted.map(|text| name_keys(text, state)),
+    }
+}
+
+/// The reason with names in place of the keys that it shows shortened.
+pub(super) fn name_keys(mut text: String, state: &TestnetState) -> String {
+    for (index, name) in state.masternodes().into_iter().enumerate() {
+        let key = state.find(name).and_then(|node| node.consensus_key.as_deref());
+        if let Some(start) = key.and_then(|key| key.get(..8)) {
+            text = text.replace(&format!("masternode {index} ({start})"), name);
+        }
+    }
+    text
+}
+
+fn node_view(layout: &Layout, node: &NodeEntry) -> NodeView {
+    let running = processes::is_running(layout, node);
+    let asked = running.then(|| NodeStatus::ask(&client(layout, node)));
+    let (status, error) = match asked {
+        Some(Ok(status)) => (Some(status), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, None),
+    };
+    NodeView {
+        name: node.name.clone(),
+        masternode: node.consensus_key.is_some(),
+        running,
+        pid: node.pid.filter(|_| running),
+        p2p: node.p2p,
+        rpc: node.rpc,
+        status,
+        error,
+    }
+}
+
+fn row(node: &NodeView) -> String {
+    let start = format!("{:<6}  p2p {:<5}  rpc {:<5}", node.name, node.p2p, node.rpc);
+    match (&node.status, node.pid) {
+        (Some(status), Some(pid)) => format!(
+            "{start}  pid {pid:<7}  height {:<6}  final {:>7} ago  round {}  voting {}/{}  peers {}  mempool {}  sync {}",
+            status.height,
+            span(status.block_age_ms),
+            status.round,
+            status.masternodes_voting,
+            status.masternodes,
+            status.peers,
+            status.mempool_transactions,
+            status.sync(),
+        ),
+        (None, Some(pid)) => format!("{start}  pid {pid:<7}  does not answer"),
+        _ => format!("{start}  stopped"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halt_is_told_with_names() {
+        let entry = |name: &str, key: &str| NodeEntry {
+            name: name.into(),
+            consensus_key: Some(key.into()),
+            peer_id: String::new(),
+            p2p: 1,
+            rpc: 2,
+            pid: None,
+        };
+        let nodes = vec![entry("val0", "bbbbbbbbcc"), entry("val1", "aaaaaaaadd")];
+        let state = TestnetState::new("7f".into(), 1, nodes);
+        let text = "missing: masternode 0 (aaaaaaaa), masternode 1 (bbbbbbbb)".to_owned();
+        assert_eq!(name_keys(text, &state), "missing: val1, val0");
+    }
+}

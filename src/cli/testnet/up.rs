@@ -1,0 +1,248 @@
+//! `timecoin testnet up` and `start`: nodes from files to the first final block.
+use super::{
+    NetArgs, OneArgs,
+    create::{self, FUNDED, FUNDS, Plan},
+    layout::Layout,
+    ports, processes,
+    ready::{self, Ready},
+    state::TestnetState,
+    stop, watch,
+};
+use crate::cli::{
+    error::{CliError, Exit},
+    output::{self, count, short_id, short_money, span},
+    signals::Interrupts,
+};
+use clap::Args;
+use serde_json::json;
+use std::{
+    process::Child,
+    time::{Duration, Instant},
+};
+use timecoin_chain::limits::{GENESIS_OUTPUTS_MAX, MASTERNODES_MAX};
+
+/// Where the first node listens unless told otherwise.
+const BASE_PORT: u16 = 21_000;
+const VALIDATORS: u16 = 4;
+const FULL: u16 = 1;
+const ALLOC_OUTPUTS: u64 = 10;
+/// How long nodes of a network that did not come up may take to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// What a shell shows for a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct UpArgs {
+    #[command(flatten)]
+    net: NetArgs,
+    /// Masternodes of a new network [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MASTERNODES_MAX as i64))]
+    validators: Option<u16>,
+    /// Nodes of a new network that do not vote [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
+    full: Option<u16>,
+    /// First port: node i uses P + 10 i for other nodes and the next one for RPC [default: 21000]
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u16).range(1_024..))]
+    base_port: Option<u16>,
+    /// Return when the first block is final; the nodes go on.
+    #[arg(long)]
+    detach: bool,
+    /// How many seconds the first block may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
+    /// Time between empty blocks of a new network [default: 2000]
+    #[arg(long, value_name = "MS", hide_short_help = true)]
+    block_interval_ms: Option<u64>,
+    /// Least time between blocks of a new network [default: 100]
+    #[arg(long, value_name = "MS", hide_short_help = true)]
+    min_spacing_ms: Option<u64>,
+    /// Coins in which the wallet `alice` of a new network has its money [default: 10]
+    #[arg(long, value_name = "N", hide_short_help = true,
+          value_parser = clap::value_parser!(u64).range(1..GENESIS_OUTPUTS_MAX))]
+    alloc_outputs: Option<u64>,
+}
+
+pub(super) fn run(args: &UpArgs) -> Result<(), CliError> {
+    let interrupts = Interrupts::listen()?;
+    let layout = Layout::new(&args.net.dir);
+    let is_new = !layout.state().exists();
+    let mut state = match is_new {
+        true => create::create(&layout, &args.plan())?,
+        false => resume(args, &layout)?,
+    };
+    let begun = Instant::now();
+    let started = start_missing(&layout, &mut state)?;
+    let patience = Duration::from_secs(args.timeout);
+    let ready = match ready::wait(&layout, &state, is_new, begun, patience, &interrupts) {
+        Ok(Some(ready)) => ready,
+        outcome => {
+            let names: Vec<&str> = started.iter().map(|(name, _)| name.as_str()).collect();
+            let kill = stop::Kill::AtTheEnd;
+            stop::stop_nodes(&layout, &state, Some(&names), STOP_WITHIN, &kill)?;
+            let interrupted =
+                CliError::with_code(INTERRUPTED, "interrupted before the first block");
+            return Err(outcome.err().unwrap_or(interrupted));
+        }
+    };
+    match args.net.json {
+        true => print_json(&layout, &state, &ready)?,
+        false => print(&layout, &state, &ready),
+    }
+    if args.detach {
+        return Ok(());
+    }
+    watch::run(&layout, started, &interrupts)?;
+    stop::stop_and_report(&layout, STOP_WITHIN * 3, &interrupts)
+}
+
+impl UpArgs {
+    fn plan(&self) -> Plan {
+        Plan {
+            validators: self.validators.unwrap_or(VALIDATORS),
+            full: self.full.unwrap_or(FULL),
+            base_port: self.base_port.unwrap_or(BASE_PORT),
+            block_interval_ms: self.block_interval_ms,
+            min_spacing_ms: self.min_spacing_ms,
+            alloc_outputs: self.alloc_outputs.unwrap_or(ALLOC_OUTPUTS),
+        }
+    }
+}
+
+/// The network that is there. What shapes a new network cannot be changed.
+fn resume(args: &UpArgs, layout: &Layout) -> Result<TestnetState, CliError> {
+    let mut state = TestnetState::load(layout)?;
+    let votes = state.nodes.iter().filter(|node| node.consensus_key.is_some()).count();
+    let full = state.nodes.len() - votes;
+    let differs = |asked: Option<u16>, there: usize| asked.is_some_and(|n| usize::from(n) != there);
+    let shaped = args.block_interval_ms.is_some()
+        || args.min_spacing_ms.is_some()
+        || args.alloc_outputs.is_some();
+    if differs(args.validators, votes) || differs(args.full, full) || shaped {
+        let what = format!("{} already holds a network", layout.root().display());
+        return Err(CliError::new(Exit::Usage, what)
+            .why(format!(
+                "it has {votes} masternodes and {full} more; its shape and parameters cannot be changed"
+            ))
+            .next(format!("timecoin testnet reset{}   (deletes it), or --dir OTHER", layout.dir_flag())));
+    }
+    if let Some(base) = args.base_port.filter(|&base| base != state.base_port) {
+        if state.nodes.iter().any(|node| processes::is_running(layout, node)) {
+            let what = "ports cannot change while nodes run";
+            return Err(CliError::new(Exit::Usage, what)
+                .next(format!("timecoin testnet down{}", layout.dir_flag())));
+        }
+        create::move_ports(layout, &mut state, base)?;
+    }
+    Ok(state)
+}
+
+/// Starts the nodes that do not run, after their ports were found free.
+fn start_missing(
+    layout: &Layout,
+    state: &mut TestnetState,
+) -> Result<Vec<(String, Child)>, CliError> {
+    let missing = || state.nodes.iter().filter(|node| !processes::is_running(layout, node));
+    let all = u16::try_from(state.nodes.len()).unwrap_or(u16::MAX);
+    ports::check(layout, missing(), state.base_port, all)?;
+    let names: Vec<String> = missing().map(|node| node.name.clone()).collect();
+    let mut started = Vec::with_capacity(names.len());
+    for name in names {
+        let child = processes::start(layout, state, &name)?;
+        started.push((name, child));
+    }
+    Ok(started)
+}
+
+/// `timecoin testnet start NODE`
+pub(super) fn start_one(args: &OneArgs) -> Result<(), CliError> {
+    let (layout, mut state) = args.net.load()?;
+    let interrupts = Interrupts::listen()?;
+    let node = state.named(&args.node)?.clone();
+    let was_running = processes::is_running(&layout, &node);
+    let begun = Instant::now();
+    if !was_running {
+        ports::check(&layout, [&node].into_iter(), state.base_port, 1)?;
+        processes::start(&layout, &mut state, &node.name)?;
+    }
+    let node = state.named(&args.node)?.clone();
+    let height = ready::wait_for_answer(&layout, &node, Duration::from_secs(60), &interrupts)?;
+    if args.net.json {
+        return output::json(&json!({
+            "node": node.name, "pid": node.pid, "was_running": was_running, "height": height,
+        }));
+    }
+    let taken = span(ready::elapsed_ms(begun));
+    output::line(match was_running {
+        true => format!("{} runs already, height {height}", node.name),
+        false => format!("{} answers after {taken}, height {height}", node.name),
+    });
+    Ok(())
+}
+
+fn print(layout: &Layout, state: &TestnetState, ready: &Ready) {
+    let votes = state.nodes.iter().filter(|node| node.consensus_key.is_some()).count();
+    output::line(format_args!(
+        "  network dev   genesis {}   {} + {}   {}",
+        short_id(&state.genesis),
+        count(votes, "masternode"),
+        count(state.nodes.len() - votes, "full node"),
+        layout.root().display()
+    ));
+    for (node, ms) in state.nodes.iter().zip(&ready.answered_ms) {
+        output::line(format_args!(
+            "  {:<6}  p2p {:<5}  rpc {:<5}  ready  {}",
+            node.name,
+            node.p2p,
+            node.rpc,
+            span(*ms)
+        ));
+    }
+    let commit = &ready.commit;
+    output::line(format_args!(
+        "  {} block final in {} (height {}, round {}, {}/{} votes)",
+        if ready.is_first { "first" } else { "next" },
+        span(ready.block_ms),
+        commit.height,
+        commit.round,
+        commit.weight,
+        commit.total
+    ));
+    if ready.is_first {
+        output::line(format_args!("  wallet \"{FUNDED}\" holds {} TIME", short_money(FUNDS)));
+    }
+    let (net, dir) = (layout.net_flag(), layout.dir_flag());
+    output::line(format_args!("  Next:  timecoin wallet new bob{net}"));
+    output::line(format_args!(
+        "         timecoin wallet send --from {FUNDED} --to bob 12.5 --wait{net}"
+    ));
+    output::line(format_args!("  Stop:  timecoin testnet down{dir}"));
+}
+
+fn print_json(layout: &Layout, state: &TestnetState, ready: &Ready) -> Result<(), CliError> {
+    let nodes: Vec<_> = state
+        .nodes
+        .iter()
+        .zip(&ready.answered_ms)
+        .map(|(node, ms)| {
+            json!({
+                "name": node.name,
+                "masternode": node.consensus_key.is_some(),
+                "pid": node.pid,
+                "p2p": node.p2p,
+                "rpc": node.rpc,
+                "ready_ms": ms,
+            })
+        })
+        .collect();
+    output::json(&json!({
+        "dir": layout.root(),
+        "genesis": state.genesis,
+        "nodes": nodes,
+        "wallet": FUNDED,
+        "height": ready.commit.height,
+        "round": ready.commit.round,
+        "weight": ready.commit.weight,
+        "total": ready.commit.total,
+        "first_block_ms": ready.block_ms,
+    }))
+}

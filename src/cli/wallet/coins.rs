@@ -1,0 +1,72 @@
+//! What a node says an address holds, page by page.
+use crate::{
+    cli::error::{CliError, Exit},
+    rpc_client::{RpcClient, Unspent},
+    wallet::Coin,
+};
+use serde_json::json;
+use timecoin_chain::types::Amount;
+
+/// Coins in one answer.
+const PAGE: usize = 1_000;
+/// Longer answers where all are wanted.
+const LARGE_PAGE: usize = 10_000;
+
+/// The coins of an address in pages, by ascending position.
+pub(super) struct Pages<'a> {
+    client: &'a RpcClient,
+    address: &'a str,
+    after: Option<u64>,
+    size: usize,
+    ended: bool,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(client: &'a RpcClient, address: &'a str) -> Self {
+        Self { client, address, after: None, size: PAGE, ended: false }
+    }
+
+    fn read(&mut self) -> Result<Vec<Unspent>, CliError> {
+        let params = json!([1, null, [self.address], self.after, self.size]);
+        let page: Vec<Unspent> = self.client.call("listunspent", &params)?;
+        self.ended = page.len() < self.size;
+        self.after = page.last().map(|coin| coin.position);
+        Ok(page)
+    }
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Result<Vec<Unspent>, CliError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let page = self.read();
+        self.ended |= page.is_err();
+        Some(page)
+    }
+}
+
+/// A coin as the choice of coins wants it; nothing where its lock is not open yet.
+pub(super) fn spendable(coin: &Unspent) -> Result<Option<Coin>, CliError> {
+    let outpoint = coin.outpoint().ok_or_else(|| {
+        CliError::new(Exit::Answered, format!("listunspent: `{}` is not an id", coin.txid))
+    })?;
+    Ok(coin.spendable.then_some(Coin { outpoint, value: coin.amount.0 }))
+}
+
+/// The sum of an address's coins, and how many there are.
+pub(super) fn balance(client: &RpcClient, address: &str) -> Result<(Amount, usize), CliError> {
+    let (mut total, mut coins) = (Amount::ZERO, 0);
+    let mut pages = Pages { size: LARGE_PAGE, ..Pages::new(client, address) };
+    while let Some(page) = pages.next().transpose()? {
+        coins += page.len();
+        for coin in page {
+            total = total.checked_add(coin.amount.0).ok_or_else(|| {
+                CliError::new(Exit::Answered, "listunspent: the amounts overflow")
+            })?;
+        }
+    }
+    Ok((total, coins))
+}

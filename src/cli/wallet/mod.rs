@@ -1,0 +1,89 @@
+//! `timecoin wallet`: wallets of test networks.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `coins` | what a node says a wallet holds |
+//! | `show` | new, list, address, balance |
+//! | `send` | a payment, shown, confirmed, sent and followed until it is final |
+mod coins;
+mod send;
+mod show;
+
+use super::{error::CliError, target::NodeArgs};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct WalletArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(subcommand)]
+    command: WalletCommand,
+}
+
+/// Which node is asked, and where wallets are.
+#[derive(Debug, Args)]
+struct PlaceArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+    /// Directory of wallet files [default: `wallets` in the network's directory]
+    #[arg(long, value_name = "DIR", global = true)]
+    wallets: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum WalletCommand {
+    /// Make a wallet.
+    New {
+        /// Its name.
+        name: String,
+        /// Kind of network, where no node or local network tells: test or dev.
+        #[arg(long, value_name = "KIND")]
+        network: Option<String>,
+    },
+    /// All wallets with their balances.
+    List,
+    /// A wallet's address.
+    Address {
+        /// Its name.
+        name: String,
+    },
+    /// What a wallet holds.
+    Balance {
+        /// Its name.
+        name: String,
+        /// Ask every node of the local network.
+        #[arg(long)]
+        all_nodes: bool,
+    },
+    /// Pay.
+    Send(send::SendArgs),
+}
+
+pub(super) fn run(args: WalletArgs) -> Result<(), CliError> {
+    let place = &args.place;
+    match args.command {
+        WalletCommand::New { name, network } => show::create(place, &name, network.as_deref()),
+        WalletCommand::List => show::list(place),
+        WalletCommand::Address { name } => show::address(place, &name),
+        WalletCommand::Balance { name, all_nodes } => show::balance(place, &name, all_nodes),
+        WalletCommand::Send(args) => send::run(place, &args),
+    }
+}
+
+impl PlaceArgs {
+    /// The file of a wallet.
+    fn file(&self, name: &str) -> Result<PathBuf, CliError> {
+        Ok(crate::wallet::path_of(&self.directory()?, name)?)
+    }
+
+    fn directory(&self) -> Result<PathBuf, CliError> {
+        match &self.wallets {
+            Some(directory) => Ok(directory.clone()),
+            None => self.node.wallets(),
+        }
+    }
+}

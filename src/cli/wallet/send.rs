@@ -1,0 +1,294 @@
+//! `timecoin wallet send`: shows a payment, asks, sends it, and follows it until it is final.
+use super::{PlaceArgs, coins};
+use crate::{
+    cli::{
+        error::{CliError, Exit},
+        output::{self, confirm, money, span},
+        target::{Place, Target},
+    },
+    genesis_file::network_by_name,
+    rpc_client::{ChainInfo, Finality, FinalityStatus, MempoolInfo, RpcClient, RpcClientError},
+    wallet::{Payment, PaymentError, PaymentRequest, Pending, SelectError, WalletFile, pay},
+};
+use clap::Args;
+use serde_json::json;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+use timecoin_chain::{
+    address::{address_of_lock, parse_address},
+    codec,
+    genesis::{GenesisHash, Network},
+    types::{Amount, Height, Lock},
+};
+
+const POLL: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    /// The wallet that pays.
+    #[arg(long, value_name = "WALLET")]
+    from: String,
+    /// Who is paid: a wallet or an address.
+    #[arg(long, value_name = "WALLET|ADDRESS")]
+    to: String,
+    /// How much, in TIME.
+    amount: Amount,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    /// Wait until the payment is final.
+    #[arg(long)]
+    wait: bool,
+    /// With --wait, give up after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// Units for each byte; 100,000,000 units are one TIME [default: what the node asks for]
+    #[arg(long, value_name = "UNITS")]
+    fee_rate: Option<u64>,
+    /// Pay even where the fee is more than a tenth of the amount.
+    #[arg(long)]
+    allow_high_fee: bool,
+    /// The payment is void if no block takes it within so many blocks.
+    #[arg(long, value_name = "BLOCKS", default_value_t = 1_000)]
+    expiry: u64,
+}
+
+/// What is known once the payment is sent.
+struct Sent {
+    txid: String,
+    accepted_ms: u64,
+    at: Instant,
+}
+
+pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
+    let path = place.file(&args.from)?;
+    let wallet = WalletFile::load(&path)?;
+    let target = place.node.find()?;
+    let chain: ChainInfo = target.client.call("getblockchaininfo", &[(); 0])?;
+    let network = check_network(place, &wallet, &chain)?;
+    let request = request(place, args, &target.client, &chain, network)?;
+    let mut pending = waiting(&target.client, path)?;
+    let payment = choose(&target.client, &wallet, &request, &pending)?;
+    check_fee(args, &payment)?;
+    if !place.json {
+        describe(network, &request, &payment);
+    }
+    if !args.yes {
+        confirm("Send?")?;
+    }
+    let sent = send(&target.client, &payment, &mut pending)?;
+    if !place.json {
+        let taken = span(sent.accepted_ms);
+        output::line(format_args!("tx {} accepted by {} in {taken}", sent.txid, target.name));
+    }
+    let finality = match args.wait {
+        true => Some(wait(&target, &sent, Duration::from_secs(args.timeout))?),
+        false => None,
+    };
+    report(place, &payment, &sent, finality.as_ref())
+}
+
+fn check_network(
+    place: &PlaceArgs,
+    wallet: &WalletFile,
+    chain: &ChainInfo,
+) -> Result<Network, CliError> {
+    if let Place::Net(_, state) = place.node.place()?
+        && state.genesis != chain.genesis
+    {
+        let what = "the node follows another chain than the network's directory says";
+        return Err(CliError::new(Exit::Answered, what)
+            .why(format!("directory: {}\nnode:      {}", state.genesis, chain.genesis))
+            .next("timecoin testnet status"));
+    }
+    match network_by_name(&chain.chain) {
+        Some(network) if network == wallet.network => Ok(network),
+        _ => Err(CliError::new(
+            Exit::Failure,
+            format!("the wallet is not of network `{}`, which the node follows", chain.chain),
+        )
+        .next("timecoin wallet list")),
+    }
+}
+
+fn request(
+    place: &PlaceArgs,
+    args: &SendArgs,
+    client: &RpcClient,
+    chain: &ChainInfo,
+    network: Network,
+) -> Result<PaymentRequest, CliError> {
+    let genesis: GenesisHash = chain.genesis.parse().map_err(|error| {
+        CliError::new(Exit::Answered, format!("getblockchaininfo: genesis: {error}"))
+    })?;
+    let fee_rate = match args.fee_rate {
+        Some(rate) => rate,
+        None => client.call::<MempoolInfo>("getmempoolinfo", &[(); 0])?.min_fee_rate,
+    };
+    let expiry_height = Height(chain.blocks.saturating_add(args.expiry));
+    let to = recipient(place, network, &args.to)?;
+    Ok(PaymentRequest { genesis, to, amount: args.amount, fee_rate, expiry_height })
+}
+
+/// An address, or the name of a wallet here. What looks like an address is never taken for a name.
+fn recipient(place: &PlaceArgs, network: Network, text: &str) -> Result<Lock, CliError> {
+    let failed = |error| CliError::new(Exit::Usage, format!("--to {text}: {error}"));
+    match parse_address(network, text) {
+        Ok(lock) => Ok(lock),
+        Err(error) if text.contains("time1") => {
+            Err(failed(error).next("check each character of the address"))
+        }
+        Err(_) => {
+            let wallet = WalletFile::load(&place.file(text)?).map_err(|error| {
+                CliError::from(error).next(format!("timecoin wallet new {text}"))
+            })?;
+            parse_address(network, &wallet.address).map_err(failed)
+        }
+    }
+}
+
+/// This wallet's payments that wait for a block.
+fn waiting(client: &RpcClient, path: PathBuf) -> Result<Pending, CliError> {
+    let mut pending = Pending::load(&path);
+    pending.retain(|txid| {
+        let finality: Finality = client.call("getfinality", &[txid])?;
+        Ok::<_, CliError>(finality.status == FinalityStatus::Pending)
+    })?;
+    Ok(pending)
+}
+
+/// Reads coins until they are enough. The largest of those read are spent.
+fn choose(
+    client: &RpcClient,
+    wallet: &WalletFile,
+    request: &PaymentRequest,
+    pending: &Pending,
+) -> Result<Payment, CliError> {
+    let mut known = Vec::new();
+    let mut shortage = None;
+    for page in coins::Pages::new(client, &wallet.address) {
+        for coin in page? {
+            known.extend(coins::spendable(&coin)?.filter(|coin| !pending.spends(&coin.outpoint)));
+        }
+        match pay(request, &wallet.secret, known.clone()) {
+            Ok(payment) => return Ok(payment),
+            Err(error) => shortage = Some(error),
+        }
+    }
+    let no_coins = SelectError::NotEnough {
+        available: Amount::ZERO,
+        coins: 0,
+        amount: request.amount,
+        fee: Amount::ZERO,
+    };
+    let shortage = shortage.unwrap_or(PaymentError::Select(no_coins));
+    let error = CliError::new(Exit::Failure, shortage);
+    Err(match pending.len() {
+        0 => error.next("timecoin wallet list"),
+        _ => error
+            .why("coins and change of payments that are not final yet cannot be spent")
+            .next("wait a second and try again"),
+    })
+}
+
+fn check_fee(args: &SendArgs, payment: &Payment) -> Result<(), CliError> {
+    let (fee, amount) = (payment.selection.fee, args.amount);
+    if args.allow_high_fee || u128::from(fee.0) * 10 <= u128::from(amount.0) {
+        return Ok(());
+    }
+    let what = format!("the fee of {fee} TIME is more than a tenth of {amount} TIME");
+    Err(CliError::new(Exit::Failure, what)
+        .why("nothing was sent")
+        .next("give the command with --allow-high-fee, or pay more at once"))
+}
+
+fn describe(network: Network, request: &PaymentRequest, payment: &Payment) {
+    let to = address_of_lock(network, &request.to).unwrap_or_else(|| "a script".into());
+    let selection = &payment.selection;
+    output::line(format_args!("  pay     {:>24} TIME to {to}", money(request.amount)));
+    output::line(format_args!(
+        "  fee     {:>24} TIME ({} bytes, {} units each)",
+        money(selection.fee),
+        payment.bytes,
+        selection.fee.0 / payment.bytes as u64
+    ));
+    let change = selection.change.unwrap_or(Amount::ZERO);
+    let inputs = output::count(selection.coins.len(), "coin");
+    output::line(format_args!("  change  {:>24} TIME (spends {inputs})", money(change)));
+}
+
+fn send(client: &RpcClient, payment: &Payment, pending: &mut Pending) -> Result<Sent, CliError> {
+    let local = |error| CliError::new(Exit::Failure, format!("the wallet's notes: {error}"));
+    pending.add(&payment.transaction).map_err(local)?;
+    let encoded = hex::encode(codec::encode(&payment.transaction));
+    let at = Instant::now();
+    match client.call::<String>("sendrawtransaction", &[encoded]) {
+        Ok(txid) => Ok(Sent { txid, accepted_ms: elapsed_ms(at), at }),
+        Err(error) => {
+            if let RpcClientError::Answered { .. } = &error {
+                pending.remove(payment.transaction.txid()).map_err(local)?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn wait(target: &Target, sent: &Sent, patience: Duration) -> Result<(Finality, u64), CliError> {
+    loop {
+        let finality: Finality = target.client.call("getfinality", &[&sent.txid])?;
+        if finality.status == FinalityStatus::Final {
+            return Ok((finality, elapsed_ms(sent.at)));
+        }
+        if sent.at.elapsed() > patience {
+            let what = format!("tx {} is not final after {patience:?}", sent.txid);
+            return Err(CliError::new(Exit::Failure, what)
+                .why("it may still become final")
+                .next(format!("timecoin rpc getfinality {}", sent.txid)));
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+fn report(
+    place: &PlaceArgs,
+    payment: &Payment,
+    sent: &Sent,
+    finality: Option<&(Finality, u64)>,
+) -> Result<(), CliError> {
+    if place.json {
+        let finality = finality.map(|(finality, ms)| {
+            json!({
+                "height": finality.height,
+                "round": finality.round,
+                "weight": finality.weight,
+                "total": finality.total,
+                "finality_ms": ms,
+            })
+        });
+        return output::json(&json!({
+            "txid": sent.txid,
+            "fee": payment.selection.fee.to_string(),
+            "change": payment.selection.change.unwrap_or(Amount::ZERO).to_string(),
+            "bytes": payment.bytes,
+            "accepted_ms": sent.accepted_ms,
+            "final": finality,
+        }));
+    }
+    match finality {
+        Some((finality, ms)) => output::line(format_args!(
+            "FINAL at height {} after {ms} ms (round {}, certificate {}/{})",
+            finality.height.unwrap_or_default(),
+            finality.round.unwrap_or_default(),
+            finality.weight.unwrap_or_default(),
+            finality.total.unwrap_or_default(),
+        )),
+        None => output::note(format_args!("is it final?  timecoin rpc getfinality {}", sent.txid)),
+    }
+    Ok(())
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,200 @@
+//! The configuration of a node, resolved once at start.
+//!
+//! Each value comes from the first that has it: a flag, the environment (`TIMECOIN_SECTION__KEY`), the
+//! TOML file, the default. An unknown key is an error wherever it stands. Relative paths are relative
+//! to the configuration file where they stand in it, and to the working directory otherwise.
+mod error;
+mod fields;
+mod layers;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Origin};
+pub use template::render;
+
+use crate::genesis_file;
+use layers::Layers;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+use timecoin_chain::genesis::Network;
+use timecoin_network::Multiaddr;
+
+/// Everything a node is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeConfig {
+    /// Directory of the database, the safety record and the RPC cookie.
+    pub data_dir: PathBuf,
+    /// The genesis file of the chain.
+    pub genesis: PathBuf,
+    /// Which kind of network the genesis begins; it decides the default ports.
+    pub kind: Network,
+    /// Other nodes.
+    pub network: NetworkSection,
+    /// The JSON-RPC server.
+    pub rpc: RpcSection,
+    /// Key files.
+    pub keys: KeysSection,
+    /// The database.
+    pub store: StoreSection,
+    /// Waiting transactions.
+    pub mempool: MempoolSection,
+    /// The log on standard output.
+    pub log: LogSection,
+    /// Bounds.
+    pub limits: LimitsSection,
+}
+
+/// `[network]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkSection {
+    /// Multiaddresses to listen on.
+    pub listen: Vec<Multiaddr>,
+    /// Multiaddresses at which others reach this node.
+    pub external: Vec<Multiaddr>,
+    /// Nodes to join through, each with `/p2p/<peer id>`.
+    pub bootstrap: Vec<Multiaddr>,
+    /// Whether loopback and private addresses are dialled and passed on.
+    pub allow_private: bool,
+}
+
+/// `[rpc]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct RpcSection {
+    /// Whether the server runs.
+    pub enabled: bool,
+    /// Where it listens.
+    pub listen: SocketAddr,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeysSection {
+    /// The identity in the network.
+    pub node_key: PathBuf,
+    /// Signs votes; with it the node votes, should it be a masternode.
+    pub consensus_key: Option<PathBuf>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreSection {
+    /// Whether coins can be found by address, which wallets need.
+    pub address_index: bool,
+    /// Memory for the database in MiB.
+    pub cache_mb: u64,
+}
+
+/// `[mempool]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct MempoolSection {
+    /// Encoded transactions in MiB at the most.
+    pub bytes_mb: usize,
+    /// Transactions at the most.
+    pub transactions: usize,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogSection {
+    /// Which lines, as `tracing-subscriber` reads it: `info`, `info,timecoin=debug`.
+    pub filter: String,
+    /// Their form.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitsSection {
+    /// Connected peers at the most.
+    pub peers: u32,
+}
+
+/// The ports of a kind of network: peers, then RPC.
+pub fn default_ports(network: Network) -> (u16, u16) {
+    match network {
+        Network::Main => (24_000, 24_001),
+        Network::Test => (24_100, 24_101),
+        Network::Dev => (24_200, 24_201),
+    }
+}
+
+impl NodeConfig {
+    /// Resolves a configuration file with the environment and flags, which are pairs of a key such as
+    /// `rpc.listen` and a value.
+    pub fn load(file: &Path, flags: &[(String, String)]) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| ConfigError::Read { file: file.into(), error })?;
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        Self::resolve(Layers::new(file, &text, environment, flags)?)
+    }
+
+    /// Where the RPC server's cookie is.
+    pub fn cookie(&self) -> PathBuf {
+        self.data_dir.join(".cookie")
+    }
+
+    fn resolve(layers: Layers) -> Result<Self, ConfigError> {
+        let genesis = layers.path("genesis")?;
+        let kind = genesis_file::load(&genesis)?.network;
+        let (p2p, rpc) = default_ports(kind);
+        let listen = layers.addresses("network.listen")?;
+        let default_listen = || parse_default_listen(p2p);
+        let listen = if listen.is_empty() { vec![default_listen()?] } else { listen };
+        let default_rpc = SocketAddr::from((Ipv4Addr::LOCALHOST, rpc));
+        Ok(Self {
+            data_dir: layers.path("data_dir")?,
+            genesis,
+            kind,
+            network: NetworkSection {
+                listen,
+                external: layers.addresses("network.external")?,
+                bootstrap: layers.addresses("network.bootstrap")?,
+                allow_private: layers.get("network.allow_private")?,
+            },
+            rpc: RpcSection {
+                enabled: layers.get("rpc.enabled")?,
+                listen: layers.optional("rpc.listen")?.unwrap_or(default_rpc),
+            },
+            keys: KeysSection {
+                node_key: layers.path("keys.node_key")?,
+                consensus_key: layers.optional_path("keys.consensus_key")?,
+            },
+            store: StoreSection {
+                address_index: layers.get("store.address_index")?,
+                cache_mb: layers.number("store.cache_mb", 1..=1 << 20)?,
+            },
+            mempool: MempoolSection {
+                bytes_mb: layers.number("mempool.bytes_mb", 1..=1 << 20)?,
+                transactions: layers.number("mempool.transactions", 1..=10_000_000)?,
+            },
+            log: LogSection {
+                filter: layers.get("log.filter")?,
+                format: layers.get("log.format")?,
+            },
+            limits: LimitsSection { peers: layers.number("limits.peers", 1..=1_000)? },
+        })
+    }
+}
+
+fn parse_default_listen(port: u16) -> Result<Multiaddr, ConfigError> {
+    let text = format!("/ip4/0.0.0.0/tcp/{port}");
+    timecoin_network::parse_address(&text).map_err(|error| ConfigError::Value {
+        key: "network.listen".into(),
+        origin: Origin::Default,
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,165 @@
+//! The table of all keys: the one place that knows their names, defaults and descriptions.
+
+/// How a value is written in the environment and on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is.
+    Text,
+    /// As in TOML: a number or a boolean.
+    Literal,
+    /// A TOML array, or texts with commas between.
+    List,
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// With its section: `rpc.listen`.
+    pub(super) key: &'static str,
+    pub(super) form: Form,
+    /// As TOML; empty where there is none.
+    pub(super) default: &'static str,
+    /// An example where the default is computed or missing.
+    pub(super) example: &'static str,
+    /// One line for people.
+    pub(super) about: &'static str,
+}
+
+/// The field with this key.
+pub(super) fn find(key: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.key == key)
+}
+
+const fn field(
+    key: &'static str,
+    form: Form,
+    default: &'static str,
+    example: &'static str,
+    about: &'static str,
+) -> Field {
+    Field { key, form, default, example, about }
+}
+
+/// All keys, in the order of the file.
+pub(super) const FIELDS: &[Field] = &[
+    field(
+        "data_dir",
+        Form::Text,
+        "\"data\"",
+        "",
+        "Directory of the database, the safety record and the RPC cookie.",
+    ),
+    field(
+        "genesis",
+        Form::Text,
+        "\"genesis.json\"",
+        "",
+        "Genesis file. Its hash is the identity of the chain.",
+    ),
+    field(
+        "network.listen",
+        Form::List,
+        "[]",
+        "[\"/ip4/0.0.0.0/tcp/24000\"]",
+        "Multiaddresses to listen on. Default: all of IPv4 on port 24000 (main), 24100 (test) or 24200 (dev).",
+    ),
+    field(
+        "network.external",
+        Form::List,
+        "[]",
+        "",
+        "Multiaddresses at which others reach this node; needed behind NAT and in containers.",
+    ),
+    field(
+        "network.bootstrap",
+        Form::List,
+        "[]",
+        "",
+        "Nodes to join through, each ending in /p2p/<peer id>.",
+    ),
+    field(
+        "network.allow_private",
+        Form::Literal,
+        "false",
+        "",
+        "Whether loopback and private addresses are used: for local networks and containers.",
+    ),
+    field("rpc.enabled", Form::Literal, "true", "", "Whether the JSON-RPC server runs."),
+    field(
+        "rpc.listen",
+        Form::Text,
+        "",
+        "\"127.0.0.1:24001\"",
+        "Where it listens. Default: 127.0.0.1 on port 24001 (main), 24101 (test) or 24201 (dev).",
+    ),
+    field(
+        "keys.node_key",
+        Form::Text,
+        "\"node.key\"",
+        "",
+        "Key file of the identity in the network.",
+    ),
+    field(
+        "keys.consensus_key",
+        Form::Text,
+        "",
+        "\"consensus.key\"",
+        "Key file that signs votes. Set it on one node only: two nodes with one key vote twice.",
+    ),
+    field(
+        "store.address_index",
+        Form::Literal,
+        "true",
+        "",
+        "Whether coins can be found by address, which wallets need.",
+    ),
+    field("store.cache_mb", Form::Literal, "64", "", "Memory for the database in MiB."),
+    field(
+        "mempool.bytes_mb",
+        Form::Literal,
+        "300",
+        "",
+        "Encoded waiting transactions in MiB at the most.",
+    ),
+    field("mempool.transactions", Form::Literal, "100000", "", "Waiting transactions at the most."),
+    field(
+        "log.filter",
+        Form::Text,
+        "\"info\"",
+        "",
+        "Which log lines: info, or info,timecoin=debug.",
+    ),
+    field("log.format", Form::Text, "\"human\"", "", "human, or json with one object a line."),
+    field("limits.peers", Form::Literal, "50", "", "Connected peers at the most."),
+];
+
+/// The known key most like this one, should one be like it.
+pub(super) fn near(key: &str) -> Option<&'static str> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    FIELDS
+        .iter()
+        .map(|field| {
+            let whole = distance(key, field.key);
+            // A key in the wrong section is as good a guess as one mistyped letter.
+            let misplaced = if last(key) == last(field.key) { 1 } else { usize::MAX };
+            (whole.min(misplaced), field.key)
+        })
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, key)| key)
+}
+
+/// Letters to insert, delete or replace (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,14 @@
+//! The TimeCoin node: command line, configuration, keys, RPC, and the async shell around the engine.
+//!
+//! Arrows point down only: this crate uses `timecoin-network`, `timecoin-chain` and `timecoin-store`, which do
+//! not know it.
+pub mod cli;
+pub mod config;
+mod durable;
+pub mod genesis_file;
+pub mod keys;
+pub mod metrics;
+pub mod node;
+pub mod rpc;
+pub mod rpc_client;
+pub mod wallet;

@@ -1,0 +1,72 @@
+//! Own transactions on their way to gossip: at once when it is quiet, in batches under load.
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use timecoin_chain::{codec, types::{Transaction, TransactionBatch}};
+
+/// Between two batches at the least, unless one is full.
+const SPACING: Duration = Duration::from_millis(5);
+/// Bytes of transactions in one batch: below the topic's cap with room for lengths.
+const BATCH_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    waiting: Vec<Arc<Transaction>>,
+    bytes: usize,
+    last: Option<Instant>,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        Self { waiting: Vec::new(), bytes: 0, last: None }
+    }
+
+    /// Takes a transaction; returns the batch it fills.
+    pub(super) fn add(&mut self, transaction: Arc<Transaction>, bytes: usize) -> Option<Vec<u8>> {
+        let full = self.bytes + bytes > BATCH_BYTES && !self.waiting.is_empty();
+        let batch = full.then(|| self.take());
+        self.waiting.push(transaction);
+        self.bytes += bytes;
+        batch
+    }
+
+    /// The batch that is due now, if there is one.
+    pub(super) fn take_due(&mut self) -> Option<Vec<u8>> {
+        let is_due = !self.waiting.is_empty() && self.last.is_none_or(|last| last.elapsed() >= SPACING);
+        is_due.then(|| self.take())
+    }
+
+    /// Waits until a batch is due; for ever where nothing waits.
+    pub(super) async fn due(&self) {
+        match (self.waiting.is_empty(), self.last) {
+            (true, _) => std::future::pending().await,
+            (false, Some(last)) => tokio::time::sleep_until((last + SPACING).into()).await,
+            (false, None) => {}
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        self.last = Some(Instant::now());
+        self.bytes = 0;
+        encode_batch(&std::mem::take(&mut self.waiting))
+    }
+}
+
+/// The bytes of a batch.
+pub(super) fn encode_batch(transactions: &[Arc<Transaction>]) -> Vec<u8> {
+    codec::encode(&TransactionBatch(transactions.iter().map(|tx| (**tx).clone()).collect()))
+}
+
+/// Splits transactions into batches that fit the topic.
+pub(super) fn batches(transactions: &[Arc<Transaction>]) -> Vec<Vec<u8>> {
+    let mut outbox = Outbox::new();
+    let mut batches: Vec<Vec<u8>> = transactions
+        .iter()
+        .filter_map(|tx| outbox.add(tx.clone(), codec::encode(&**tx).len()))
+        .collect();
+    if !outbox.waiting.is_empty() {
+        batches.push(outbox.take());
+    }
+    batches
+}

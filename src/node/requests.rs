@@ -1,0 +1,186 @@
+//! Questions to peers, and answers to theirs.
+use super::{inbound, run_loop::Event};
+use std::sync::Arc;
+use timecoin_chain::{
+    codec::{self, Canonical},
+    crypto::{Ed25519, Verified},
+    engine::{Ask, Request},
+    genesis::Chain,
+    limits::SYNC_BYTES_MAX,
+    rules,
+    types::{
+        Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, Status, TransactionBatch,
+        VotesAnswer, VotesRequest,
+    },
+};
+use timecoin_network::{InboundRequest, NetworkHandle, PeerId, Protocol, Reply};
+use timecoin_store::Store;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Answers with blocks being read at a time; more get `Busy`.
+const BLOCK_READERS: usize = 2;
+
+/// Asks a peer; the answer or its failure becomes an event.
+pub(super) async fn ask(
+    chain: Arc<Chain>,
+    network: NetworkHandle,
+    peer: PeerId,
+    request: Request,
+    events: mpsc::Sender<Event>,
+) {
+    let answered = answer_to(&chain, &network, peer, &request).await;
+    let outcome = answered.unwrap_or_else(|| vec![Event::RequestFailed { from: peer, request }]);
+    for event in outcome {
+        if events.send(event).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answer_to(
+    chain: &Arc<Chain>,
+    network: &NetworkHandle,
+    peer: PeerId,
+    request: &Request,
+) -> Option<Vec<Event>> {
+    let (protocol, bytes) = encode(request);
+    let answer = network.request(peer, protocol, bytes.into()).await.ok()?;
+    let (chain, request) = (chain.clone(), request.clone());
+    // Certificates of a whole range take a while to verify.
+    let read = move || read_answer(&chain, peer, &request, &answer);
+    tokio::task::spawn_blocking(read).await.ok().flatten()
+}
+
+fn encode(request: &Request) -> (Protocol, Vec<u8>) {
+    match request {
+        Request::Status => (Protocol::Status, Vec::new()),
+        Request::Blocks(request) => (Protocol::Blocks, codec::encode(request)),
+        Request::Bodies(request) => (Protocol::Transactions, codec::encode(request)),
+        Request::Votes(request) => (Protocol::Votes, codec::encode(request)),
+    }
+}
+
+/// A checked answer, or nothing where the peer sent nonsense.
+fn read_answer(
+    chain: &Chain,
+    from: PeerId,
+    request: &Request,
+    answer: &[u8],
+) -> Option<Vec<Event>> {
+    match request {
+        Request::Status => {
+            let status: Status = codec::decode(answer).ok()?;
+            if status.genesis != chain.hash {
+                return None;
+            }
+            let tip = match status.tip {
+                Some(tip) => Some(verify(chain, tip)?),
+                None => None,
+            };
+            Some(vec![Event::Status { from, tip }])
+        }
+        Request::Blocks(request) => {
+            let BlocksAnswer(blocks) = codec::decode(answer).ok()?;
+            let blocks = verify_blocks(chain, *request, blocks)?;
+            Some(vec![Event::Blocks { from, blocks }])
+        }
+        Request::Bodies(_) => {
+            let TransactionBatch(transactions) = codec::decode(answer).ok()?;
+            Some(vec![Event::Bodies { from, transactions }])
+        }
+        Request::Votes(_) => {
+            let VotesAnswer(messages) = codec::decode(answer).ok()?;
+            Some(inbound::verify_all(chain, from, messages))
+        }
+    }
+}
+
+fn verify_blocks(
+    chain: &Chain,
+    request: BlocksRequest,
+    blocks: Vec<(Block, Certificate)>,
+) -> Option<Vec<(Block, Verified<Certificate>)>> {
+    if blocks.len() > usize::try_from(request.count).ok()? {
+        return None;
+    }
+    (request.from.0..)
+        .zip(blocks)
+        .map(|(height, (block, certificate))| {
+            let fits = block.header.height.0 == height
+                && certificate.height.0 == height
+                && certificate.is_commit()
+                && certificate.block == Some(block.hash());
+            fits.then_some(())?;
+            Some((block, verify(chain, certificate)?))
+        })
+        .collect()
+}
+
+fn verify(chain: &Chain, certificate: Certificate) -> Option<Verified<Certificate>> {
+    rules::verify_certificate(&Ed25519, &chain.hash, &chain.masternodes, certificate).ok()
+}
+
+/// Answers peers until the network ends: status and blocks from the store, the rest by the engine.
+pub(super) async fn serve(
+    chain: Arc<Chain>,
+    store: Arc<Store>,
+    mut requests: mpsc::Receiver<InboundRequest>,
+    events: mpsc::Sender<Event>,
+) {
+    let readers = Arc::new(Semaphore::new(BLOCK_READERS));
+    while let Some(InboundRequest { protocol, bytes, reply, .. }) = requests.recv().await {
+        match protocol {
+            Protocol::Status | Protocol::Blocks => {
+                let Ok(permit) = readers.clone().try_acquire_owned() else {
+                    reply.busy();
+                    continue;
+                };
+                let (chain, store) = (chain.clone(), store.clone());
+                tokio::task::spawn_blocking(move || {
+                    answer_from_store(&chain, &store, protocol, &bytes, reply);
+                    drop(permit);
+                });
+            }
+            Protocol::Transactions => {
+                let ask = decode::<BodiesRequest>(&bytes).map(Ask::Bodies);
+                pass_on(ask, reply, &events).await;
+            }
+            Protocol::Votes => {
+                let ask = decode::<VotesRequest>(&bytes).map(Ask::Votes);
+                pass_on(ask, reply, &events).await;
+            }
+        }
+    }
+}
+
+fn decode<T: Canonical>(bytes: &[u8]) -> Option<T> {
+    codec::decode(bytes).ok()
+}
+
+async fn pass_on(ask: Option<Ask>, reply: Reply, events: &mpsc::Sender<Event>) {
+    match ask {
+        // The loop is gone only when the node stops; the peer then gets `Busy`.
+        Some(ask) => drop(events.send(Event::Ask { ask, reply }).await),
+        None => reply.busy(),
+    }
+}
+
+fn answer_from_store(chain: &Chain, store: &Store, protocol: Protocol, bytes: &[u8], reply: Reply) {
+    let answer = match protocol {
+        Protocol::Status => store
+            .tip_certificate()
+            .ok()
+            .map(|tip| codec::encode(&Status { genesis: chain.hash, tip })),
+        _ => decode::<BlocksRequest>(bytes)
+            .and_then(|request| {
+                let count = request.count.min(timecoin_chain::limits::SYNC_BLOCKS_MAX);
+                // Room for the lengths that the answer's encoding adds.
+                store.blocks(request.from, count, SYNC_BYTES_MAX - 64 * 1024).ok()
+            })
+            .map(|blocks| codec::encode(&BlocksAnswer(blocks))),
+    };
+    match answer {
+        Some(answer) => reply.send(answer.into()),
+        None => reply.busy(),
+    }
+}

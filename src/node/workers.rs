@@ -1,0 +1,122 @@
+//! Work that takes time, off the async threads: signatures, execution, writing.
+//!
+//! Each job sends its answer back into the loop as an input. The loop is never blocked by a worker; a
+//! worker may wait for the loop.
+use std::sync::Arc;
+use timecoin_chain::{
+    crypto::{Ed25519, Verified},
+    engine::{Input, SafetyRecord, Ticket},
+    genesis::Chain,
+    ledger::{self, BlockDelta, LedgerState},
+    rules::{self, RuleError, Spend},
+    types::{Block, Certificate, WTxId},
+};
+use timecoin_store::{Store, StoreError};
+use tokio::sync::mpsc;
+
+/// Spends verified in one job: large enough for a batch to pay, small enough to share the cores.
+const CHUNK: usize = 128;
+
+/// What a worker has to say.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// For the engine.
+    Input(Box<Input>),
+    /// The disk failed: the node stops.
+    Failed(StoreError),
+}
+
+/// Hands out the work.
+#[derive(Clone)]
+pub(super) struct Workers {
+    pub(super) chain: Arc<Chain>,
+    pub(super) store: Arc<Store>,
+    pub(super) signatures: Arc<rayon::ThreadPool>,
+    pub(super) answers: mpsc::Sender<Answer>,
+    pub(super) tasks: tokio_util::task::TaskTracker,
+}
+
+impl Workers {
+    /// Checks signatures in batches on all cores.
+    pub(super) fn verify(&self, ticket: Ticket, spends: Vec<Spend>) {
+        let workers = self.clone();
+        self.signatures.spawn(move || {
+            let results = verify_in_chunks(&workers.chain, spends);
+            workers.send(Input::Checked { ticket, results });
+        });
+    }
+
+    /// Executes a block on the committed state.
+    pub(super) fn execute(
+        &self,
+        block: Arc<Block>,
+        parent: Arc<LedgerState>,
+        verified: std::collections::BTreeSet<WTxId>,
+    ) {
+        let workers = self.clone();
+        self.tasks.spawn_blocking(move || {
+            let (chain, store) = (&workers.chain, &*workers.store);
+            let result = ledger::execute(&Ed25519, chain, store, &parent, &block, &verified);
+            workers.send(Input::Executed { block: block.hash(), result: result.map(Box::new) });
+        });
+    }
+
+    /// Writes a final block.
+    pub(super) fn commit(
+        &self,
+        block: Arc<Block>,
+        certificate: Arc<Certificate>,
+        delta: Arc<BlockDelta>,
+    ) {
+        let workers = self.clone();
+        self.tasks.spawn_blocking(move || {
+            match workers.store.commit(&block, &certificate, &delta) {
+                Ok(()) => workers.send(Input::Committed { height: delta.height }),
+                Err(error) => workers.fail(error),
+            }
+        });
+    }
+
+    /// Makes a safety record durable. Returns when it is.
+    pub(super) async fn persist(
+        &self,
+        record: Arc<SafetyRecord>,
+        block: Option<Arc<Block>>,
+    ) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        let job = move || store.persist_safety(&record, block.as_deref());
+        match tokio::task::spawn_blocking(job).await {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    fn send(&self, input: Input) {
+        // The loop is gone only when the node stops.
+        let _stopped = self.answers.blocking_send(Answer::Input(Box::new(input)));
+    }
+
+    fn fail(&self, error: StoreError) {
+        let _stopped = self.answers.blocking_send(Answer::Failed(error));
+    }
+}
+
+fn verify_in_chunks(
+    chain: &Chain,
+    spends: Vec<Spend>,
+) -> Vec<Result<Verified<Spend>, RuleError>> {
+    use rayon::prelude::*;
+    if spends.len() <= CHUNK {
+        return rules::verify_spends(&Ed25519, &chain.hash, spends);
+    }
+    let mut spends = spends;
+    let mut chunks = Vec::with_capacity(spends.len().div_ceil(CHUNK));
+    while !spends.is_empty() {
+        let rest = spends.split_off(spends.len().min(CHUNK));
+        chunks.push(std::mem::replace(&mut spends, rest));
+    }
+    chunks
+        .into_par_iter()
+        .flat_map_iter(|chunk| rules::verify_spends(&Ed25519, &chain.hash, chunk))
+        .collect()
+}

@@ -1,0 +1,162 @@
+//! `GET /livez` and `GET /readyz`: whether to restart the node, and whether to send it users.
+//!
+//! Alive means that the process answers. Ready means that it follows the chain now; where it does
+//! not, the body says why in words. `?verbose` lists every check.
+use timecoin_chain::engine::EngineStatus;
+
+/// One check in words.
+#[derive(Debug, PartialEq, Eq)]
+struct Check {
+    passed: bool,
+    text: String,
+}
+
+/// Whether the node is ready, and the body that says so.
+pub(super) fn readiness(status: &EngineStatus, peers: usize, verbose: bool) -> (bool, String) {
+    let checks = [engine(status), sync(status), consensus(status), connected(status, peers)];
+    let is_ready = checks.iter().all(|check| check.passed);
+    if is_ready && !verbose {
+        return (true, "ok\n".into());
+    }
+    let lines = checks.iter().filter(|check| verbose || !check.passed).map(|check| {
+        let mark = if check.passed { "[+]" } else { "[!]" };
+        format!("{mark} {}\n", check.text)
+    });
+    (is_ready, lines.collect())
+}
+
+fn engine(status: &EngineStatus) -> Check {
+    match &status.halted {
+        None => Check { passed: true, text: "engine running".into() },
+        Some(reason) => Check { passed: false, text: format!("engine halted: {reason}") },
+    }
+}
+
+fn sync(status: &EngineStatus) -> Check {
+    let (height, target) = (status.committed, status.sync_target);
+    match status.is_syncing() {
+        true => Check {
+            passed: false,
+            text: format!("syncing to height {target}, at {height}, {} to go", target - height),
+        },
+        false => Check { passed: true, text: format!("synced at height {height}") },
+    }
+}
+
+fn consensus(status: &EngineStatus) -> Check {
+    match status.stall_reason() {
+        Some(reason) => Check { passed: false, text: reason },
+        None => Check {
+            passed: true,
+            text: format!(
+                "consensus at height {} round {}, {}/{} weight online",
+                status.committed.next(),
+                status.round,
+                status.online_weight,
+                status.total_weight
+            ),
+        },
+    }
+}
+
+/// A chain with one masternode needs no peers, if this node is it.
+fn connected(status: &EngineStatus, peers: usize) -> Check {
+    let is_alone = status.me.is_some() && status.masternodes.len() == 1;
+    let text = match peers {
+        0 => "no peers connected".into(),
+        peers => format!("{peers} peers connected"),
+    };
+    Check { passed: peers > 0 || is_alone, text }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use timecoin_chain::{
+        consensus::Step,
+        crypto::PublicKey,
+        engine::MasternodeStatus,
+        types::{BlockHash, Height, Millis, Round, Timestamp},
+    };
+
+    pub(crate) fn status() -> EngineStatus {
+        let masternode = |index: u16| MasternodeStatus {
+            index,
+            key: PublicKey([u8::try_from(index).expect("few"); 32]),
+            weight: 1,
+            silent_for: (index < 2).then_some(Millis(10)),
+            prevoted: false,
+            precommitted: false,
+        };
+        EngineStatus {
+            committed: Height(11),
+            block: BlockHash([1; 32]),
+            timestamp: Timestamp(5_000),
+            state_root: [0; 32],
+            round: Round(0),
+            step: Step::Propose,
+            proposer: 1,
+            me: Some(0),
+            locked: None,
+            masternodes: (0..4).map(masternode).collect(),
+            total_weight: 4,
+            online_weight: 2,
+            height_age: Millis(7),
+            stalled: false,
+            sync_target: Height(11),
+            mempool_transactions: 3,
+            mempool_bytes: 600,
+            halted: None,
+        }
+    }
+
+    #[test]
+    fn a_node_that_follows_the_chain_is_ready() {
+        assert_eq!(readiness(&status(), 3, false), (true, "ok\n".into()));
+        let (is_ready, text) = readiness(&status(), 3, true);
+        assert!(is_ready);
+        assert_eq!(
+            text,
+            "[+] engine running\n[+] synced at height 11\n[+] consensus at height 12 round 0, 2/4 \
+             weight online\n[+] 3 peers connected\n"
+        );
+    }
+
+    #[test]
+    fn a_node_that_is_not_ready_says_why() {
+        let cases: [(fn(&mut EngineStatus), usize, &str); 4] = [
+            (|_| {}, 0, "[!] no peers connected\n"),
+            (
+                |status| status.sync_target = Height(50),
+                1,
+                "[!] syncing to height 50, at 11, 39 to go\n",
+            ),
+            (
+                |status| status.halted = Some("two certificates for height 3".into()),
+                1,
+                "[!] engine halted: two certificates for height 3\n",
+            ),
+            (
+                |status| status.stalled = true,
+                1,
+                "[!] halted at height 12: 2/4 weight online, need more than 2/3; missing: \
+                 masternode 2 (02020202), masternode 3 (03030303). Nothing is lost; it resumes \
+                 when enough return\n",
+            ),
+        ];
+        for (change, peers, expected) in cases {
+            let mut status = status();
+            change(&mut status);
+            assert_eq!(readiness(&status, peers, false), (false, expected.into()));
+        }
+    }
+
+    #[test]
+    fn the_only_masternode_needs_no_peers() {
+        let mut status = status();
+        status.masternodes.truncate(1);
+        assert!(readiness(&status, 0, false).0);
+        status.me = None;
+        assert!(!readiness(&status, 0, false).0);
+    }
+}

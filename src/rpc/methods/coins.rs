@@ -1,0 +1,170 @@
+//! Unspent outputs.
+use crate::rpc::{
+    context::{Answer, Context, json},
+    error::{Code, RpcError},
+    params::{Params, parse_lock},
+    view::{CoinView, LockView, Money, confirmations},
+};
+use serde::Serialize;
+use timecoin_chain::{
+    address::{address_of_lock, parse_address},
+    ledger::{LedgerView, PositionedCoin},
+    types::{Height, Lock, OutPoint, Output, TxId},
+};
+use timecoin_store::Store;
+
+/// Coins in one answer.
+const COINS_MAX: u64 = 10_000;
+const COINS_DEFAULT: u64 = 1_000;
+/// Coins read from the index at a time.
+const PAGE: usize = 1_000;
+
+#[derive(Serialize)]
+struct TxOut {
+    bestblock: String,
+    confirmations: u64,
+    value: Money,
+    lock: LockView,
+    height: Option<u64>,
+    position: Option<u64>,
+    coinbase: bool,
+}
+
+pub(in crate::rpc) async fn tx_out(context: &Context, params: Params<'_>) -> Answer {
+    let txid: TxId = params.id("txid")?;
+    let n = params.number("n")?.unwrap_or_default();
+    // No transaction has an output beyond 16 bits.
+    let Ok(vout) = u16::try_from(n) else { return json(&()) };
+    let outpoint = OutPoint { txid, vout };
+    let read = move |store: &Store| {
+        let coin = store.coin(&outpoint)?;
+        let has_body = store.transaction(&txid)?.is_some_and(|place| place.index.is_some());
+        Ok((store.state()?, coin, has_body))
+    };
+    let (state, coin, has_body) = context.reads.run(read).await?;
+    let network = context.network();
+    let bestblock = state.block.to_string();
+    if let Some(PositionedCoin { position, coin }) = coin {
+        return json(&TxOut {
+            bestblock,
+            confirmations: confirmations(state.height, coin.height),
+            value: Money(coin.output.value),
+            lock: LockView::new(network, &coin.output.lock),
+            height: Some(coin.height.0),
+            position: Some(position),
+            coinbase: !has_body,
+        });
+    }
+    let waiting = match params.boolean("include_mempool")?.unwrap_or(true) {
+        true => context.node.mempool_entry(txid).await?,
+        false => None,
+    };
+    let output: Option<&Output> =
+        waiting.as_ref().and_then(|entry| entry.transaction.body.outputs.get(usize::from(vout)));
+    json(&output.map(|output| TxOut {
+        bestblock,
+        confirmations: 0,
+        value: Money(output.value),
+        lock: LockView::new(network, &output.lock),
+        height: None,
+        position: None,
+        coinbase: false,
+    }))
+}
+
+pub(in crate::rpc) async fn list_unspent(context: &Context, params: Params<'_>) -> Answer {
+    let network = context.network();
+    let addresses = params.texts("addresses")?.unwrap_or_default();
+    if addresses.is_empty() {
+        let text = "name at least one address: this node keeps no wallet";
+        return Err(RpcError::new(Code::InvalidParameter, text).because("no-address"));
+    }
+    let locks =
+        addresses.iter().map(|text| parse_lock(network, text)).collect::<Result<Vec<_>, _>>()?;
+    let limit = params.number("limit")?.unwrap_or(COINS_DEFAULT);
+    if !(1..=COINS_MAX).contains(&limit) {
+        let text = format!("limit {limit} is not between 1 and {COINS_MAX}");
+        return Err(RpcError::new(Code::InvalidParameter, text));
+    }
+    let query = Query {
+        minconf: params.number("minconf")?.unwrap_or(1),
+        maxconf: params.number("maxconf")?.unwrap_or(u64::MAX),
+        after: params.number("after_position")?,
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let read = move |store: &Store| {
+        let tip = store.state()?.height;
+        let mut coins = Vec::new();
+        for lock in &locks {
+            coins.extend(query.coins_of(store, tip, lock)?);
+        }
+        coins.sort_by_key(|coin| coin.position);
+        // An address that was named twice counts once.
+        coins.dedup_by_key(|coin| coin.position);
+        coins.truncate(query.limit);
+        let views: Vec<CoinView> =
+            coins.iter().map(|coin| CoinView::new(network, tip, coin)).collect();
+        json(&views)
+    };
+    context.reads.run(read).await
+}
+
+/// What coins are asked for.
+struct Query {
+    minconf: u64,
+    maxconf: u64,
+    after: Option<u64>,
+    limit: usize,
+}
+
+impl Query {
+    /// The first coins of one lock, as many as the whole answer may hold.
+    fn coins_of(
+        &self,
+        store: &Store,
+        tip: Height,
+        lock: &Lock,
+    ) -> Result<Vec<PositionedCoin>, RpcError> {
+        let (mut found, mut after) = (Vec::new(), self.after);
+        loop {
+            let page = store.coins_of(lock, after, PAGE)?;
+            after = page.last().map(|coin| coin.position);
+            let is_last = page.len() < PAGE;
+            found.extend(page.into_iter().filter(|coin| self.wants(tip, coin.coin.height)));
+            if is_last || found.len() >= self.limit {
+                found.truncate(self.limit);
+                return Ok(found);
+            }
+        }
+    }
+
+    fn wants(&self, tip: Height, height: Height) -> bool {
+        (self.minconf..=self.maxconf).contains(&confirmations(tip, height))
+    }
+}
+
+#[derive(Serialize)]
+struct Validated {
+    isvalid: bool,
+    address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<LockView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(in crate::rpc) async fn validate(context: &Context, params: Params<'_>) -> Answer {
+    let text = params.text("address")?.unwrap_or_default();
+    let network = context.network();
+    json(&match parse_address(network, &text) {
+        Ok(lock) => Validated {
+            isvalid: true,
+            address: address_of_lock(network, &lock).unwrap_or(text),
+            lock: Some(LockView::new(network, &lock)),
+            error: None,
+        },
+        Err(error) => {
+            Validated { isvalid: false, address: text, lock: None, error: Some(error.to_string()) }
+        }
+    })
+}

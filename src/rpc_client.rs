@@ -1,0 +1,285 @@
+//! A small blocking client of the node's JSON-RPC server: one address, plain HTTP, the node's cookie.
+//!
+//! Every call has a time limit. The cookie is read again when the server refuses it, because a node
+//! writes a new one at each start. Amounts are read digit by digit, never as floating point.
+mod events;
+mod reply;
+
+pub use events::{Event, Events};
+pub use reply::{
+    BlockEvent, ChainInfo, Commit, ConsensusInfo, Finality, FinalityStatus, JsonAmount,
+    MempoolInfo, NetworkInfo, Unspent, Voter,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+use ureq::{Agent, Body, http::Response};
+
+/// How long a connection may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// How long a call may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Bytes of the longest answer that is read.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of the longest cookie that is read.
+const COOKIE_BYTES_MAX: u64 = 4_096;
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcClientError {
+    /// Nobody answers.
+    #[error("no node answers at {address}: {reason}")]
+    Unreachable {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        reason: String,
+    },
+    /// The server does not accept the cookie.
+    #[error("the node at {address} refuses the cookie {}", cookie.as_deref().map_or_else(|| "(none given)".into(), |path| path.display().to_string()))]
+    Refused {
+        /// Where.
+        address: SocketAddr,
+        /// The cookie file that was read.
+        cookie: Option<PathBuf>,
+    },
+    /// What answers is no JSON-RPC server, or another version.
+    #[error("{address} answered {method} with something else: {reason}")]
+    Malformed {
+        /// Where.
+        address: SocketAddr,
+        /// What was asked.
+        method: String,
+        /// What came.
+        reason: String,
+    },
+    /// The node understood and said no.
+    #[error("{method}: {message} (code {code})")]
+    Answered {
+        /// What was asked.
+        method: String,
+        /// Bitcoin Core's code.
+        code: i64,
+        /// In words.
+        message: String,
+        /// The machine-readable part.
+        data: Option<Value>,
+    },
+}
+
+impl RpcClientError {
+    /// Whether the node is there but not ready yet.
+    pub fn is_warming_up(&self) -> bool {
+        matches!(self, Self::Answered { code: -28, .. })
+    }
+
+    /// Whether the node does not know the method.
+    pub fn is_unknown_method(&self) -> bool {
+        matches!(self, Self::Answered { code: -32601, .. })
+    }
+}
+
+/// A node to talk to.
+#[derive(Debug)]
+pub struct RpcClient {
+    address: SocketAddr,
+    cookie: Option<PathBuf>,
+    agent: Agent,
+    /// The last `Authorization` header that worked. Readers of one client may be on several threads.
+    authorization: Mutex<Option<String>>,
+}
+
+#[derive(Serialize)]
+struct Call<'a, P: ?Sized> {
+    jsonrpc: &'static str,
+    id: u32,
+    method: &'a str,
+    params: &'a P,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    result: Option<Box<RawValue>>,
+    #[serde(default)]
+    error: Option<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    code: i64,
+    message: String,
+    #[serde(default)]
+    data: Option<Value>,
+}
+
+impl RpcClient {
+    /// A client of the node at an address. A server on all interfaces is reached on the loopback.
+    pub fn new(address: SocketAddr, cookie: Option<PathBuf>) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_global(Some(ANSWER_WITHIN))
+            .user_agent(concat!("timecoin/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Self { address: reachable(address), cookie, agent, authorization: Mutex::default() }
+    }
+
+    /// Where the node is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Calls a method and reads its result as a type. `params` is a list.
+    pub fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &(impl Serialize + ?Sized),
+    ) -> Result<T, RpcClientError> {
+        let raw = self.call_raw(method, params)?;
+        serde_json::from_str(raw.get()).map_err(|error| self.malformed(method, error))
+    }
+
+    /// Calls a method; the result as the server wrote it.
+    pub fn call_raw(
+        &self,
+        method: &str,
+        params: &(impl Serialize + ?Sized),
+    ) -> Result<Box<RawValue>, RpcClientError> {
+        let call = Call { jsonrpc: "2.0", id: 1, method, params };
+        let text = serde_json::to_string(&call).map_err(|error| self.malformed(method, error))?;
+        let mut response = self.with_authorization(|authorization| {
+            let request = self.agent.post(self.url("/")).content_type("application/json");
+            match authorization {
+                Some(value) => request.header("authorization", value).send(text.as_str()),
+                None => request.send(text.as_str()),
+            }
+        })?;
+        let status = response.status();
+        let body = self.read(&mut response)?;
+        let answer: Answer = serde_json::from_str(&body).map_err(|_| {
+            let start: String = body.chars().take(200).collect();
+            self.malformed(method, format_args!("HTTP {status} {start}"))
+        })?;
+        if let Some(Fault { code, message, data }) = answer.error {
+            return Err(RpcClientError::Answered { method: method.into(), code, message, data });
+        }
+        Ok(answer.result.unwrap_or_else(|| RawValue::NULL.to_owned()))
+    }
+
+    /// Asks for a page without authorization, such as `/readyz`: its status and text.
+    pub fn get(&self, path: &str) -> Result<(u16, String), RpcClientError> {
+        let mut response =
+            self.agent.get(self.url(path)).call().map_err(|error| self.unreachable(&error))?;
+        let body = self.read(&mut response)?;
+        Ok((response.status().as_u16(), body))
+    }
+
+    /// Follows the server's events. Blocks until the server answers; then each [`Events::next`] blocks.
+    pub fn events(&self) -> Result<Events, RpcClientError> {
+        let response = self.with_authorization(|authorization| {
+            let request = self.agent.get(self.url("/events")).header("accept", "text/event-stream");
+            let request = match authorization {
+                Some(value) => request.header("authorization", value),
+                None => request,
+            };
+            request.config().timeout_global(None).build().call()
+        })?;
+        if response.status().as_u16() != 200 {
+            return Err(self.malformed("/events", format_args!("HTTP {}", response.status())));
+        }
+        Ok(Events::new(response.into_body()))
+    }
+
+    /// Sends a request, and once more with the cookie read again should it be refused.
+    fn with_authorization(
+        &self,
+        send: impl Fn(Option<String>) -> Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, RpcClientError> {
+        let known = self.authorization.lock().ok().and_then(|value| value.clone());
+        let was_known = known.is_some();
+        let first = known.or_else(|| self.read_cookie());
+        let response = send(first.clone()).map_err(|error| self.unreachable(&error))?;
+        if response.status().as_u16() != 401 {
+            self.remember(first, was_known);
+            return Ok(response);
+        }
+        let again = self.read_cookie().filter(|value| Some(value) != first.as_ref());
+        let refused =
+            || RpcClientError::Refused { address: self.address, cookie: self.cookie.clone() };
+        let again = again.ok_or_else(refused)?;
+        let response = send(Some(again.clone())).map_err(|error| self.unreachable(&error))?;
+        if response.status().as_u16() == 401 {
+            return Err(refused());
+        }
+        self.remember(Some(again), false);
+        Ok(response)
+    }
+
+    fn remember(&self, authorization: Option<String>, known: bool) {
+        if !known && let Ok(mut value) = self.authorization.lock() {
+            *value = authorization;
+        }
+    }
+
+    fn read_cookie(&self) -> Option<String> {
+        use std::io::Read;
+        let mut cookie = String::new();
+        let file = fs::File::open(self.cookie.as_deref()?).ok()?;
+        file.take(COOKIE_BYTES_MAX).read_to_string(&mut cookie).ok()?;
+        Some(format!("Basic {}", STANDARD.encode(cookie.trim())))
+    }
+
+    fn read(&self, response: &mut Response<Body>) -> Result<String, RpcClientError> {
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+        body.map_err(|error| self.unreachable(&error))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> RpcClientError {
+        let reason = match error {
+            ureq::Error::Io(error) => match error.kind() {
+                std::io::ErrorKind::ConnectionRefused => "nothing listens there".into(),
+                _ => error.to_string(),
+            },
+            ureq::Error::ConnectionFailed => "nothing listens there".into(),
+            ureq::Error::Timeout(_) => "no answer in time".into(),
+            other => other.to_string(),
+        };
+        RpcClientError::Unreachable { address: self.address, reason }
+    }
+
+    fn malformed(&self, method: &str, reason: impl ToString) -> RpcClientError {
+        let (address, method) = (self.address, method.to_owned());
+        RpcClientError::Malformed { address, method, reason: reason.to_string() }
+    }
+}
+
+/// The cookie of a node by its data directory.
+pub fn cookie_in(data_dir: &Path) -> PathBuf {
+    data_dir.join(".cookie")
+}
+
+fn reachable(address: SocketAddr) -> SocketAddr {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

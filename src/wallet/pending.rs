@@ -1,0 +1,118 @@
+//! Which coins this wallet's own waiting payments spend, in a file beside the wallet.
+//!
+//! Without it a second payment could choose a coin of the first and, with a higher fee, replace it.
+use crate::durable;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+use timecoin_chain::types::{Transaction, TxId};
+
+/// A payment that was sent and may not be final yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    txid: String,
+    /// As `txid:vout`.
+    spends: BTreeSet<String>,
+}
+
+/// The payments of one wallet that may not be final yet.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    path: PathBuf,
+    sent: Vec<Sent>,
+}
+
+impl Pending {
+    /// Reads them. A file that is missing or damaged holds none: the node decides what is spent.
+    pub fn load(wallet: &Path) -> Self {
+        let path = wallet.with_extension("pending");
+        let text = fs::read(&path).unwrap_or_default();
+        Self { path, sent: serde_json::from_slice(&text).unwrap_or_default() }
+    }
+
+    /// Keeps those that still wait, as the node says.
+    pub fn retain<E>(&mut self, mut waits: impl FnMut(&str) -> Result<bool, E>) -> Result<(), E> {
+        let mut kept = Vec::with_capacity(self.sent.len());
+        for sent in self.sent.drain(..) {
+            if waits(&sent.txid)? {
+                kept.push(sent);
+            }
+        }
+        self.sent = kept;
+        Ok(())
+    }
+
+    /// How many payments wait.
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// Whether a waiting payment spends an output.
+    pub fn spends(&self, outpoint: &timecoin_chain::types::OutPoint) -> bool {
+        let outpoint = outpoint.to_string();
+        self.sent.iter().any(|sent| sent.spends.contains(&outpoint))
+    }
+
+    /// Writes a payment down, before it is sent.
+    pub fn add(&mut self, transaction: &Transaction) -> io::Result<()> {
+        let spends = transaction.body.inputs.iter().map(ToString::to_string).collect();
+        self.sent.push(Sent { txid: transaction.txid().to_string(), spends });
+        self.write()
+    }
+
+    /// Strikes out a payment that the node refused.
+    pub fn remove(&mut self, txid: TxId) -> io::Result<()> {
+        let txid = txid.to_string();
+        self.sent.retain(|sent| sent.txid != txid);
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        durable::replace(&self.path, &serde_json::to_vec(&self.sent)?, 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use timecoin_chain::{
+        genesis::ChainId,
+        types::{Height, OutPoint, TxBody, TxKind},
+    };
+
+    #[test]
+    fn what_waits_is_remembered_until_it_is_final_or_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let wallet = dir.path().join("alice.json");
+        let outpoint = OutPoint { txid: TxId([7; 32]), vout: 3 };
+        let body = TxBody {
+            version: 1,
+            chain: ChainId([0; 4]),
+            inputs: vec![outpoint],
+            outputs: vec![],
+            not_before: Height(0),
+            expiry_height: Height(9),
+            kind: TxKind::Transfer,
+        };
+        let transaction = Transaction { body, witnesses: vec![] };
+        Pending::load(&wallet).add(&transaction).unwrap();
+        let mut pending = Pending::load(&wallet);
+        assert!(pending.spends(&outpoint));
+        assert!(!pending.spends(&OutPoint { vout: 4, ..outpoint }));
+        pending.remove(transaction.txid()).unwrap();
+        assert!(Pending::load(&wallet).is_empty());
+        pending.add(&transaction).unwrap();
+        pending.retain(|_| Ok::<_, ()>(false)).unwrap();
+        assert!(!pending.spends(&outpoint));
+    }
+}
