@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     config::{LogFormat, LogSection, NodeConfig},
+    keys,
     node::{self, NodeRunError},
 };
 use clap::Args;
@@ -58,6 +59,7 @@ impl StartArgs {
 
 pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
     let config = NodeConfig::load(&args.config, &args.flags())?;
+    check_keys(&config)?;
     begin_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -71,6 +73,14 @@ pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
     })
 }
 
+/// Reads the key files once before anything starts, so that an error names the command that helps.
+fn check_keys(config: &NodeConfig) -> Result<(), CliError> {
+    for path in std::iter::once(&config.keys.node_key).chain(&config.keys.consensus_key) {
+        keys::load(path)?;
+    }
+    Ok(())
+}
+
 async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {
     let name = signals.next().await;
     tracing::info!("{name}: stopping; a second one stops at once");
@@ -80,24 +90,36 @@ async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {
 }
 
 fn begin_log(log: &LogSection) -> Result<(), CliError> {
-    let filter = EnvFilter::try_new(&log.filter).map_err(|error| {
+    let filter = EnvFilter::try_new(quiet(&log.filter)).map_err(|error| {
         CliError::new(Exit::Config, format!("log.filter `{}`: {error}", log.filter))
             .next("timecoin start --log info")
     })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter);
     let begun = match log.format {
-        LogFormat::Human => lines.with_ansi(std::io::stdout().is_terminal()).try_init(),
+        LogFormat::Human => {
+            lines.with_target(false).with_ansi(std::io::stdout().is_terminal()).try_init()
+        }
         LogFormat::Json => lines.json().try_init(),
     };
     begun.map_err(|error| CliError::new(Exit::Failure, format!("the log did not begin: {error}")))
 }
 
+/// Without a word about libp2p its parts say only what an operator may act on.
+fn quiet(filter: &str) -> String {
+    match filter.contains("libp2p") {
+        true => filter.to_owned(),
+        false => format!("{filter},libp2p_swarm=warn,libp2p_kad=error"),
+    }
+}
+
 fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
     let code = error.exit_code();
     let text = error.to_string();
-    let (text, written) = match text.split_once("\n  next: ") {
-        Some((text, next)) => (text.to_owned(), Some(next.to_owned())),
-        None => (text, None),
+    // Some errors name the next step themselves.
+    let written = ["\n  next: ", ". Next: "].iter().find_map(|mark| text.split_once(mark));
+    let (text, written) = match written {
+        Some((text, next)) => (text, Some(next.to_owned())),
+        None => (text.as_str(), None),
     };
     let config = args.config.display();
     let next = match (written, code) {
@@ -109,6 +131,6 @@ fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
         (None, 10) => "keep the log and the data directory; do not restart before the cause is known".into(),
         (None, _) => format!("timecoin start --config {config} --log debug"),
     };
-    let (what, why) = text.split_once('\n').unwrap_or((&text, ""));
+    let (what, why) = text.split_once('\n').unwrap_or((text, ""));
     CliError::with_code(code, what).why(why).next(next)
 }

@@ -2,7 +2,8 @@
 use super::{
     error::CliError,
     output::{self, count, span},
-    target::NodeArgs,
+    target::{NodeArgs, Place},
+    testnet::name_keys,
 };
 use crate::rpc_client::{ChainInfo, ConsensusInfo, MempoolInfo, NetworkInfo, RpcClient};
 use clap::Args;
@@ -71,7 +72,10 @@ impl NodeStatus {
 
 pub(super) fn run(args: &StatusArgs) -> Result<(), CliError> {
     let target = args.node.find()?;
-    let status = NodeStatus::ask(&target.client)?;
+    let mut status = NodeStatus::ask(&target.client)?;
+    if let Place::Net(_, state) = args.node.place()? {
+        status.halted = status.halted.map(|reason| name_keys(reason, &state));
+    }
     if args.json {
         return output::json(&status);
     }

@@ -90,6 +90,16 @@ impl NodeArgs {
         }
     }
 
+    /// The same place for a command that is shown; nothing where it was not named.
+    pub(super) fn flag(&self) -> String {
+        match (&self.net, &self.config, self.rpc) {
+            (Some(net), ..) => format!(" --net {}", net.display()),
+            (_, Some(file), _) => format!(" --config {}", file.display()),
+            (_, _, Some(address)) => format!(" --rpc {address}"),
+            _ => String::new(),
+        }
+    }
+
     /// The directory of wallets that belongs to the place.
     pub(super) fn wallets(&self) -> Result<PathBuf, CliError> {
         Ok(match self.place()? {

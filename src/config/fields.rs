@@ -127,7 +127,7 @@ pub(super) const FIELDS: &[Field] = &[
         Form::Text,
         "\"info\"",
         "",
-        "Which log lines: info, or info,timecoin=debug.",
+        "Which log lines: info, or info,timecoin=debug. Parts of libp2p are quiet unless it names libp2p.",
     ),
     field("log.format", Form::Text, "\"human\"", "", "human, or json with one object a line."),
     field("limits.peers", Form::Literal, "50", "", "Connected peers at the most."),

@@ -182,13 +182,18 @@ impl Writer<'_, '_> {
         let name = format!("timecoin_net_{plain}");
         let mut metric = self.metric(&name, "See the network's counters", kind)?;
         for sample in samples {
-            let labels: Vec<(&str, &str)> = sample.label.iter().map(|label| (key, *label)).collect();
-            let mut metric = metric.encode_family(&labels)?;
-            match kind {
-                MetricType::Gauge => metric.encode_gauge(&sample.value)?,
-                _ => metric.encode_counter::<NoLabelSet, _, u64>(&sample.value, None)?,
+            match sample.label {
+                Some(label) => figure(metric.encode_family(&[(key, label)])?, kind, sample.value)?,
+                None => return figure(metric, kind, sample.value),
             }
         }
         Ok(())
+    }
+}
+
+fn figure(mut metric: MetricEncoder<'_>, kind: MetricType, value: u64) -> fmt::Result {
+    match kind {
+        MetricType::Gauge => metric.encode_gauge(&value),
+        _ => metric.encode_counter::<NoLabelSet, _, u64>(&value, None),
     }
 }

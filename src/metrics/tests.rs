@@ -111,7 +111,8 @@ fn a_scrape_shows_the_node() {
 #[test]
 fn every_name_is_described_once() {
     let text = Metrics::new().encode(snapshot());
-    let mut names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    let mut names: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();

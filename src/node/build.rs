@@ -131,7 +131,7 @@ pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), Node
     let engine = Engine::new(engine_config, store.clone(), stored);
 
     let node = Node { config, chain, store, started, stop };
-    node.run(engine, network, rpc_listener).await
+    Box::pin(node.run(engine, network, rpc_listener)).await
 }
 
 /// What the tasks of a node share.
@@ -267,7 +267,9 @@ async fn open_store(config: &NodeConfig, chain: Arc<Chain>) -> Result<Arc<Store>
     let dir = config.data_dir.clone();
     let options = StoreOptions {
         address_index: config.store.address_index,
-        cache_bytes: usize::try_from(config.store.cache_mb).unwrap_or(usize::MAX).saturating_mul(1024 * 1024),
+        cache_bytes: usize::try_from(config.store.cache_mb)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(1024 * 1024),
     };
     let open = move || Store::open(&dir, &chain, options);
     Ok(Arc::new(blocking(open).await?))

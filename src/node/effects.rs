@@ -1,10 +1,9 @@
 //! Carries out effects, one after the other. A later effect starts only when an earlier one that must
 //! be durable is.
 use super::{
-    clock, inbound, log,
+    clock,
     handle::FinalBlock,
-    outbox,
-    requests,
+    inbound, log, outbox, requests,
     run_loop::{End, Shell, Waiting},
 };
 use std::sync::Arc;

@@ -6,7 +6,9 @@ use timecoin_chain::{
     engine::EngineStatus,
     genesis::Chain,
     mempool::{MempoolStats, Reject},
-    types::{Amount, Block, BlockHash, Certificate, Height, Millis, Timestamp, Transaction, TxId, WTxId},
+    types::{
+        Amount, Block, BlockHash, Certificate, Height, Millis, Timestamp, Transaction, TxId, WTxId,
+    },
 };
 use timecoin_network::NetworkHandle;
 use timecoin_store::Store;
@@ -152,7 +154,10 @@ impl NodeHandle {
     }
 
     /// Whether a transaction would be taken.
-    pub async fn test(&self, transaction: Transaction) -> Result<Result<Acceptable, Reject>, NodeError> {
+    pub async fn test(
+        &self,
+        transaction: Transaction,
+    ) -> Result<Result<Acceptable, Reject>, NodeError> {
         let transaction = Box::new(transaction);
         self.ask(|reply| Command::Test { transaction, reply }).await
     }
@@ -182,7 +187,10 @@ impl NodeHandle {
         self.stop.cancelled().await;
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, NodeError> {
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.commands.try_send(command(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NodeError::Busy,

@@ -104,9 +104,9 @@ pub(super) fn verify(
         ConsensusMessage::Vote(vote) => {
             Message::Vote(rules::verify_vote(&Ed25519, genesis, set, vote)?)
         }
-        ConsensusMessage::Proposal(proposal) => Message::Proposal(Box::new(
-            rules::verify_proposal(&Ed25519, genesis, set, *proposal)?,
-        )),
+        ConsensusMessage::Proposal(proposal) => {
+            Message::Proposal(Box::new(rules::verify_proposal(&Ed25519, genesis, set, *proposal)?))
+        }
         ConsensusMessage::Certificate(certificate) => {
             Message::Certificate(rules::verify_certificate(&Ed25519, genesis, set, certificate)?)
         }
@@ -118,10 +118,7 @@ pub(super) fn verify(
 }
 
 /// Decodes transaction batches from gossip until the network ends.
-pub(super) async fn transactions(
-    mut gossip: mpsc::Receiver<Gossip>,
-    events: mpsc::Sender<Event>,
-) {
+pub(super) async fn transactions(mut gossip: mpsc::Receiver<Gossip>, events: mpsc::Sender<Event>) {
     while let Some(Gossip { from, topic, bytes, ticket }) = gossip.recv().await {
         if topic != Topic::Transactions {
             ticket.ignore();

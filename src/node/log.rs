@@ -1,15 +1,37 @@
 //! What the engine reports, in words an operator reads. WARN means that an operator may act.
 use timecoin_chain::{
-    engine::Report,
+    engine::{EngineStatus, Report},
     types::{Evidence, VoteKind},
 };
 use tracing::{debug, info, warn};
 
+/// Says once that blocks have stopped, and whom they wait for; again when others are missing; and once
+/// that they go on.
+pub(super) fn stall(before: &EngineStatus, now: &EngineStatus) {
+    match (before.stall_reason(), now.stall_reason()) {
+        (was, Some(reason)) if was.as_ref() != Some(&reason) => warn!("{reason}"),
+        (Some(_), None) => info!("resumed at height {}", now.committed.next()),
+        _ => {}
+    }
+}
+
 /// Writes one report to the log.
 pub(super) fn report(report: &Report) {
     match report {
-        Report::Committed { height, round, block, proposer, transactions, weight, total, took, missed, synced } => {
-            let missed = if missed.is_empty() { String::new() } else { format!(" missed={missed:?}") };
+        Report::Committed {
+            height,
+            round,
+            block,
+            proposer,
+            transactions,
+            weight,
+            total,
+            took,
+            missed,
+            synced,
+        } => {
+            let missed =
+                if missed.is_empty() { String::new() } else { format!(" missed={missed:?}") };
             let how = if *synced { "synced" } else { "final" };
             info!(
                 "{how} height={height} round={round} proposer={proposer} txs={transactions} \

@@ -28,6 +28,4 @@ mod run_loop;
 mod workers;
 
 pub use build::{NodeRunError, run};
-pub use handle::{
-    Acceptable, Command, FinalBlock, NodeError, NodeHandle, PooledTransaction,
-};
+pub use handle::{Acceptable, Command, FinalBlock, NodeError, NodeHandle, PooledTransaction};

@@ -3,7 +3,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use timecoin_chain::{codec, types::{Transaction, TransactionBatch}};
+use timecoin_chain::{
+    codec,
+    types::{Transaction, TransactionBatch},
+};
 
 /// Between two batches at the least, unless one is full.
 const SPACING: Duration = Duration::from_millis(5);
@@ -33,7 +36,8 @@ impl Outbox {
 
     /// The batch that is due now, if there is one.
     pub(super) fn take_due(&mut self) -> Option<Vec<u8>> {
-        let is_due = !self.waiting.is_empty() && self.last.is_none_or(|last| last.elapsed() >= SPACING);
+        let is_due =
+            !self.waiting.is_empty() && self.last.is_none_or(|last| last.elapsed() >= SPACING);
         is_due.then(|| self.take())
     }
 

@@ -2,6 +2,7 @@
 use super::{
     clock::{Clock, Timers},
     handle::{Acceptable, Command, FinalBlock, PooledTransaction},
+    log,
     outbox::Outbox,
     peers::Peers,
     workers::{Answer, Workers},
@@ -10,9 +11,7 @@ use crate::metrics::Metrics;
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
     crypto::{Ed25519, Verified},
-    engine::{
-        Ask, Engine, EngineStatus, Input, Message, Peer, Request, Source, Ticket,
-    },
+    engine::{Ask, Engine, EngineStatus, Input, Message, Peer, Request, Source, Ticket},
     genesis::Chain,
     mempool::{AdmitError, Reject},
     rules,
@@ -129,7 +128,9 @@ impl Shell {
     pub(super) fn publish_status(&mut self, now: Now, at_once: bool) {
         if at_once || now.mono.since(self.status_at) >= STATUS_PERIOD {
             self.status_at = now.mono;
-            self.status.send_replace(Arc::new(self.engine.status(now)));
+            let status = self.engine.status(now);
+            log::stall(&self.status.borrow(), &status);
+            self.status.send_replace(Arc::new(status));
         }
     }
 
@@ -263,6 +264,8 @@ impl Shell {
         let fee = rules::fee_of(&spend.transaction, &spend.spent);
         let verified = rules::verify_spends(&Ed25519, &self.chain.hash, vec![spend]);
         let valid = verified.into_iter().try_for_each(|result| result.map(|_| ()));
-        Ok(fee.and_then(|fee| valid.map(|()| Acceptable { txid, bytes, fee })).map_err(Reject::Rule))
+        Ok(fee
+            .and_then(|fee| valid.map(|()| Acceptable { txid, bytes, fee }))
+            .map_err(Reject::Rule))
     }
 }

@@ -101,10 +101,7 @@ impl Workers {
     }
 }
 
-fn verify_in_chunks(
-    chain: &Chain,
-    spends: Vec<Spend>,
-) -> Vec<Result<Verified<Spend>, RuleError>> {
+fn verify_in_chunks(chain: &Chain, spends: Vec<Spend>) -> Vec<Result<Verified<Spend>, RuleError>> {
     use rayon::prelude::*;
     if spends.len() <= CHUNK {
         return rules::verify_spends(&Ed25519, &chain.hash, spends);

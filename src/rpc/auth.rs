@@ -1,13 +1,14 @@
 //! Who may call: whoever can read the cookie file in the data directory.
 //!
-//! The file holds `__cookie__:<64 hexadecimal characters>`, is new at every start, readable by its owner only and gone
-//! after a graceful stop. Clients send it by HTTP Basic, as Bitcoin Core's do. Make it only while holding the lock of
-//! the data directory, so that two nodes do not overwrite each other's.
+//! The file holds `__cookie__:<64 hexadecimal characters>`, is new at every start, readable by its
+//! owner only and gone after a graceful stop. Clients send it by HTTP Basic, as Bitcoin Core's do. Make
+//! it only while holding the lock of the data directory, so that two nodes do not overwrite each
+//! other's.
+use crate::durable;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -52,7 +53,7 @@ impl Auth {
         let cookie = Zeroizing::new(format!("{USER}:{}", hex::encode(*secret)));
         let path = Self::path_in(dir);
         let write = |source| AuthError::Write { path: path.clone(), source };
-        write_private(&path, cookie.as_bytes()).map_err(write)?;
+        durable::replace(&path, cookie.as_bytes(), 0o600).map_err(write)?;
         Ok(Self { credentials: Sha256::digest(cookie.as_bytes()).into(), path })
     }
 
@@ -74,8 +75,7 @@ impl Auth {
         };
         // Hashes are compared, and all of their bytes: how long it takes tells nothing of the secret.
         let given: [u8; 32] = Sha256::digest(given.as_slice()).into();
-        let difference =
-            given.iter().zip(&self.credentials).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let difference = given.iter().zip(&self.credentials).fold(0, |sum, (a, b)| sum | (a ^ b));
         std::hint::black_box(difference) == 0
     }
 }
@@ -85,21 +85,6 @@ fn basic(header: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (scheme, encoded) = text.split_once(' ')?;
     let decoded = STANDARD.decode(encoded.trim()).ok()?;
     scheme.eq_ignore_ascii_case("basic").then(|| Zeroizing::new(decoded))
-}
-
-/// Writes beside and renames: a reader finds the old file or the whole new one, never with wider rights.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_file_name(format!("{FILE}.new"));
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&beside)?.write_all(bytes)?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]
@@ -140,7 +125,6 @@ mod tests {
         assert!(!auth.accepts(Some(b"Basic \xff")));
     }
 
-    #[cfg(unix)]
     #[test]
     fn only_its_owner_reads_the_cookie_and_a_stop_removes_it() {
         use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
 //! One request or a batch: calls in order, replies in order.
 //!
-//! Consecutive `sendrawtransaction` calls of a batch go to the node as one message: a batch of hundreds costs one
-//! signature batch and one turn of the loop.
+//! Consecutive `sendrawtransaction` calls of a batch go to the node as one message: a batch of
+//! hundreds costs one signature batch and one turn of the loop.
 use super::{
     envelope::{self, Json, Payload, Request, Version},
     error::{Code, RpcError},

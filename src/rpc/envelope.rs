@@ -1,8 +1,9 @@
 //! Requests and replies as bytes.
 //!
-//! A request with `"jsonrpc": "2.0"` is answered by that specification; any other is answered as Bitcoin Core always
-//! did: `{result, error, id}` with an HTTP status that tells the kind of failure. Values stay as they were written
-//! until a method reads them, so that no number passes through a float.
+//! A request with `"jsonrpc": "2.0"` is answered by that specification; any other is answered as
+//! Bitcoin Core always did: `{result, error, id}` with an HTTP status that tells the kind of
+//! failure. Values stay as they were written until a method reads them, so that no number passes
+//! through a float.
 use super::{
     error::{Code, RpcError},
     params::Arguments,

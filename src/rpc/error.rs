@@ -1,4 +1,5 @@
-//! What a client is told when a call fails: Bitcoin Core's code, words with numbers, and a name for programs.
+//! What a client is told when a call fails: Bitcoin Core's code, words with numbers, and a name for
+//! programs.
 use crate::node::NodeError;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::fmt::Display;

@@ -102,8 +102,7 @@ impl Reader {
                     return Some((Item::new("lagged", None, &Lagged { missed }), self));
                 }
             };
-            let item =
-                self.topics.block.then(|| block_item(&block, self.total));
+            let item = self.topics.block.then(|| block_item(&block, self.total));
             if self.topics.tx {
                 self.current = Some((block, 0));
             }
@@ -246,10 +245,7 @@ mod tests {
             )
         );
         let txid = "01".repeat(32);
-        assert_eq!(
-            items[2].data,
-            format!(r#"{{"txid":"{txid}","height":5,"block":"{hash}"}}"#)
-        );
+        assert_eq!(items[2].data, format!(r#"{{"txid":"{txid}","height":5,"block":"{hash}"}}"#));
     }
 
     #[tokio::test]

@@ -85,6 +85,7 @@ pub(crate) mod tests {
             key: PublicKey([u8::try_from(index).expect("few"); 32]),
             weight: 1,
             silent_for: (index < 2).then_some(Millis(10)),
+            online: index < 2,
             prevoted: false,
             precommitted: false,
         };
@@ -124,7 +125,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_node_that_is_not_ready_says_why() {
-        let cases: [(fn(&mut EngineStatus), usize, &str); 4] = [
+        type Case = (fn(&mut EngineStatus), usize, &'static str);
+        let cases: [Case; 4] = [
             (|_| {}, 0, "[!] no peers connected\n"),
             (
                 |status| status.sync_target = Height(50),

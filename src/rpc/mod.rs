@@ -1,4 +1,5 @@
-//! The door for people and programs: JSON-RPC with Bitcoin Core's envelopes, server-sent events, health and metrics.
+//! The door for people and programs: JSON-RPC with Bitcoin Core's envelopes, server-sent events,
+//! health and metrics.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -15,8 +16,9 @@
 //! | `reads` | the database, off the async threads |
 //! | `events`, `health` | `/events`, `/livez` and `/readyz` |
 //!
-//! Invariants: no request reaches the engine other than as a bounded message; a read of the database never runs on an
-//! async thread; every queue, body, batch and answer has a limit; an amount is never a float.
+//! Invariants: no request reaches the engine other than as a bounded message; a read of the database
+//! never runs on an async thread; every queue, body, batch and answer has a limit; an amount is never
+//! a float.
 mod auth;
 mod connection;
 mod context;

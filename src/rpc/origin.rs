@@ -1,7 +1,8 @@
 //! Keeps web pages of others out, whatever the browser that shows them would send.
 //!
-//! `Host` must be an IP address, `localhost` or a name the operator allowed: a page that has its own name resolve to
-//! this node (DNS rebinding) sends that name. `Origin`, which browsers add to requests of pages, must be of this machine.
+//! `Host` must be an IP address, `localhost` or a name the operator allowed: a page that has its
+//! own name resolve to this node (DNS rebinding) sends that name. `Origin`, which browsers add to
+//! requests of pages, must be of this machine.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a request is refused before it is read.
@@ -10,8 +11,8 @@ pub(super) enum Foreign {
     #[error("the request has no Host header, or more than one")]
     NoHost,
     #[error(
-        "host `{host}` is not served: use an IP address or localhost, or add the name to the allowed hosts of the RPC \
-         server"
+        "host `{host}` is not served: use an IP address or localhost, or add the name to the \
+         allowed hosts of the RPC server"
     )]
     Host { host: String },
     #[error("requests of web pages at `{origin}` are refused")]
@@ -19,11 +20,7 @@ pub(super) enum Foreign {
 }
 
 /// Checks where a request claims to go and to come from. `allowed` holds names without a port.
-pub(super) fn check(
-    hosts: &[&[u8]],
-    origins: &[&[u8]],
-    allowed: &[String],
-) -> Result<(), Foreign> {
+pub(super) fn check(hosts: &[&[u8]], origins: &[&[u8]], allowed: &[String]) -> Result<(), Foreign> {
     let [host] = hosts else { return Err(Foreign::NoHost) };
     let host = String::from_utf8_lossy(host);
     let is_served = match Name::parse(&host) {
@@ -45,8 +42,9 @@ pub(super) fn check(
     }
 }
 
-/// Whether a body of this type is read. The types that forms of web pages send are not among them, but for plain text,
-/// which Bitcoin Core's examples use; the credentials, asked for before this, keep pages out of that.
+/// Whether a body of this type is read. The types that forms of web pages send are not among them,
+/// but for plain text, which Bitcoin Core's examples use; the credentials, asked for before this,
+/// keep pages out of that.
 pub(super) fn is_json(content_type: Option<&[u8]>) -> bool {
     let Some(content_type) = content_type else { return true };
     let kind = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();

@@ -44,9 +44,7 @@ impl Reads {
 impl From<StoreError> for RpcError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoAddressIndex => {
-                Self::new(Code::Misc, error).because("no-address-index")
-            }
+            StoreError::NoAddressIndex => Self::new(Code::Misc, error).because("no-address-index"),
             error => Self::store(error),
         }
     }
@@ -59,10 +57,7 @@ impl From<ViewError> for RpcError {
 }
 
 /// A block that must be there.
-pub(super) fn block_at(
-    store: &Store,
-    height: Height,
-) -> Result<(Block, Certificate), RpcError> {
+pub(super) fn block_at(store: &Store, height: Height) -> Result<(Block, Certificate), RpcError> {
     store.block(height)?.ok_or_else(|| {
         let text = match height {
             Height::GENESIS => "height 0 is the genesis: it has no block".into(),

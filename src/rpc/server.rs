@@ -129,7 +129,7 @@ fn all<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
 async fn call(State(server): State<Arc<Server>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     if let Err(refusal) = admit(&server.auth, &head.headers) {
-        return refusal;
+        return *refusal;
     }
     let Ok(Ok(_turn)) = timeout(TURN_PATIENCE, server.calls.acquire()).await else {
         let text = format!("{CALLS_MAX} calls are running; try again in a moment");
@@ -155,20 +155,20 @@ async fn call(State(server): State<Arc<Server>>, request: Request) -> Response {
 }
 
 /// What is refused before a byte of the body is read.
-fn admit(auth: &Auth, headers: &HeaderMap) -> Result<(), Response> {
+fn admit(auth: &Auth, headers: &HeaderMap) -> Result<(), Box<Response>> {
     let one = |name| headers.get(name).map(|value: &header::HeaderValue| value.as_bytes());
     if !auth.accepts(one(header::AUTHORIZATION)) {
         let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"jsonrpc\"")];
         let text = "send the content of the file .cookie in the data directory by HTTP Basic";
-        return Err((ask, refuse(StatusCode::UNAUTHORIZED, text)).into_response());
+        return Err(Box::new((ask, refuse(StatusCode::UNAUTHORIZED, text)).into_response()));
     }
     if !origin::is_json(one(header::CONTENT_TYPE)) {
         let text = "send Content-Type: application/json";
-        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return Err(Box::new(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)));
     }
     let length = one(header::CONTENT_LENGTH).and_then(|text| std::str::from_utf8(text).ok());
     match length.and_then(|text| text.parse::<u64>().ok()) {
-        Some(length) if length > BODY_MAX as u64 => Err(too_large()),
+        Some(length) if length > BODY_MAX as u64 => Err(Box::new(too_large())),
         _ => Ok(()),
     }
 }

@@ -52,11 +52,16 @@ pub(super) const METHODS: &[Method] = &[
         group: "Chain",
         params: &[
             BLOCK,
-            may("verbosity", "number", "0: canonical bytes in hex. 1: header and ids. 2: with transactions. Default 1."),
+            may(
+                "verbosity",
+                "number",
+                "0: bytes in hex. 1: header and ids. 2: with transactions. Default 1.",
+            ),
         ],
-        result: "A text for 0, else {hash, final, confirmations, height, version, chain, time, time_ms, proposer, round, \
-                 weight, total, state_root, masternodes, merkleroot, witnesses_root, last_commit, evidence, \
-                 previousblockhash, nextblockhash, size, nTx, tx}.",
+        result: "A text for 0, else {hash, final, confirmations, height, version, chain, time, \
+                 time_ms, proposer, round, weight, total, state_root, masternodes, merkleroot, \
+                 witnesses_root, last_commit, evidence, previousblockhash, nextblockhash, size, \
+                 nTx, tx}.",
         summary: "A final block.",
         run: |context, params| Box::pin(chain::block(context, params)),
     },
@@ -64,9 +69,9 @@ pub(super) const METHODS: &[Method] = &[
         name: "getblockchaininfo",
         group: "Chain",
         params: &[],
-        result: "{chain, genesis, chain_id, blocks, headers, bestblockhash, time, time_ms, state_root, supply, coins, \
-                 verificationprogress, initialblockdownload, size_on_disk, pruned, warnings}. headers is the greatest \
-                 height proven final.",
+        result: "{chain, genesis, chain_id, blocks, headers, bestblockhash, time, time_ms, \
+                 state_root, supply, coins, verificationprogress, initialblockdownload, \
+                 size_on_disk, pruned, warnings}. headers is the greatest height proven final.",
         summary: "The state of the chain here.",
         run: |context, params| Box::pin(chain::info(context, params)),
     },
@@ -94,8 +99,9 @@ pub(super) const METHODS: &[Method] = &[
             need("n", "number", "Which output, from 0."),
             may("include_mempool", "boolean", "Look among waiting transactions too. Default true."),
         ],
-        result: "null where it is spent or unknown, else {bestblock, confirmations, value, lock, height, position, \
-                 coinbase}. What waiting transactions spend still counts as unspent.",
+        result: "null where it is spent or unknown, else {bestblock, confirmations, value, lock, \
+                 height, position, coinbase}. What waiting transactions spend still counts as \
+                 unspent.",
         summary: "An unspent output.",
         run: |context, params| Box::pin(coins::tx_out(context, params)),
     },
@@ -106,11 +112,15 @@ pub(super) const METHODS: &[Method] = &[
             may("minconf", "number", "Default 1."),
             may("maxconf", "number", "Default: any."),
             may("addresses", "list of addresses", "Whose coins, 1 to 1,000 addresses."),
-            may("after_position", "number", "Only coins after this position: the last one of the page before."),
+            may(
+                "after_position",
+                "number",
+                "Only coins after this position: the last of the page before.",
+            ),
             may("limit", "number", "1 to 10,000 coins. Default 1,000."),
         ],
-        result: "[{txid, vout, address, amount, lock, height, confirmations, position, spendable}] by ascending position. \
-                 Fewer than limit: there are no more.",
+        result: "[{txid, vout, address, amount, lock, height, confirmations, position, \
+                 spendable}] by ascending position. Fewer than limit: there are no more.",
         summary: "The unspent coins of addresses. Needs the address index.",
         run: |context, params| Box::pin(coins::list_unspent(context, params)),
     },
@@ -126,8 +136,8 @@ pub(super) const METHODS: &[Method] = &[
         name: "getcommit",
         group: "Consensus",
         params: &[BLOCK],
-        result: "{height, hash, round, weight, total, signers, missing, bitmap, signatures, hex}. signatures are in the \
-                 order of signers.",
+        result: "{height, hash, round, weight, total, signers, missing, bitmap, signatures, \
+                 hex}. signatures are in the order of signers.",
         summary: "The certificate that made a block final.",
         run: |context, params| Box::pin(chain::commit(context, params)),
     },
@@ -135,9 +145,10 @@ pub(super) const METHODS: &[Method] = &[
         name: "getconsensusinfo",
         group: "Consensus",
         params: &[],
-        result: "{height, round, step, proposer, masternode, locked, height_age_ms, final_height, final_hash, sync_target, \
-                 syncing, online_weight, total_weight, quorum_weight, stalled, stall_reason, halted, masternodes: [{index, \
-                 key, weight, proposer, prevoted, precommitted, silent_ms, self}]}.",
+        result: "{height, round, step, proposer, masternode, locked, height_age_ms, \
+                 final_height, final_hash, sync_target, syncing, online_weight, total_weight, \
+                 quorum_weight, stalled, stall_reason, halted, masternodes: [{index, key, \
+                 weight, proposer, prevoted, precommitted, silent_ms, online, self}]}.",
         summary: "The height being decided, and who has voted.",
         run: |context, params| Box::pin(consensus::info(context, params)),
     },
@@ -145,8 +156,9 @@ pub(super) const METHODS: &[Method] = &[
         name: "getfinality",
         group: "Consensus",
         params: &[TXID],
-        result: "{txid, state, final} with state pending, final or unknown; pending adds waiting_ms; final adds blockhash, \
-                 height, index, confirmations, round, weight, total, certificate (as getcommit).",
+        result: "{txid, state, final} with state pending, final or unknown; pending adds \
+                 waiting_ms; final adds blockhash, height, index, confirmations, round, weight, \
+                 total, certificate (as getcommit).",
         summary: "Whether a transaction is final, with the proof.",
         run: |context, params| Box::pin(tx::finality(context, params)),
     },
@@ -154,7 +166,8 @@ pub(super) const METHODS: &[Method] = &[
         name: "listmasternodes",
         group: "Consensus",
         params: &[],
-        result: "[{index, key, weight, proposer, prevoted, precommitted, silent_ms, self, payout, accrued}].",
+        result: "[{index, key, weight, proposer, prevoted, precommitted, silent_ms, online, self, \
+                 payout, accrued}].",
         summary: "The masternodes.",
         run: |context, params| Box::pin(consensus::masternodes(context, params)),
     },
@@ -194,9 +207,10 @@ pub(super) const METHODS: &[Method] = &[
         name: "getmempoolinfo",
         group: "Mempool",
         params: &[],
-        result: "{loaded, size, bytes, usage, total_fee, maxmempool, max_transactions, mempoolminfee, minrelaytxfee, \
-                 incrementalrelayfee, min_fee_rate, unbroadcastcount, fullrbf}. Fees are for 1,000 bytes, min_fee_rate is \
-                 in units for one.",
+        result: "{loaded, size, bytes, usage, total_fee, maxmempool, max_transactions, \
+                 mempoolminfee, minrelaytxfee, incrementalrelayfee, min_fee_rate, \
+                 unbroadcastcount, fullrbf}. Fees are for 1,000 bytes, min_fee_rate is in units \
+                 for one.",
         summary: "Figures of the mempool.",
         run: |context, params| Box::pin(mempool::info(context, params)),
     },
@@ -205,7 +219,7 @@ pub(super) const METHODS: &[Method] = &[
         group: "Mempool",
         params: &[
             may("verbose", "boolean", "Entries by id instead of ids. Default false."),
-            may("limit", "number", "At most this many: 100,000 ids or 1,000 entries, which are the defaults too."),
+            may("limit", "number", "At most, and by default, 100,000 ids or 1,000 entries."),
         ],
         result: "[txid], or {txid: entry as getmempoolentry}.",
         summary: "The waiting transactions, earlier ones first.",
@@ -223,9 +237,10 @@ pub(super) const METHODS: &[Method] = &[
         name: "getnetworkinfo",
         group: "Network",
         params: &[],
-        result: "{version, subversion, protocolversion, chain, genesis, chain_id, peer_id, listen, bootstrap, masternode, \
-                 connections, connections_in, connections_out, localrelay, networkactive, timeoffset, relayfee, \
-                 incrementalrelayfee, warnings}. bootstrap is ready to paste into another node's configuration.",
+        result: "{version, subversion, protocolversion, chain, genesis, chain_id, peer_id, \
+                 listen, bootstrap, masternode, connections, connections_in, connections_out, \
+                 localrelay, networkactive, timeoffset, relayfee, incrementalrelayfee, \
+                 warnings}. bootstrap is ready to paste into another node's configuration.",
         summary: "This node among its peers.",
         run: |context, params| Box::pin(network::info(context, params)),
     },
@@ -233,7 +248,8 @@ pub(super) const METHODS: &[Method] = &[
         name: "getpeerinfo",
         group: "Network",
         params: &[],
-        result: "[{id, peer, addr, inbound, conntime, pingtime, subver, protocol, listen, mesh, bytesrecv, bytessent}].",
+        result: "[{id, peer, addr, inbound, conntime, pingtime, subver, protocol, listen, mesh, \
+                 bytesrecv, bytessent}].",
         summary: "The connected peers.",
         run: |context, params| Box::pin(network::peers(context, params)),
     },
@@ -241,17 +257,21 @@ pub(super) const METHODS: &[Method] = &[
         name: "decoderawtransaction",
         group: "Transactions",
         params: &[need("hexstring", "hex", "Canonical bytes.")],
-        result: "{txid, wtxid, version, chain, size, kind, not_before, expiry_height, vin: [{txid, vout, witness}], vout: \
-                 [{n, value, lock}]}.",
+        result: "{txid, wtxid, version, chain, size, kind, not_before, expiry_height, vin: \
+                 [{txid, vout, witness}], vout: [{n, value, lock}]}.",
         summary: "What the bytes of a transaction say. Nothing is checked.",
         run: |context, params| Box::pin(tx::decode(context, params)),
     },
     Method {
         name: "getrawtransaction",
         group: "Transactions",
-        params: &[TXID, may("verbose", "boolean or number", "Fields instead of bytes. Default false.")],
-        result: "Canonical bytes in hex, or the fields of decoderawtransaction with hex, final, confirmations, and where it \
-                 is final blockhash, height, index, time, blocktime, time_ms.",
+        params: &[
+            TXID,
+            may("verbose", "boolean or number", "Fields instead of bytes. Default false."),
+        ],
+        result: "Canonical bytes in hex, or the fields of decoderawtransaction with hex, final, \
+                 confirmations, and where it is final blockhash, height, index, time, blocktime, \
+                 time_ms.",
         summary: "A transaction that is final or waits here.",
         run: |context, params| Box::pin(tx::raw(context, params)),
     },
@@ -266,8 +286,12 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "testmempoolaccept",
         group: "Transactions",
-        params: &[need("rawtxs", "list of hex", "1 to 25 transactions, each tested by itself."), MAX_FEE_RATE],
-        result: "[{txid, wtxid, allowed, vsize, fees: {base}} or {.., reject-reason, reject-details}].",
+        params: &[
+            need("rawtxs", "list of hex", "1 to 25 transactions, each tested by itself."),
+            MAX_FEE_RATE,
+        ],
+        result: "[{txid, wtxid, allowed, vsize, fees: {base}} or {.., reject-reason, \
+                 reject-details}].",
         summary: "Whether transactions would be accepted.",
         run: |context, params| Box::pin(tx::test(context, params)),
     },

@@ -34,15 +34,6 @@ impl Serialize for Seconds {
     }
 }
 
-/// What a chain is called.
-pub(super) fn network_name(network: Network) -> &'static str {
-    match network {
-        Network::Main => "main",
-        Network::Test => "test",
-        Network::Dev => "dev",
-    }
-}
-
 /// How many final blocks include a height: 1 for the last one, 0 for one that is not there yet.
 pub(super) fn confirmations(tip: Height, height: Height) -> u64 {
     if height > tip { 0 } else { tip - height + 1 }
@@ -61,9 +52,7 @@ pub(super) enum LockView {
 impl LockView {
     pub(super) fn new(network: Network, lock: &Lock) -> Self {
         match lock {
-            Lock::Key(key) => {
-                Self::Key { address: address_of(network, key), key: key.to_string() }
-            }
+            Lock::Key(key) => Self::Key { address: address_of(network, key), key: key.to_string() },
             Lock::Multi { threshold, keys } => Self::Multi {
                 threshold: *threshold,
                 keys: keys.iter().map(ToString::to_string).collect(),

@@ -149,16 +149,18 @@ pub struct Voter {
     /// Since it was last heard; none where it never was.
     #[serde(default)]
     pub silent_ms: Option<u64>,
+    /// Whether it was heard of late.
+    #[serde(default)]
+    pub online: bool,
     /// Whether it is the node that was asked.
     #[serde(rename = "self", default)]
     pub is_self: bool,
 }
 
 impl ConsensusInfo {
-    /// Masternodes heard within the last ten seconds, the node itself included.
+    /// Masternodes heard of late, the node itself included.
     pub fn voting(&self) -> usize {
-        let is_heard = |node: &&Voter| node.is_self || node.silent_ms.is_some_and(|ms| ms < 10_000);
-        self.masternodes.iter().filter(is_heard).count()
+        self.masternodes.iter().filter(|node| node.online).count()
     }
 }
 

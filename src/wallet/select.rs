@@ -42,7 +42,7 @@ pub enum SelectError {
     Zero,
     /// There is not enough money.
     #[error(
-        "the wallet holds {available} TIME in {coins} coins, and {amount} TIME with a fee of {fee} TIME are needed"
+        "the wallet holds {available} TIME (coins: {coins}), and {amount} TIME with a fee of {fee} TIME are needed"
     )]
     NotEnough {
         /// All of it.

@@ -4,6 +4,7 @@ use crate::{
     crypto::Verified,
     ledger::LedgerView,
     limits::BODIES_BYTES_MAX,
+    rules,
     types::{
         Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction,
         TransactionBatch, VoteKind, VotesAnswer, VotesRequest,
@@ -76,6 +77,7 @@ impl<V: LedgerView> Engine<V> {
                 certificate.is_commit()
                     && certificate.height == block.header.height
                     && certificate.block == Some(block.hash())
+                    && rules::check_commitments(block).is_ok()
             })
             .map(|(block, certificate)| (Arc::new(block), Arc::new(certificate)))
             .collect();

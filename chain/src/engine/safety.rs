@@ -90,6 +90,7 @@ pub(super) struct Guard {
 }
 
 /// A signed message, and whether it is new: a stored one is already durable.
+#[derive(Debug)]
 pub(super) struct Signed<T> {
     pub(super) message: T,
     pub(super) is_new: bool,
@@ -266,12 +267,12 @@ mod tests {
     fn a_restarted_guard_remembers() {
         let mut before = guard();
         let slot = (VoteKind::Prevote, Height(5), Round(1));
-        let signed = before.vote(&NOTHING, slot, block(1), None).ok().expect("signs").message;
+        let signed = before.vote(&NOTHING, slot, block(1), None).expect("signs").message;
         let key = Arc::new(SecretKey::from_bytes(&[3; 32]));
         let record = Some(before.record().clone());
         let mut after = Guard::new(key, 0, GenesisHash([9; 32]), record);
         assert_eq!(after.vote(&NOTHING, slot, block(2), None).err(), Some(Refusal::Conflict));
-        let again = after.vote(&NOTHING, slot, block(1), None).ok().expect("answers");
+        let again = after.vote(&NOTHING, slot, block(1), None).expect("answers");
         assert_eq!(again.message, signed);
     }
 }

@@ -21,6 +21,9 @@ pub struct MasternodeStatus {
     pub weight: u64,
     /// Since it was last heard; none where it never was.
     pub silent_for: Option<Millis>,
+    /// Whether it was heard of late: since the last block while blocks come, within seconds when they
+    /// are overdue. This node itself always is.
+    pub online: bool,
     /// Whether it prevoted in the current round.
     pub prevoted: bool,
     /// Whether it precommitted in the current round.
@@ -82,7 +85,7 @@ impl EngineStatus {
         let missing: Vec<String> = self
             .masternodes
             .iter()
-            .filter(|node| Some(node.index) != self.me && !is_online(node))
+            .filter(|node| !node.online)
             .map(|node| format!("masternode {} ({})", node.index, &node.key.to_string()[..8]))
             .collect();
         Some(format!(
@@ -96,36 +99,36 @@ impl EngineStatus {
     }
 }
 
-fn is_online(node: &MasternodeStatus) -> bool {
-    node.silent_for.is_some_and(|silence| silence <= SILENCE)
-}
-
 impl<V: LedgerView> Engine<V> {
     /// The node now.
     pub fn status(&self, now: Now) -> EngineStatus {
         let round = self.consensus.round();
         let prevoters = self.consensus.voters(round, VoteKind::Prevote);
         let precommitters = self.consensus.voters(round, VoteKind::Precommit);
-        let masternodes: Vec<MasternodeStatus> = (0..)
-            .zip(self.set.members())
-            .map(|(index, member)| MasternodeStatus {
-                index,
-                key: member.key,
-                weight: member.weight,
-                silent_for: self.last_heard[usize::from(index)].map(|heard| now.mono.since(heard)),
-                prevoted: prevoters.contains(index),
-                precommitted: precommitters.contains(index),
-            })
-            .collect();
-        let online_weight = masternodes
-            .iter()
-            .filter(|node| Some(node.index) == self.me || is_online(node))
-            .map(|node| node.weight)
-            .sum();
         let height_age = now.mono.since(self.height_started);
         let params = self.chain.params();
         let overdue = params.block_interval.plus(params.propose_timeout.base).plus(SILENCE);
         let is_overdue = height_age > overdue && self.sync.target() < self.height();
+        let silence_max = if is_overdue { SILENCE } else { overdue };
+        let masternodes: Vec<MasternodeStatus> = (0..)
+            .zip(self.set.members())
+            .map(|(index, member)| {
+                let heard = self.last_heard[usize::from(index)];
+                let silent_for = heard.map(|heard| now.mono.since(heard));
+                let is_heard = silent_for.is_some_and(|silence| silence <= silence_max);
+                MasternodeStatus {
+                    index,
+                    key: member.key,
+                    weight: member.weight,
+                    silent_for,
+                    online: Some(index) == self.me || is_heard,
+                    prevoted: prevoters.contains(index),
+                    precommitted: precommitters.contains(index),
+                }
+            })
+            .collect();
+        let online = masternodes.iter().filter(|node| node.online);
+        let online_weight = online.map(|node| node.weight).sum();
         EngineStatus {
             committed: self.state.height,
             block: self.state.block,

@@ -82,7 +82,9 @@ fn check_sizes(chain: &Chain, block: &Block) -> Result<(), RuleError> {
     Ok(())
 }
 
-fn check_commitments(block: &Block) -> Result<(), RuleError> {
+/// Whether the body is the one that the header commits to. A certificate names the header only: a
+/// body that came from a peer proves nothing against the block before this holds.
+pub fn check_commitments(block: &Block) -> Result<(), RuleError> {
     let header = &block.header;
     if header.transactions_root != Block::transactions_root(&block.transactions) {
         return Err(RuleError::WrongTransactionsRoot);

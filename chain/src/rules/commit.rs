@@ -5,7 +5,9 @@
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
     genesis::GenesisHash,
-    types::{Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind},
+    types::{
+        Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind,
+    },
 };
 
 /// Why a consensus message is not acceptable. The fault of its sender.
@@ -32,6 +34,8 @@ pub enum VoteError {
     WrongProposer,
     #[error("a re-proposal must carry the polka of its valid round for its block")]
     WrongPolka,
+    #[error("the proposal's transactions, last commit or evidence are not those of its header")]
+    WrongContents,
 }
 
 /// Checks one vote against the set that votes on its height.
@@ -147,6 +151,7 @@ pub fn verify_proposal(
 ) -> Result<Verified<Proposal>, VoteError> {
     let (height, round, block) = (proposal.height(), proposal.round, proposal.block_hash());
     let proposer = set.proposer(height, round);
+    check_contents(&proposal)?;
     let is_fresh = proposal.valid_round.is_none();
     if is_fresh && proposal.header.proposer != proposer {
         return Err(VoteError::WrongProposer);
@@ -171,6 +176,16 @@ pub fn verify_proposal(
         return Err(VoteError::BadSignature);
     }
     Ok(Verified::checked(proposal))
+}
+
+/// The signature covers the header only: without this, whoever passes a proposal on could make
+/// others gather the wrong body for a sound block.
+fn check_contents(proposal: &Proposal) -> Result<(), VoteError> {
+    let header = &proposal.header;
+    let fits = header.witnesses_root == Block::witnesses_root(&proposal.transactions)
+        && header.last_commit == Block::last_commit_hash(proposal.last_commit.as_ref())
+        && header.evidence == Block::evidence_hash(&proposal.evidence);
+    if fits { Ok(()) } else { Err(VoteError::WrongContents) }
 }
 
 fn vote_check(

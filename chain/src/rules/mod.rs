@@ -14,7 +14,7 @@ mod error;
 mod spend;
 mod transaction;
 
-pub use block::{BlockContext, check_block};
+pub use block::{BlockContext, check_block, check_commitments};
 pub use commit::{
     VoteError, verify_certificate, verify_proposal, verify_round_certificate, verify_vote,
     verify_votes,

@@ -38,7 +38,7 @@ pub(super) struct Plan {
     pub(super) alloc_outputs: u64,
 }
 
-/// Makes everything. The file of the state comes last: without it there is no network.
+/// Makes everything, or leaves nothing.
 pub(super) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     make_dir(layout.root())?;
     if fs::read_dir(layout.root()).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -48,6 +48,15 @@ pub(super) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliEr
         )
         .next("timecoin testnet up --dir OTHER"));
     }
+    fill(layout, plan).inspect_err(|_| {
+        // The directory was empty: all of it is of this run. What cannot be deleted is in the way
+        // of the next run, which says so.
+        let _ = fs::remove_dir_all(layout.root());
+    })
+}
+
+/// The file of the state comes last: without it there is no network.
+fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     make_dir(&layout.wallets())?;
     let names = (0..plan.validators)
         .map(|index| (format!("val{index}"), true))
@@ -205,6 +214,18 @@ mod tests {
             keys::load(&config.keys.node_key).unwrap();
         }
         assert!(matches!(create(&layout, &plan()), Err(error) if error.exit_code() == 2));
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(&dir.path().join("net"));
+        for plan in
+            [Plan { base_port: 65_530, ..plan() }, Plan { min_spacing_ms: Some(5_000), ..plan() }]
+        {
+            assert!(matches!(create(&layout, &plan), Err(error) if error.exit_code() == 2));
+            assert!(!layout.root().exists());
+        }
     }
 
     #[test]

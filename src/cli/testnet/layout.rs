@@ -57,7 +57,7 @@ impl Layout {
     }
 
     /// `--dir DIR` for commands that are shown; nothing for the default.
-    pub(super) fn dir_flag(&self) -> String {
+    pub(in crate::cli) fn dir_flag(&self) -> String {
         self.flag("--dir")
     }
 

@@ -24,6 +24,7 @@ mod watch;
 pub(super) use layout::Layout;
 pub(super) use processes::is_running;
 pub(super) use state::TestnetState;
+pub(super) use status::name_keys;
 
 use super::{error::CliError, target::DEFAULT_NET};
 use clap::{Args, Subcommand};

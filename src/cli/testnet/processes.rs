@@ -73,14 +73,16 @@ pub(super) fn signal(layout: &Layout, node: &NodeEntry, signal: Signal) -> Resul
     }
 }
 
-/// The last lines of a node's log.
+/// The last lines of a node's log; where it ended with an error, that.
 pub(super) fn log_tail(layout: &Layout, name: &str, lines: usize) -> String {
     const TAIL_BYTES: usize = 16 * 1024;
     let bytes = fs::read(layout.log(name)).unwrap_or_default();
     let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
     let text = String::from_utf8_lossy(tail);
     let all: Vec<&str> = text.lines().collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
+    let last = &all[all.len().saturating_sub(lines)..];
+    let error = last.iter().rposition(|line| line.starts_with("error: "));
+    last[error.unwrap_or(0)..].join("\n")
 }
 
 /// Whether a process is `timecoin start --config FILE` with this file. A process that has ended has no command
@@ -171,5 +173,7 @@ mod tests {
         assert_eq!(log_tail(&layout, "val0", 2), "");
         fs::write(layout.log("val0"), "a\nb\nc\n").unwrap();
         assert_eq!(log_tail(&layout, "val0", 2), "b\nc");
+        fs::write(layout.log("val0"), "a\nb\nerror: no\n  next: x\n").unwrap();
+        assert_eq!(log_tail(&layout, "val0", 9), "error: no\n  next: x");
     }
 }

@@ -64,7 +64,7 @@ fn view(layout: &Layout, state: &TestnetState) -> View {
 }
 
 /// The reason with names in place of the keys that it shows shortened.
-pub(super) fn name_keys(mut text: String, state: &TestnetState) -> String {
+pub(in crate::cli) fn name_keys(mut text: String, state: &TestnetState) -> String {
     for (index, name) in state.masternodes().into_iter().enumerate() {
         let key = state.find(name).and_then(|node| node.consensus_key.as_deref());
         if let Some(start) = key.and_then(|key| key.get(..8)) {

@@ -8,10 +8,13 @@ use super::{
     state::TestnetState,
     stop, watch,
 };
-use crate::cli::{
-    error::{CliError, Exit},
-    output::{self, count, short_id, short_money, span},
-    signals::Interrupts,
+use crate::{
+    cli::{
+        error::{CliError, Exit},
+        output::{self, count, short_id, short_money, span},
+        signals::Interrupts,
+    },
+    wallet::path_of,
 };
 use clap::Args;
 use serde_json::json;
@@ -211,10 +214,13 @@ fn print(layout: &Layout, state: &TestnetState, ready: &Ready) {
         output::line(format_args!("  wallet \"{FUNDED}\" holds {} TIME", short_money(FUNDS)));
     }
     let (net, dir) = (layout.net_flag(), layout.dir_flag());
-    output::line(format_args!("  Next:  timecoin wallet new bob{net}"));
-    output::line(format_args!(
-        "         timecoin wallet send --from {FUNDED} --to bob 12.5 --wait{net}"
-    ));
+    let send = format!("timecoin wallet send --from {FUNDED} --to bob 12.5 --wait{net}");
+    if path_of(&layout.wallets(), "bob").is_ok_and(|bob| bob.exists()) {
+        output::line(format_args!("  Next:  {send}"));
+    } else {
+        output::line(format_args!("  Next:  timecoin wallet new bob{net}"));
+        output::line(format_args!("         {send}"));
+    }
     output::line(format_args!("  Stop:  timecoin testnet down{dir}"));
 }
 

@@ -23,6 +23,8 @@ use timecoin_chain::{
     types::{Amount, Height, Lock},
 };
 
+/// Pages of coins that are read before a payment is given up.
+const PAGES_MAX: usize = 100;
 const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
@@ -70,7 +72,7 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     let network = check_network(place, &wallet, &chain)?;
     let request = request(place, args, &target.client, &chain, network)?;
     let mut pending = waiting(&target.client, path)?;
-    let payment = choose(&target.client, &wallet, &request, &pending)?;
+    let payment = choose(&target.client, &args.from, &wallet, &request, &pending)?;
     check_fee(args, &payment)?;
     if !place.json {
         describe(network, &request, &payment);
@@ -84,7 +86,7 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
         output::line(format_args!("tx {} accepted by {} in {taken}", sent.txid, target.name));
     }
     let finality = match args.wait {
-        true => Some(wait(&target, &sent, Duration::from_secs(args.timeout))?),
+        true => Some(wait(place, &target, &sent, Duration::from_secs(args.timeout))?),
         false => None,
     };
     report(place, &payment, &sent, finality.as_ref())
@@ -142,7 +144,8 @@ fn recipient(place: &PlaceArgs, network: Network, text: &str) -> Result<Lock, Cl
         }
         Err(_) => {
             let wallet = WalletFile::load(&place.file(text)?).map_err(|error| {
-                CliError::from(error).next(format!("timecoin wallet new {text}"))
+                let place = place.node.flag();
+                CliError::from(error).next(format!("timecoin wallet new {text}{place}"))
             })?;
             parse_address(network, &wallet.address).map_err(failed)
         }
@@ -162,13 +165,14 @@ fn waiting(client: &RpcClient, path: PathBuf) -> Result<Pending, CliError> {
 /// Reads coins until they are enough. The largest of those read are spent.
 fn choose(
     client: &RpcClient,
+    from: &str,
     wallet: &WalletFile,
     request: &PaymentRequest,
     pending: &Pending,
 ) -> Result<Payment, CliError> {
     let mut known = Vec::new();
     let mut shortage = None;
-    for page in coins::Pages::new(client, &wallet.address) {
+    for page in coins::Pages::new(client, &wallet.address).take(PAGES_MAX) {
         for coin in page? {
             known.extend(coins::spendable(&coin)?.filter(|coin| !pending.spends(&coin.outpoint)));
         }
@@ -183,10 +187,15 @@ fn choose(
         amount: request.amount,
         fee: Amount::ZERO,
     };
-    let shortage = shortage.unwrap_or(PaymentError::Select(no_coins));
-    let error = CliError::new(Exit::Failure, shortage);
-    Err(match pending.len() {
-        0 => error.next("timecoin wallet list"),
+    let PaymentError::Select(shortage) = shortage.unwrap_or(PaymentError::Select(no_coins));
+    let error = CliError::new(Exit::Failure, &shortage);
+    Err(match (&shortage, pending.len()) {
+        (SelectError::TooManyCoins { available, .. }, _) => {
+            // Makes one coin of the largest ones, with room for the fee.
+            let part = Amount(available.0 / 10 * 9);
+            error.next(format!("timecoin wallet send --from {from} --to {from} {part}"))
+        }
+        (_, 0) => error.next("timecoin wallet list"),
         _ => error
             .why("coins and change of payments that are not final yet cannot be spent")
             .next("wait a second and try again"),
@@ -235,7 +244,12 @@ fn send(client: &RpcClient, payment: &Payment, pending: &mut Pending) -> Result<
     }
 }
 
-fn wait(target: &Target, sent: &Sent, patience: Duration) -> Result<(Finality, u64), CliError> {
+fn wait(
+    place: &PlaceArgs,
+    target: &Target,
+    sent: &Sent,
+    patience: Duration,
+) -> Result<(Finality, u64), CliError> {
     loop {
         let finality: Finality = target.client.call("getfinality", &[&sent.txid])?;
         if finality.status == FinalityStatus::Final {
@@ -245,7 +259,7 @@ fn wait(target: &Target, sent: &Sent, patience: Duration) -> Result<(Finality, u
             let what = format!("tx {} is not final after {patience:?}", sent.txid);
             return Err(CliError::new(Exit::Failure, what)
                 .why("it may still become final")
-                .next(format!("timecoin rpc getfinality {}", sent.txid)));
+                .next(format!("timecoin rpc getfinality {}{}", sent.txid, place.node.flag())));
         }
         std::thread::sleep(POLL);
     }
@@ -284,7 +298,11 @@ fn report(
             finality.weight.unwrap_or_default(),
             finality.total.unwrap_or_default(),
         )),
-        None => output::note(format_args!("is it final?  timecoin rpc getfinality {}", sent.txid)),
+        None => output::note(format_args!(
+            "is it final?  timecoin rpc getfinality {}{}",
+            sent.txid,
+            place.node.flag()
+        )),
     }
     Ok(())
 }

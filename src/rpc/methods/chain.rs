@@ -1,10 +1,13 @@
 //! The chain of final blocks.
-use crate::rpc::{
-    context::{Answer, Context, json},
-    error::{Code, RpcError},
-    params::{Params, parse_id},
-    reads::{block_at, hash_at},
-    view::{BlockView, CommitView, Money, network_name},
+use crate::{
+    genesis_file::network_name,
+    rpc::{
+        context::{Answer, Context, json},
+        error::{Code, RpcError},
+        params::{Params, parse_id},
+        reads::{block_at, hash_at},
+        view::{BlockView, CommitView, Money},
+    },
 };
 use serde::Serialize;
 use timecoin_chain::{
@@ -34,8 +37,7 @@ struct ChainInfo {
 }
 
 pub(in crate::rpc) async fn info(context: &Context, _: Params<'_>) -> Answer {
-    let (state, stats) =
-        context.reads.run(|store| Ok((store.state()?, store.stats()))).await?;
+    let (state, stats) = context.reads.run(|store| Ok((store.state()?, store.stats()))).await?;
     let status = context.node.status();
     let chain = &context.node.chain;
     let headers = status.sync_target.max(state.height);

@@ -49,6 +49,7 @@ struct VoterView {
     prevoted: bool,
     precommitted: bool,
     silent_ms: Option<u64>,
+    online: bool,
     #[serde(rename = "self")]
     is_self: bool,
 }
@@ -63,6 +64,7 @@ impl VoterView {
             prevoted: node.prevoted,
             precommitted: node.precommitted,
             silent_ms: node.silent_for.map(|silence| silence.0),
+            online: node.online,
             is_self: status.me == Some(node.index),
         }
     }

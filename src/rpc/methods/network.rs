@@ -1,9 +1,12 @@
 //! The node among its peers.
 use super::mempool::per_thousand;
-use crate::rpc::{
-    context::{Answer, Context, json},
-    params::Params,
-    view::{Money, Seconds, network_name},
+use crate::{
+    genesis_file::network_name,
+    rpc::{
+        context::{Answer, Context, json},
+        params::Params,
+        view::{Money, Seconds},
+    },
 };
 use serde::Serialize;
 use std::time::UNIX_EPOCH;

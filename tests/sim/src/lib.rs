@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The deterministic simulator: the node's own engine under virtual time and seeded faults.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `world` | the scheduler: one heap of events, one seed from beginning to end |
+//! | `events` | what an event does to a node |
+//! | `effects` | what a node's effects do to the world |
+//! | `storm` | crashes, restarts, partitions |
+//! | `faults` | which faults a seed has, and how hard |
+//! | `setup`, `scheme` | the chain, its keys and how they sign |
+//! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
+//! | `payments` | what users do |
+//! | `oracle`, `fold` | what must hold, and the ledger told a second time |
+//! | `coverage`, `trace` | what was met, what happened |
+//! | `batch` | many seeds |
+//!
+//! Invariant: a seed and its options decide everything. Nothing here reads a clock, the environment or
+//! another source of chance, and nothing iterates over an unordered map; only `batch` uses threads,
+//! one seed on one thread.
+pub mod batch;
+pub mod coverage;
+pub mod disk;
+mod effects;
+mod events;
+pub mod faults;
+pub mod fold;
+pub mod net;
+pub mod node;
+pub mod oracle;
+pub mod payments;
+pub mod rng;
+pub mod scheme;
+pub mod setup;
+mod storm;
+pub mod trace;
+pub mod wire;
+pub mod world;

@@ -1,0 +1,110 @@
+//! Many seeds on a few threads, one seed on one thread.
+use crate::{
+    coverage::Coverage,
+    world::{self, Options, Outcome},
+};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+/// Of so many seeds one runs twice, to compare the digests.
+const TWICE_EVERY: u64 = 50;
+
+/// A seed that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which.
+    pub seed: u64,
+    /// What did not hold.
+    pub reason: String,
+}
+
+/// What a batch of seeds gave.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Their events.
+    pub events: u64,
+    /// Their virtual time in microseconds.
+    pub time: u64,
+    /// Their blocks.
+    pub heights: u64,
+    /// The longest time from healing to the end, and its seed.
+    pub slowest: (u64, u64),
+    /// Seeds that were run a second time with the same digest.
+    pub repeated: u64,
+    /// What was met.
+    pub coverage: Coverage,
+    /// What failed, by seed.
+    pub failures: Vec<Failure>,
+}
+
+/// Runs `count` seeds from `first` on.
+pub fn run(first: u64, count: u64, jobs: usize, options: &Options) -> Summary {
+    let (next, summary) = (AtomicU64::new(0), Mutex::new(Summary::default()));
+    thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        return;
+                    }
+                    let seed = first + index;
+                    let result = run_one(seed, options);
+                    summary
+                        .lock()
+                        .expect("no thread panics while it holds the lock")
+                        .add(seed, result);
+                }
+            });
+        }
+    });
+    let mut summary = summary.into_inner().expect("no thread panics while it holds the lock");
+    summary.failures.sort_by_key(|failure| failure.seed);
+    summary
+}
+
+/// Runs one seed, some of them twice. A panic is a failure.
+fn run_one(seed: u64, options: &Options) -> Result<(Outcome, bool), String> {
+    let once = || {
+        panic::catch_unwind(AssertUnwindSafe(|| world::run(seed, options))).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            format!("panic: {}", text.unwrap_or("without a message"))
+        })
+    };
+    let outcome = once()?;
+    if !seed.is_multiple_of(TWICE_EVERY) {
+        return Ok((outcome, false));
+    }
+    match once()?.hash == outcome.hash {
+        true => Ok((outcome, true)),
+        false => Err("determinism: a second run has another digest".into()),
+    }
+}
+
+impl Summary {
+    fn add(&mut self, seed: u64, result: Result<(Outcome, bool), String>) {
+        self.seeds += 1;
+        let (outcome, was_repeated) = match result {
+            Ok(outcome) => outcome,
+            Err(reason) => return self.failures.push(Failure { seed, reason }),
+        };
+        self.events += outcome.events;
+        self.time += outcome.time;
+        self.heights += outcome.height.0;
+        self.slowest = self.slowest.max((outcome.recovery, seed));
+        self.repeated += u64::from(was_repeated);
+        self.coverage.add(&outcome.coverage);
+        if let Some(violation) = outcome.violation {
+            self.failures.push(Failure { seed, reason: violation.to_string() });
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a batch of seeds has met. A batch that never met something proves nothing about it.
+use std::collections::BTreeMap;
+
+/// Things that a batch of seeds must meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Met {
+    /// Somebody reached round 2 or later.
+    RoundTwo,
+    /// Somebody signed in a later round than it is locked in.
+    LockAcrossRounds,
+    /// A lock moved to a later round.
+    LockMoved,
+    /// A block was proposed again with its polka.
+    ProposedAgain,
+    /// A crash between a durable record and the message it holds.
+    CrashAfterPersist,
+    /// A crash just before a record became durable.
+    CrashBeforePersist,
+    /// A crash while a block was on its way to the disk.
+    CrashInCommit,
+    /// A block came by sync.
+    SyncedBlock,
+    /// All nodes crashed at once.
+    WholeRestart,
+    /// A partition healed.
+    PartitionHealed,
+    /// A seed ended without one masternode.
+    OneStayedAway,
+    /// A lying peer answered with a block that lacks a transaction.
+    TamperedBlock,
+    /// Bodies of a proposed block were asked for.
+    BodiesAsked,
+    /// Votes were asked for.
+    VotesAsked,
+    /// A payment became final.
+    PaymentFinal,
+    /// A payment was refused.
+    PaymentRefused,
+    /// An accepted payment lost against another that spends the same.
+    PaymentLost,
+    /// Rewards were paid.
+    RewardsPaid,
+    /// An observer committed.
+    ObserverCommitted,
+}
+
+impl Met {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::RoundTwo,
+        Self::LockAcrossRounds,
+        Self::LockMoved,
+        Self::ProposedAgain,
+        Self::CrashAfterPersist,
+        Self::CrashBeforePersist,
+        Self::CrashInCommit,
+        Self::SyncedBlock,
+        Self::WholeRestart,
+        Self::PartitionHealed,
+        Self::OneStayedAway,
+        Self::TamperedBlock,
+        Self::BodiesAsked,
+        Self::VotesAsked,
+        Self::PaymentFinal,
+        Self::PaymentRefused,
+        Self::PaymentLost,
+        Self::RewardsPaid,
+        Self::ObserverCommitted,
+    ];
+}
+
+/// How often each was met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage(BTreeMap<Met, u64>);
+
+impl Coverage {
+    /// Counts one.
+    pub fn met(&mut self, what: Met) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    /// How often.
+    pub fn count(&self, what: Met) -> u64 {
+        self.0.get(&what).copied().unwrap_or(0)
+    }
+
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(*what).or_default() += count;
+        }
+    }
+
+    /// What was never met.
+    pub fn missing(&self) -> Vec<Met> {
+        Met::ALL.into_iter().filter(|what| self.count(*what) == 0).collect()
+    }
+}

@@ -1,0 +1,313 @@
+//! Carries effects out in order. A crash may come before any of them; what follows is lost.
+use crate::{
+    coverage::Met,
+    events::describe,
+    node::{Call, Ticketed},
+    oracle::Violation,
+    trace,
+    wire::{self, Gossip, Payback, Payload, Refused, Reply},
+    world::{Event, SECOND, Work, World},
+};
+use std::{rc::Rc, sync::Arc};
+use timecoin_chain::{
+    engine::{Effect, Message, Peer, Report, Request, SafetyRecord, Ticket},
+    mempool::Reject,
+    rules::RuleError,
+    types::{Block, Transaction, TransactionBatch, TxId},
+};
+
+/// After this time a request has failed.
+const CALL_TIMEOUT: u64 = 5 * SECOND;
+
+impl World {
+    pub(crate) fn perform(&mut self, node: usize, effects: Vec<Effect>) {
+        let mut effects = effects.into_iter().peekable();
+        while let Some(effect) = effects.next() {
+            let is_persist = matches!(effect, Effect::Persist { .. });
+            if self.rng.chance(self.faults.crash_at_effect) {
+                if is_persist {
+                    self.coverage.met(Met::CrashBeforePersist);
+                }
+                return self.crash_now(node);
+            }
+            self.carry_out(node, effect);
+            if is_persist && self.rng.chance(self.faults.crash_after_persist) {
+                if matches!(effects.peek(), Some(Effect::Publish { .. })) {
+                    self.coverage.met(Met::CrashAfterPersist);
+                }
+                return self.crash_now(node);
+            }
+            if self.violation.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, node: usize, effect: Effect) {
+        match effect {
+            Effect::Persist { record, block } => self.persist(node, &record, block),
+            Effect::Publish { message, attempt } => {
+                let gossip = wire::gossip_message(&self.setup, &message, attempt);
+                self.publish(node, gossip);
+            }
+            Effect::Regossip { transactions, attempt } => {
+                let batch = transactions.iter().map(|tx| (**tx).clone()).collect();
+                self.publish(node, wire::gossip_transactions(&TransactionBatch(batch), attempt));
+            }
+            Effect::Request { to, request } => self.request(node, to, &request),
+            Effect::Answer { ticket, answer } => {
+                let reply = wire::reply(&self.setup, &answer);
+                let ticketed = self.take_ticket(node, ticket);
+                if let Some(Ticketed::Question { connection, call }) = ticketed {
+                    self.send_reply(node, connection, call, reply);
+                }
+            }
+            Effect::Verify { ticket, spends } => {
+                self.auditor.detail(20, &ticket.0.to_le_bytes());
+                let span = self.rng.exponential(self.faults.work);
+                self.work_in(node, span, Work::Verify { ticket, spends });
+            }
+            Effect::Admission { ticket, results } => self.admission(node, ticket, &results),
+            Effect::Execute { block, parent, verified } => {
+                self.auditor.detail(21, &block.hash().0);
+                let span = self.rng.exponential(self.faults.work);
+                self.work_in(node, span, Work::Execute { block, parent, verified });
+            }
+            Effect::Commit { block, certificate, delta } => {
+                self.auditor.detail(22, &delta.block.0);
+                self.trace.append(|| format!(" | commit {}", block.header.height));
+                if let Some(running) = &mut self.nodes[node].running {
+                    running.is_committing = true;
+                }
+                let span = self.rng.exponential(self.faults.commit);
+                self.work_in(node, span, Work::Commit { block, certificate, delta });
+            }
+            Effect::SetTimer { timer, at } => {
+                let generation = self.number();
+                let incarnation = self.nodes[node].incarnation;
+                let Some(running) = &mut self.nodes[node].running else { return };
+                running.timers.insert(timer, generation);
+                let at = running.moment(self.time, at);
+                self.auditor.detail(23, &at.to_le_bytes());
+                self.at(at, Event::Timer { node, incarnation, timer, generation });
+            }
+            Effect::Report(report) => self.report(node, &report),
+            Effect::Halt { reason } => {
+                let detail = format!("node {node}: {reason}");
+                self.expect(Err(Violation::new("no honest node halts", detail)));
+            }
+        }
+    }
+
+    fn persist(&mut self, node: usize, record: &SafetyRecord, block: Option<Arc<Block>>) {
+        let bytes = self.nodes[node].disk.persist(record, block);
+        self.auditor.detail(24, bytes);
+        let place = (record.height, record.round, record.step);
+        self.trace.append(|| format!(" | persist {}/{}/{:?}", place.0, place.1, place.2));
+        let Some((locked, _)) = record.locked else { return };
+        if locked < record.round {
+            self.coverage.met(Met::LockAcrossRounds);
+        }
+        let before = self.locks.insert((node, record.height), locked.0);
+        if before.is_some_and(|before| before < locked.0) {
+            self.coverage.met(Met::LockMoved);
+        }
+    }
+
+    fn publish(&mut self, node: usize, gossip: Result<Gossip, Refused>) {
+        let gossip = match gossip {
+            Ok(gossip) => Rc::new(gossip),
+            Err(refused) => return self.sent_unacceptable(node, &refused),
+        };
+        self.auditor.detail(25, &gossip.id);
+        self.trace.append(|| format!(" | publish {}", describe(&gossip.payload)));
+        if let Payload::Consensus(message) = &gossip.payload {
+            self.leaves(message);
+        }
+        let Some(running) = &mut self.nodes[node].running else { return };
+        if running.seen.insert(gossip.id) {
+            self.spread(node, &gossip, None);
+        }
+    }
+
+    fn leaves(&mut self, message: &Message) {
+        let result = self.oracle.message_leaves(&self.setup, message);
+        self.expect(result);
+        if let Message::Proposal(proposal) = message
+            && proposal.valid_round.is_some()
+        {
+            self.coverage.met(Met::ProposedAgain);
+        }
+    }
+
+    fn sent_unacceptable(&mut self, node: usize, refused: &Refused) {
+        let detail = format!("node {node} sent what others refuse: {}", refused.0);
+        self.expect(Err(Violation::new("honest messages are acceptable", detail)));
+    }
+
+    /// Sends gossip to all peers but the one it came from.
+    pub(crate) fn spread(&mut self, node: usize, gossip: &Rc<Gossip>, except: Option<usize>) {
+        let Some(running) = &self.nodes[node].running else { return };
+        let peers: Vec<(u64, usize)> = running.peers.iter().map(|(&c, &peer)| (c, peer)).collect();
+        for (connection, to) in peers.into_iter().filter(|(_, peer)| Some(*peer) != except) {
+            let link = (node, to);
+            let gossip = match self.rng.chance(self.faults.tamper) {
+                true => self.tampered(gossip),
+                false => gossip.clone(),
+            };
+            for arrival in self.net.arrivals(&mut self.rng, &self.faults, self.time, link) {
+                let (gossip, passes_cache) = (gossip.clone(), arrival.passes_cache);
+                self.at(arrival.at, Event::Gossip { to, connection, gossip, passes_cache });
+            }
+        }
+    }
+
+    /// A tampered message that receivers take as checked, or the message itself.
+    fn tampered(&mut self, gossip: &Rc<Gossip>) -> Rc<Gossip> {
+        let Some(tampered) = wire::tamper_gossip(&self.setup, gossip) else {
+            return gossip.clone();
+        };
+        self.trace.append(|| " | tampered with".into());
+        Rc::new(tampered)
+    }
+
+    fn request(&mut self, node: usize, to: Peer, request: &Request) {
+        let (request, id) = match wire::request(request) {
+            Ok(passed) => passed,
+            Err(refused) => return self.sent_unacceptable(node, &refused),
+        };
+        match request {
+            Request::Bodies(_) => self.coverage.met(Met::BodiesAsked),
+            Request::Votes(_) => self.coverage.met(Met::VotesAsked),
+            Request::Status | Request::Blocks(_) => {}
+        }
+        self.auditor.detail(26, &id);
+        self.trace.append(|| format!(" | ask {request:?}"));
+        let (call, incarnation) = (self.number(), self.nodes[node].incarnation);
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let connection = to.0;
+        running.calls.insert(call, Call { connection, request: request.clone() });
+        let peer = running.peers.get(&connection).copied();
+        self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
+        let Some(peer) = peer else { return };
+        let arrivals = self.net.arrivals(&mut self.rng, &self.faults, self.time, (node, peer));
+        if let Some(arrival) = arrivals.first() {
+            let request = Rc::new(request);
+            self.at(arrival.at, Event::Question { to: peer, connection, call, request, id });
+        }
+    }
+
+    pub(crate) fn send_reply(
+        &mut self,
+        node: usize,
+        connection: u64,
+        call: u64,
+        reply: Result<Reply, Refused>,
+    ) {
+        let mut reply = match reply {
+            Ok(reply) => reply,
+            Err(refused) => return self.sent_unacceptable(node, &refused),
+        };
+        self.auditor.detail(27, &reply.id);
+        if let Payback::Votes(messages) = &reply.payback {
+            messages.iter().for_each(|message| self.leaves(message));
+        }
+        let Some(running) = &self.nodes[node].running else { return };
+        let Some(&to) = running.peers.get(&connection) else { return };
+        if self.rng.chance(self.faults.tamper) && wire::tamper_reply(&mut reply) {
+            self.coverage.met(Met::TamperedBlock);
+        }
+        let arrivals = self.net.arrivals(&mut self.rng, &self.faults, self.time, (node, to));
+        if let Some(arrival) = arrivals.first() {
+            let reply = Rc::new(reply);
+            self.at(arrival.at, Event::Reply { to, connection, call, reply });
+        }
+    }
+
+    fn take_ticket(&mut self, node: usize, ticket: Ticket) -> Option<Ticketed> {
+        self.nodes[node].running.as_mut()?.tickets.remove(&ticket.0)
+    }
+
+    fn admission(&mut self, node: usize, ticket: Ticket, results: &[Result<TxId, Reject>]) {
+        let Some(ticketed) = self.take_ticket(node, ticket) else {
+            let detail = format!("node {node} answered ticket {} twice or never got it", ticket.0);
+            return self.expect(Err(Violation::new("one answer for a ticket", detail)));
+        };
+        let accepted: Vec<TxId> = results.iter().filter_map(|result| result.clone().ok()).collect();
+        for result in results {
+            self.auditor.detail(28, &[u8::from(result.is_ok())]);
+            self.trace.append(|| match result {
+                Ok(txid) => format!(" | accepted {txid:?}"),
+                Err(reject) => format!(" | {}", reject.code()),
+            });
+            if result.is_err() {
+                self.coverage.met(Met::PaymentRefused);
+            }
+        }
+        match ticketed {
+            Ticketed::Payments => {
+                let incarnation = self.nodes[node].incarnation;
+                for txid in &accepted {
+                    self.payments.accepted(*txid, node, incarnation);
+                }
+                let Some(running) = &self.nodes[node].running else { return };
+                let pool = running.engine.mempool();
+                let batch: Vec<Transaction> = accepted
+                    .iter()
+                    .filter_map(|txid| pool.get_by_txid(txid))
+                    .map(|entry| (**entry.transaction()).clone())
+                    .collect();
+                if !batch.is_empty() {
+                    self.publish(node, wire::gossip_transactions(&TransactionBatch(batch), 0));
+                }
+            }
+            Ticketed::Gossiped(gossip) => {
+                let mut refused = results.iter().filter_map(|result| result.as_ref().err());
+                if let Some(reject) = refused.find(|reject| is_blame(reject)) {
+                    let detail = format!("node {node} refuses what another accepted: {reject}");
+                    self.expect(Err(Violation::new("no honest node is blamed", detail)));
+                }
+                if self.faults.forward && !accepted.is_empty() {
+                    self.spread(node, &gossip, None);
+                }
+            }
+            Ticketed::Question { .. } => {
+                let detail = format!("node {node} answered a question with an admission");
+                self.expect(Err(Violation::new("one answer for a ticket", detail)));
+            }
+        }
+    }
+
+    fn report(&mut self, node: usize, report: &Report) {
+        self.auditor.detail(29, format!("{report:?}").as_bytes());
+        self.trace.append(|| format!(" | {}", trace::describe(report)));
+        match report {
+            Report::Round { round, .. } if round.0 >= 2 => self.coverage.met(Met::RoundTwo),
+            Report::Committed { height, synced, .. } => {
+                self.nodes[node].externalised = self.nodes[node].externalised.max(*height);
+                if *synced {
+                    self.coverage.met(Met::SyncedBlock);
+                }
+            }
+            Report::Evidence(evidence) => {
+                let detail = format!("node {node}: {evidence:?}");
+                self.expect(Err(Violation::new("no double signing", detail)));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a refusal says that the sender should have known better: no honest node forwards what
+/// breaks a rule whatever the sender's height and mempool are.
+fn is_blame(reject: &Reject) -> bool {
+    let Reject::Rule(rule) = reject else { return false };
+    !matches!(
+        rule,
+        RuleError::MissingInput { .. }
+            | RuleError::DoubleSpend { .. }
+            | RuleError::NotYetValid { .. }
+            | RuleError::Expired { .. }
+            | RuleError::Locked { .. }
+    )
+}

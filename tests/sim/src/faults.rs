@@ -1,0 +1,154 @@
+//! What goes wrong in one seed. Each class of fault is first switched on or off and then drawn in
+//! its intensity, so that seeds differ in kind and not only in luck.
+use crate::rng::Rng;
+
+const MS: u64 = 1_000;
+const SECOND: u64 = 1_000 * MS;
+
+/// Times between the beginnings of a fault and how long each lasts, as means in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// From one to the next.
+    pub every: u64,
+    /// From beginning to end.
+    pub lasts: u64,
+}
+
+/// The faults of one seed. Spans are in microseconds, chances in thousandths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    /// Chance that a message is lost.
+    pub loss: u64,
+    /// Mean one-way delay.
+    pub delay: u64,
+    /// Whether a later message may overtake an earlier one.
+    pub reorder: bool,
+    /// Chance that a message arrives twice.
+    pub duplicate: u64,
+    /// Whether a duplicate may pass the duplicate cache, as one does that comes late enough.
+    pub late_duplicates: bool,
+    /// Chance that a lying peer takes a transaction out of a proposal or a final block on its way.
+    pub tamper: u64,
+    /// Whether receivers pass gossip on.
+    pub forward: bool,
+    /// Partitions.
+    pub partition: Option<Rhythm>,
+    /// Whether connections break in a partition, or only fall silent.
+    pub partition_breaks: bool,
+    /// Crashes of single nodes.
+    pub crash: Option<Rhythm>,
+    /// Chance of a crash before an effect is carried out.
+    pub crash_at_effect: u64,
+    /// Chance of a crash right after a record became durable.
+    pub crash_after_persist: u64,
+    /// Crashes of all nodes at once.
+    pub crash_all: Option<Rhythm>,
+    /// How far wall clocks are off at the most, in milliseconds.
+    pub clock_offset_ms: u64,
+    /// Mean time of a commit.
+    pub commit: u64,
+    /// Mean time of executing a block or checking signatures.
+    pub work: u64,
+    /// Whether the weights of masternodes differ.
+    pub uneven_weights: bool,
+    /// Observers beside the masternodes.
+    pub observers: usize,
+    /// Whether one masternode stays away for good when the others heal.
+    pub one_stays_away: bool,
+    /// Mean time between payments; none where nothing is paid.
+    pub payment: Option<u64>,
+    /// Whether mempools are tiny.
+    pub tiny_mempools: bool,
+    /// Whether signatures are real.
+    pub real_signatures: bool,
+}
+
+impl Faults {
+    /// Draws the faults of a seed.
+    pub fn draw(rng: &mut Rng) -> Self {
+        Self {
+            loss: class(rng, 500, |rng| rng.between(1, 300)).unwrap_or(0),
+            delay: magnitude(rng, MS, 200 * MS),
+            reorder: rng.chance(500),
+            duplicate: class(rng, 400, |rng| rng.between(1, 200)).unwrap_or(0),
+            late_duplicates: rng.chance(500),
+            tamper: class(rng, 300, |rng| rng.between(1, 200)).unwrap_or(0),
+            forward: rng.chance(300),
+            partition: class(rng, 500, |rng| rhythm(rng, (2, 20), (1, 15))),
+            partition_breaks: rng.chance(500),
+            crash: class(rng, 500, |rng| rhythm(rng, (2, 20), (1, 10))),
+            crash_at_effect: class(rng, 300, |rng| rng.between(1, 10)).unwrap_or(0),
+            crash_after_persist: class(rng, 300, |rng| rng.between(1, 50)).unwrap_or(0),
+            crash_all: class(rng, 250, |rng| rhythm(rng, (5, 40), (1, 3))),
+            clock_offset_ms: class(rng, 500, |rng| rng.between(1, 2_000)).unwrap_or(0),
+            commit: magnitude(rng, MS, 100 * MS),
+            work: magnitude(rng, 100, 20 * MS),
+            uneven_weights: rng.chance(250),
+            observers: usize::from(rng.chance(250)),
+            one_stays_away: rng.chance(250),
+            payment: class(rng, 800, |rng| magnitude(rng, 200 * MS, 4 * SECOND)),
+            tiny_mempools: rng.chance(150),
+            real_signatures: rng.chance(30),
+        }
+    }
+
+    /// A quiet network.
+    pub fn none() -> Self {
+        Self {
+            loss: 0,
+            delay: 20 * MS,
+            reorder: false,
+            duplicate: 0,
+            late_duplicates: false,
+            tamper: 0,
+            forward: false,
+            partition: None,
+            partition_breaks: false,
+            crash: None,
+            crash_at_effect: 0,
+            crash_after_persist: 0,
+            crash_all: None,
+            clock_offset_ms: 0,
+            commit: 2 * MS,
+            work: MS,
+            uneven_weights: false,
+            observers: 0,
+            one_stays_away: false,
+            payment: Some(SECOND),
+            tiny_mempools: false,
+            real_signatures: false,
+        }
+    }
+
+    /// What remains when everything heals: delays, and who stays away.
+    pub fn heal(&mut self) {
+        self.loss = 0;
+        self.duplicate = 0;
+        self.tamper = 0;
+        self.partition = None;
+        self.crash = None;
+        self.crash_at_effect = 0;
+        self.crash_after_persist = 0;
+        self.crash_all = None;
+        self.payment = None;
+    }
+}
+
+fn class<T>(rng: &mut Rng, permille: u64, draw: impl Fn(&mut Rng) -> T) -> Option<T> {
+    let drawn = draw(rng);
+    rng.chance(permille).then_some(drawn)
+}
+
+/// Any power of two between the bounds is as likely as any other.
+fn magnitude(rng: &mut Rng, least: u64, most: u64) -> u64 {
+    let octaves = u64::from((most / least).ilog2());
+    let base = least << rng.between(0, octaves);
+    rng.between(base, base * 2).min(most)
+}
+
+fn rhythm(rng: &mut Rng, every: (u64, u64), lasts: (u64, u64)) -> Rhythm {
+    Rhythm {
+        every: rng.between(every.0 * SECOND, every.1 * SECOND),
+        lasts: rng.between(lasts.0 * SECOND, lasts.1 * SECOND),
+    }
+}

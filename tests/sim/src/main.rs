@@ -1,0 +1,172 @@
+//! `sim`: runs seeds, replays one, prints its digest.
+use clap::{Args, Parser, Subcommand};
+use std::{io::Write, process::ExitCode, time::Instant};
+use timecoin_sim::{
+    batch::{self, Summary},
+    coverage::Met,
+    faults::Faults,
+    world::{self, Options},
+};
+
+/// From this many seeds on, everything that can be met must have been.
+const SEEDS_THAT_MEET_ALL: u64 = 200;
+
+#[derive(Parser)]
+#[command(about = "Runs the node's engine under virtual time and seeded faults")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run many seeds.
+    Run {
+        /// How many.
+        #[arg(long)]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// Seeds at a time.
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        #[command(flatten)]
+        world: WorldArgs,
+    },
+    /// Run one seed and print a line for each event.
+    Replay {
+        /// Which.
+        #[arg(long)]
+        seed: u64,
+        #[command(flatten)]
+        world: WorldArgs,
+    },
+    /// Run one seed and print the digest over its events.
+    Hash {
+        /// Which.
+        #[arg(long)]
+        seed: u64,
+        #[command(flatten)]
+        world: WorldArgs,
+    },
+}
+
+#[derive(Args)]
+struct WorldArgs {
+    /// Masternodes.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=60))]
+    nodes: u8,
+    /// Heights to reach at the least.
+    #[arg(long, default_value_t = 20)]
+    heights: u64,
+    /// Use ed25519 in every seed, not only in a few.
+    #[arg(long)]
+    real_signatures: bool,
+    /// No faults at all.
+    #[arg(long)]
+    calm: bool,
+}
+
+impl WorldArgs {
+    fn options(&self, trace: bool) -> Options {
+        Options {
+            masternodes: self.nodes,
+            heights: self.heights,
+            real_signatures: self.real_signatures,
+            faults: self.calm.then(Faults::none),
+            trace,
+            ..Options::default()
+        }
+    }
+
+    /// As typed, where it is not the default.
+    fn text(&self) -> String {
+        let mut text = format!(" --nodes {} --heights {}", self.nodes, self.heights);
+        if self.real_signatures {
+            text.push_str(" --real-signatures");
+        }
+        if self.calm {
+            text.push_str(" --calm");
+        }
+        text
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run { seeds, first, jobs, world } => run(seeds, first, jobs, &world),
+        Command::Replay { seed, world } => replay(seed, &world),
+        Command::Hash { seed, world } => {
+            print(&hex(&world::run(seed, &world.options(false)).hash));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn run(seeds: u64, first: u64, jobs: usize, world: &WorldArgs) -> ExitCode {
+    let began = Instant::now();
+    let summary = batch::run(first, seeds, jobs, &world.options(false));
+    let seconds = began.elapsed().as_secs_f64();
+    for failure in &summary.failures {
+        print(&format!("seed {}: {}", failure.seed, failure.reason));
+        print(&format!("  sim replay --seed {}{}", failure.seed, world.text()));
+    }
+    let counts: Vec<String> =
+        Met::ALL.iter().map(|met| format!("{met:?} {}", summary.coverage.count(*met))).collect();
+    print(&format!("met: {}", counts.join(", ")));
+    print(&summary_line(&summary, seconds));
+    let missing = summary.coverage.missing();
+    let must_meet_all = seeds >= SEEDS_THAT_MEET_ALL && !world.calm;
+    if must_meet_all && !missing.is_empty() {
+        print(&format!("never met: {missing:?}"));
+    }
+    match summary.failures.is_empty() && (missing.is_empty() || !must_meet_all) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn summary_line(summary: &Summary, seconds: f64) -> String {
+    let Summary { seeds, events, time, heights, slowest, repeated, failures, .. } = summary;
+    format!(
+        "{seeds} seeds, {} failed, {repeated} repeated; {:.1} seeds/s, {events} events, {heights} \
+         heights, {} s virtual, {:.0}x real time; slowest recovery {} ms (seed {})",
+        failures.len(),
+        *seeds as f64 / seconds,
+        time / world::SECOND,
+        *time as f64 / world::SECOND as f64 / seconds,
+        slowest.0 / 1_000,
+        slowest.1,
+    )
+}
+
+fn replay(seed: u64, world: &WorldArgs) -> ExitCode {
+    let outcome = world::run(seed, &world.options(true));
+    for line in &outcome.trace {
+        print(line);
+    }
+    print(&format!(
+        "{} events, {} ms virtual, height {}, hash {}",
+        outcome.events,
+        outcome.time / 1_000,
+        outcome.height,
+        hex(&outcome.hash)
+    ));
+    match outcome.violation {
+        None => ExitCode::SUCCESS,
+        Some(violation) => {
+            print(&format!("FAILED {violation}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A closed pipe ends the output and nothing else.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,185 @@
+//! Starting, stopping, connecting and cutting off nodes.
+use crate::{
+    coverage::Met,
+    faults::Rhythm,
+    oracle::Oracle,
+    world::{Event, SECOND, World},
+};
+use timecoin_chain::engine::{Input, Peer};
+
+impl World {
+    /// Plans the first fault of each class.
+    pub(crate) fn plan_storm(&mut self) {
+        self.plan_next(self.faults.partition, Event::Partition);
+        self.plan_next(self.faults.crash, Event::Crash);
+        self.plan_next(self.faults.crash_all, Event::CrashAll);
+    }
+
+    fn plan_next(&mut self, rhythm: Option<Rhythm>, event: Event) {
+        if let Some(rhythm) = rhythm {
+            let after = self.rng.exponential(rhythm.every) + SECOND / 10;
+            self.after(after, event);
+        }
+    }
+
+    pub(crate) fn on_boot(&mut self, node: usize) {
+        if self.nodes[node].running.is_some() || self.nodes[node].is_away {
+            return;
+        }
+        let mono_offset = self.rng.below(100_000);
+        self.nodes[node].boot(&self.setup, self.time, mono_offset);
+        let (found, told) = (self.nodes[node].disk.height(), self.nodes[node].externalised);
+        self.expect(Oracle::recovered(node, found, told));
+        self.note(node, 11, &found.0.to_le_bytes(), || format!("starts at height {found}"));
+        self.feed(node, Input::Start);
+        for peer in 0..self.nodes.len() {
+            let after = self.rng.between(1_000, SECOND / 2);
+            self.after(after, Event::Connect { a: node, b: peer });
+        }
+    }
+
+    /// A crash within a fault that draws no time of its own.
+    pub(crate) fn crash_now(&mut self, node: usize) {
+        let span = self.rng.between(SECOND / 10, 3 * SECOND);
+        self.crash(node, span);
+    }
+
+    fn crash(&mut self, node: usize, down_for: u64) {
+        let Some(running) = self.nodes[node].running.take() else { return };
+        if running.is_committing {
+            self.coverage.met(Met::CrashInCommit);
+        }
+        self.note(node, 12, &[], || "crashes".into());
+        self.nodes[node].disk.crash(self.options.flaw, &self.setup.chain);
+        for (connection, peer) in running.peers {
+            if self.net.connection(node, peer) == Some(connection) {
+                self.net.disconnect(node, peer);
+            }
+            self.tell_peer_down(peer, connection);
+        }
+        self.after(down_for, Event::Boot { node });
+    }
+
+    fn tell_peer_down(&mut self, node: usize, connection: u64) {
+        let incarnation = self.nodes[node].incarnation;
+        let after = self.rng.below(SECOND);
+        self.after(after, Event::PeerDown { node, incarnation, connection });
+    }
+
+    pub(crate) fn on_connect(&mut self, a: usize, b: usize) {
+        let is_up = |node: usize| self.nodes[node].running.is_some();
+        if a == b || !is_up(a) || !is_up(b) || self.net.connection(a, b).is_some() {
+            return;
+        }
+        if !self.net.can_connect(a, b) {
+            let after = self.rng.between(SECOND / 4, SECOND);
+            return self.after(after, Event::Connect { a, b });
+        }
+        let connection = self.net.connect(a, b);
+        for (node, peer) in [(a, b), (b, a)] {
+            let Some(running) = &mut self.nodes[node].running else { continue };
+            running.peers.insert(connection, peer);
+            self.note(node, 13, &connection.to_le_bytes(), || format!("connected with n{peer}"));
+            self.feed(node, Input::PeerUp(Peer(connection)));
+        }
+    }
+
+    pub(crate) fn on_peer_down(&mut self, node: usize, connection: u64) {
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let Some(peer) = running.peers.remove(&connection) else { return };
+        let calls: Vec<u64> = running
+            .calls
+            .iter()
+            .filter(|(_, call)| call.connection == connection)
+            .map(|(number, _)| *number)
+            .collect();
+        for call in calls {
+            self.fail_call(node, call);
+        }
+        if self.nodes[node].running.is_none() {
+            return;
+        }
+        self.note(node, 14, &connection.to_le_bytes(), || format!("lost n{peer}"));
+        self.feed(node, Input::PeerDown(Peer(connection)));
+    }
+
+    pub(crate) fn on_partition(&mut self) {
+        let Some(rhythm) = self.faults.partition else { return };
+        let cut = self.net.cut(&mut self.rng, self.nodes.len());
+        self.note(0, 15, format!("{cut:?}").as_bytes(), || format!("-- partition {cut:?}"));
+        if self.faults.partition_breaks {
+            for a in 0..self.nodes.len() {
+                for b in 0..a {
+                    if !self.net.can_connect(a, b) {
+                        self.break_connection(a, b);
+                    }
+                }
+            }
+        }
+        let lasts = self.rng.exponential(rhythm.lasts) + SECOND / 10;
+        self.after(lasts, Event::Heal);
+    }
+
+    fn break_connection(&mut self, a: usize, b: usize) {
+        let Some(connection) = self.net.disconnect(a, b) else { return };
+        self.tell_peer_down(a, connection);
+        self.tell_peer_down(b, connection);
+        let after = self.rng.between(SECOND, 3 * SECOND);
+        self.after(after, Event::Connect { a, b });
+    }
+
+    pub(crate) fn on_heal(&mut self) {
+        if self.faults.partition.is_none() {
+            return;
+        }
+        self.net.heal();
+        self.coverage.met(Met::PartitionHealed);
+        self.note(0, 16, &[], || "-- partition heals".into());
+        self.plan_next(self.faults.partition, Event::Partition);
+    }
+
+    pub(crate) fn on_crash(&mut self) {
+        let Some(rhythm) = self.faults.crash else { return };
+        let node = self.rng.index(self.nodes.len());
+        let down_for = self.rng.exponential(rhythm.lasts) + SECOND / 10;
+        self.crash(node, down_for);
+        self.plan_next(Some(rhythm), Event::Crash);
+    }
+
+    pub(crate) fn on_crash_all(&mut self) {
+        let Some(rhythm) = self.faults.crash_all else { return };
+        self.coverage.met(Met::WholeRestart);
+        for node in 0..self.nodes.len() {
+            let down_for = self.rng.exponential(rhythm.lasts) + SECOND / 10;
+            self.crash(node, down_for);
+        }
+        self.plan_next(Some(rhythm), Event::CrashAll);
+    }
+
+    /// Ends all faults. A masternode without which the others are a quorum may stay away for good.
+    pub(crate) fn heal_everything(&mut self) {
+        self.net.heal();
+        self.faults.heal();
+        self.note(0, 17, &[], || "-- everything heals".into());
+        if self.faults.one_stays_away {
+            let node = self.rng.index(self.setup.masternodes.len());
+            let set = &self.setup.chain.masternodes;
+            let rest: u64 = (0_usize..)
+                .zip(set.members())
+                .filter(|(index, _)| *index != node)
+                .map(|(_, member)| member.weight)
+                .sum();
+            if 3 * rest > 2 * set.total_weight() {
+                self.coverage.met(Met::OneStayedAway);
+                self.nodes[node].is_away = true;
+                self.crash(node, SECOND);
+            }
+        }
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].running.is_none() {
+                let after = self.rng.below(SECOND);
+                self.after(after, Event::Boot { node });
+            }
+        }
+    }
+}

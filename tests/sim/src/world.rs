@@ -1,0 +1,358 @@
+//! The scheduler: one heap of events in virtual time, one event after the other.
+use crate::{
+    coverage::{Coverage, Met},
+    disk::Flaw,
+    faults::Faults,
+    net::Net,
+    node::Node,
+    oracle::{Oracle, Violation},
+    payments::{Fate, Payments},
+    rng::Rng,
+    setup::Setup,
+    trace::{Auditor, Trace},
+    wire::{Gossip, Reply},
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    rc::Rc,
+    sync::Arc,
+};
+use timecoin_chain::{
+    engine::{Request, Ticket, Timer},
+    ledger::{BlockDelta, LedgerState},
+    mempool::MempoolLimits,
+    rules::Spend,
+    types::{Block, Certificate, Height, WTxId},
+};
+
+/// One second of virtual time, which is counted in microseconds.
+pub const SECOND: u64 = 1_000_000;
+/// Heights that every node must commit after everything healed.
+const PROGRESS_HEIGHTS: u64 = 5;
+/// Virtual time within which it must. At the longest delays a height takes several rounds.
+const PROGRESS_TIME: u64 = 60 * SECOND;
+/// Virtual time for each height on top of those.
+const HEIGHT_TIME: u64 = 6 * SECOND;
+/// For each height, faults last this long at the most.
+const STORM_TIME: u64 = 3 * SECOND;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Masternodes.
+    pub masternodes: u8,
+    /// Heights to reach at the least.
+    pub heights: u64,
+    /// Use ed25519 in every seed.
+    pub real_signatures: bool,
+    /// These faults and not those that the seed draws.
+    pub faults: Option<Faults>,
+    /// A planted fault.
+    pub flaw: Flaw,
+    /// Whether to keep lines for people.
+    pub trace: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            masternodes: 4,
+            heights: 20,
+            real_signatures: false,
+            faults: None,
+            flaw: Flaw::None,
+            trace: false,
+        }
+    }
+}
+
+/// How a seed ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What did not hold.
+    pub violation: Option<Violation>,
+    /// The digest over all events.
+    pub hash: [u8; 32],
+    /// How many events.
+    pub events: u64,
+    /// Virtual time in microseconds.
+    pub time: u64,
+    /// Virtual time from healing to the end.
+    pub recovery: u64,
+    /// The greatest final height.
+    pub height: Height,
+    /// What was met.
+    pub coverage: Coverage,
+    /// Lines for people.
+    pub trace: Vec<String>,
+}
+
+/// Work that a shell does off its loop.
+pub(crate) enum Work {
+    Execute { block: Arc<Block>, parent: Arc<LedgerState>, verified: BTreeSet<WTxId> },
+    Verify { ticket: Ticket, spends: Vec<Spend> },
+    Commit { block: Arc<Block>, certificate: Arc<Certificate>, delta: Arc<BlockDelta> },
+    Committed { height: Height },
+}
+
+/// What can happen.
+pub(crate) enum Event {
+    Gossip { to: usize, connection: u64, gossip: Rc<Gossip>, passes_cache: bool },
+    Question { to: usize, connection: u64, call: u64, request: Rc<Request>, id: [u8; 32] },
+    Reply { to: usize, connection: u64, call: u64, reply: Rc<Reply> },
+    CallTimeout { node: usize, incarnation: u64, call: u64 },
+    Timer { node: usize, incarnation: u64, timer: Timer, generation: u64 },
+    Work { node: usize, incarnation: u64, work: Work },
+    PeerDown { node: usize, incarnation: u64, connection: u64 },
+    Connect { a: usize, b: usize },
+    Boot { node: usize },
+    Payment,
+    Partition,
+    Heal,
+    Crash,
+    CrashAll,
+    EndOfStorm,
+    Deadline,
+}
+
+struct Entry {
+    time: u64,
+    sequence: u64,
+    event: Event,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.time, self.sequence).cmp(&(other.time, other.sequence))
+    }
+}
+
+/// One seed while it runs.
+pub struct World {
+    pub(crate) options: Options,
+    pub(crate) rng: Rng,
+    pub(crate) faults: Faults,
+    pub(crate) setup: Setup,
+    pub(crate) time: u64,
+    queue: BinaryHeap<Reverse<Entry>>,
+    sequence: u64,
+    pub(crate) numbers: u64,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) net: Net,
+    pub(crate) oracle: Oracle,
+    pub(crate) payments: Payments,
+    pub(crate) auditor: Auditor,
+    pub(crate) coverage: Coverage,
+    pub(crate) trace: Trace,
+    pub(crate) violation: Option<Violation>,
+    pub(crate) locks: BTreeMap<(usize, Height), u32>,
+    /// When everything healed, and the height that every node must reach from there.
+    healed: Option<(u64, Height)>,
+    is_over: bool,
+}
+
+/// Runs a seed to its end.
+pub fn run(seed: u64, options: &Options) -> Outcome {
+    let mut world = World::new(seed, options.clone());
+    world.begin();
+    while !world.is_over && world.violation.is_none() {
+        let Some(Reverse(entry)) = world.queue.pop() else { break };
+        world.time = entry.time;
+        world.dispatch(entry.event);
+        world.check_progress();
+    }
+    world.finish()
+}
+
+impl World {
+    fn new(seed: u64, options: Options) -> Self {
+        let mut rng = Rng::new(seed);
+        let drawn = Faults::draw(&mut rng);
+        let mut faults = options.faults.clone().unwrap_or(drawn);
+        faults.real_signatures |= options.real_signatures;
+        let setup = Setup::draw(&mut rng, &faults, options.masternodes);
+        let mut limits = MempoolLimits::for_params(setup.chain.params());
+        if faults.tiny_mempools {
+            (limits.transactions_max, limits.bytes_max) = (8, 4_000);
+        }
+        let signers = setup.masternodes.iter().cloned().map(Some);
+        let observers = (0..faults.observers).map(|_| None);
+        let nodes = signers
+            .chain(observers)
+            .map(|signer| {
+                let span = faults.clock_offset_ms;
+                let offset = rng.below(2 * span + 1).cast_signed() - span.cast_signed();
+                Node::new(&setup, signer, offset, limits.clone())
+            })
+            .collect();
+        let oracle = Oracle::new(&setup);
+        Self {
+            payments: Payments::new(&setup, &oracle.ledger),
+            oracle,
+            rng,
+            faults,
+            setup,
+            time: 3 * SECOND,
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            numbers: 0,
+            nodes,
+            net: Net::new(),
+            auditor: Auditor::default(),
+            coverage: Coverage::default(),
+            trace: Trace::new(options.trace),
+            violation: None,
+            locks: BTreeMap::new(),
+            healed: None,
+            is_over: false,
+            options,
+        }
+    }
+
+    fn begin(&mut self) {
+        let faults = format!("{:?}", self.faults);
+        self.trace.line(|| faults);
+        for node in 0..self.nodes.len() {
+            let after = self.rng.below(SECOND);
+            self.after(after, Event::Boot { node });
+        }
+        self.after(STORM_TIME * self.options.heights, Event::EndOfStorm);
+        self.plan_storm();
+        if let Some(mean) = self.faults.payment {
+            let after = self.rng.exponential(mean);
+            self.after(after, Event::Payment);
+        }
+    }
+
+    /// Plans an event.
+    pub(crate) fn at(&mut self, time: u64, event: Event) {
+        self.sequence += 1;
+        self.queue.push(Reverse(Entry { time, sequence: self.sequence, event }));
+    }
+
+    /// Plans an event a while from now.
+    pub(crate) fn after(&mut self, span: u64, event: Event) {
+        self.at(self.time + span, event);
+    }
+
+    /// A number that was not used before.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Notes that something does not hold. The first is kept.
+    pub(crate) fn expect(&mut self, result: Result<(), Violation>) {
+        if let Err(violation) = result {
+            self.violation.get_or_insert(violation);
+        }
+    }
+
+    /// Whether faults happen.
+    pub(crate) fn is_storm(&self) -> bool {
+        self.healed.is_none()
+    }
+
+    pub(crate) fn end_storm(&mut self) {
+        if !self.is_storm() {
+            return;
+        }
+        self.heal_everything();
+        let progress = self.oracle.height().0 + PROGRESS_HEIGHTS;
+        let goal = progress.max(self.options.heights);
+        self.healed = Some((self.time, Height(goal)));
+        self.after(PROGRESS_TIME + HEIGHT_TIME * (goal - progress), Event::Deadline);
+    }
+
+    /// Ends the storm when enough heights were decided in it, and the seed when enough came after.
+    fn check_progress(&mut self) {
+        let Some((_, goal)) = self.healed else {
+            if self.oracle.height().0 + PROGRESS_HEIGHTS >= self.options.heights {
+                self.end_storm();
+            }
+            return;
+        };
+        let has_arrived = |node: &Node| node.is_away || node.disk.height() >= goal;
+        if self.nodes.iter().all(has_arrived) && self.open_payments().next().is_none() {
+            self.is_over = true;
+        }
+    }
+
+    fn open_payments(&self) -> impl Iterator<Item = String> + '_ {
+        let fates = self.payments.fates(&self.oracle.ledger, &self.nodes);
+        let is_open = |fate| fate == Fate::Open && !self.faults.tiny_mempools;
+        fates.filter(move |(_, fate)| is_open(*fate)).map(|(txid, _)| txid.to_string())
+    }
+
+    pub(crate) fn deadline(&mut self) {
+        let heights: Vec<u64> = self.nodes.iter().map(|node| node.disk.height().0).collect();
+        let open: Vec<String> = self.open_payments().collect();
+        let (healed, goal) = self.healed.map_or((0, 0), |(healed, goal)| (healed, goal.0));
+        let seconds = (self.time - healed) / SECOND;
+        let lags = self.nodes.iter().any(|node| !node.is_away && node.disk.height().0 < goal);
+        let violation = if lags {
+            let detail = format!("{seconds} s after healing heights are {heights:?}, not {goal}");
+            Violation::new("progress", detail)
+        } else {
+            Violation::new("payments", format!("still open after {seconds} s: {open:?}"))
+        };
+        self.violation.get_or_insert(violation);
+    }
+
+    fn finish(mut self) -> Outcome {
+        self.check_ledgers();
+        let fates: Vec<Fate> =
+            self.payments.fates(&self.oracle.ledger, &self.nodes).map(|(_, fate)| fate).collect();
+        for fate in fates {
+            match fate {
+                Fate::Final => self.coverage.met(Met::PaymentFinal),
+                Fate::Lost => self.coverage.met(Met::PaymentLost),
+                Fate::Forgotten | Fate::Open => {}
+            }
+        }
+        let height = self.oracle.height();
+        if self.violation.is_none() {
+            let epochs = height.0 / self.setup.chain.params().epoch_blocks;
+            (0..epochs).for_each(|_| self.coverage.met(Met::RewardsPaid));
+        }
+        Outcome {
+            violation: self.violation,
+            events: self.auditor.events,
+            hash: self.auditor.finish(),
+            time: self.time,
+            recovery: self.healed.map_or(0, |(healed, _)| self.time - healed),
+            height,
+            coverage: self.coverage,
+            trace: self.trace.into_lines(),
+        }
+    }
+
+    /// Nodes at the last height hold exactly the coins of the oracle's ledger.
+    fn check_ledgers(&mut self) {
+        let ledger = &self.oracle.ledger;
+        let differs = self.nodes.iter().position(|node| {
+            let coins = node.disk.coins();
+            node.disk.height() == ledger.height
+                && (coins.len() != ledger.coins.len()
+                    || coins.iter().any(|held| {
+                        ledger.coins.get(&held.coin.outpoint) != Some(&held.coin.output)
+                    }))
+        });
+        if let Some(node) = differs {
+            let detail = format!("node {node} holds other coins than its blocks make");
+            self.violation.get_or_insert(Violation::new("ledger", detail));
+        }
+    }
+}
