@@ -166,7 +166,7 @@ impl TestnetState {
                     .why(format!("it has {}", names.join(", ")))
             }
             None => CliError::new(Exit::Unreachable, format!("no node of {root} runs"))
-                .next(format!("timecoin testnet up --dir {root}")),
+                .next(format!("timecoin testnet up{}", layout.dir_flag())),
         })
     }
 }

@@ -22,6 +22,9 @@ use timecoin_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+/// Batches of transactions whose signatures are being checked at a time.
+const BATCHES_MAX: usize = 64;
+
 /// Snapshots for readers at the most this often, but after each block.
 const STATUS_PERIOD: Millis = Millis(50);
 
@@ -108,7 +111,10 @@ impl Shell {
                 Some(event) = sources.peers.recv() => self.on_peer(event).await,
                 () = self.outbox.due() => { self.flush_outbox(); Ok(()) }
                 Some(command) = sources.commands.recv() => self.on_command(command).await,
-                Some(event) = sources.bulk.recv() => self.on_event(event).await,
+                // More than these wait in the network's queue, which drops what does not fit.
+                Some(event) = sources.bulk.recv(), if self.waiting.len() < BATCHES_MAX => {
+                    self.on_event(event).await
+                }
             };
             if let Err(end) = result {
                 return end;

@@ -86,7 +86,7 @@ pub(super) fn list(place: &PlaceArgs) -> Result<(), CliError> {
         output::line(format_args!("{name:<12} {balance:>24} TIME  {address}"));
     }
     if let Err(error) = node {
-        output::note(format_args!("balances are unknown: {error}"));
+        output::note(format_args!("balances are unknown\n{error}"));
     }
     Ok(())
 }
