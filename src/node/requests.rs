@@ -109,7 +109,8 @@ fn verify_blocks(
             let fits = block.header.height.0 == height
                 && certificate.height.0 == height
                 && certificate.is_commit()
-                && certificate.block == Some(block.hash());
+                && certificate.block == Some(block.hash())
+                && rules::check_commitments(&block).is_ok();
             fits.then_some(())?;
             Some((block, verify(chain, certificate)?))
         })

@@ -5,9 +5,7 @@
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
     genesis::GenesisHash,
-    types::{
-        Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind,
-    },
+    types::{Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind},
 };
 
 /// Why a consensus message is not acceptable. The fault of its sender.

@@ -41,7 +41,11 @@ pub(in crate::rpc) async fn send_all(
     }
     let ids: Vec<TxId> = sound.iter().map(Transaction::txid).collect();
     let mut outcomes = Vec::with_capacity(ids.len());
-    match context.node.submit(sound).await {
+    let results = match sound.is_empty() {
+        true => Ok(Vec::new()),
+        false => context.node.submit(sound).await,
+    };
+    match results {
         Ok(results) => {
             for (txid, result) in ids.into_iter().zip(results) {
                 outcomes.push(sent(context, txid, result).await);

@@ -80,8 +80,12 @@ fn found() -> Vec<(&'static str, Faults)> {
                 crash_at_effect: 10,
                 payment: Some(300 * MS),
                 observers: 1,
-                ..calm
+                ..calm.clone()
             },
+        ),
+        (
+            "what a peer takes out of a proposal or a block says nothing against the block",
+            Faults { tamper: 150, crash: rhythm(2_000, 2_000), payment: Some(200 * MS), ..calm },
         ),
     ]
 }

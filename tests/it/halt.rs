@@ -1,0 +1,124 @@
+//! Masternodes go, and come back.
+use crate::{
+    net::{Net, Node},
+    room::Room,
+    wait::{eventually, stays},
+};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// How long nothing must happen to count as halted: more than two block intervals and all timeouts.
+const STILL: Duration = Duration::from_secs(5);
+
+#[test]
+fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself() {
+    let net = Net::five(Room::one());
+    net.wallet(["new", "bob"]).ok();
+
+    net.testnet(["kill", "val3"]).ok();
+    let with_three: Vec<u64> = (0..5).map(|_| finality_ms(&net.pay_and_wait("bob", "1"))).collect();
+    println!("with three of four masternodes payments are final after {with_three:?} ms");
+
+    net.testnet(["kill", "val2"]).ok();
+    let killed = Instant::now();
+    let left = [net.node("val0"), net.node("val1"), net.node("full0")];
+    let reason = format!("halted at height {}: 2/4 weight online", settled_height(&left) + 1);
+    for node in left {
+        assert_says_why(&net, node, &reason);
+    }
+    println!("the halt is told after {} ms: {reason}", killed.elapsed().as_millis());
+
+    let sent = net.wallet(["send", "--from", "alice", "--to", "bob", "7", "--yes"]).json();
+    for node in left {
+        eventually(&format!("the payment at {}", node.name), || {
+            let state = state_of(node, &sent["txid"]);
+            (state == "pending").then_some(()).ok_or(state)
+        });
+    }
+    let heights = left.map(Node::height);
+    stays(STILL, || {
+        assert_eq!(left.map(Node::height), heights);
+        for node in left {
+            assert_eq!(state_of(node, &sent["txid"]), "pending", "{}", node.name);
+        }
+    });
+
+    let back = Instant::now();
+    net.testnet(["start", "val2"]).ok();
+    let resumed = [&left[..], &[net.node("val2")]].concat();
+    for node in &resumed {
+        eventually(&format!("the payment is final at {}", node.name), || {
+            let state = state_of(node, &sent["txid"]);
+            (state == "final").then_some(()).ok_or(state)
+        });
+    }
+    println!(
+        "one returns and the payment is final everywhere after {} ms",
+        back.elapsed().as_millis()
+    );
+    for node in left {
+        node.logs("resumed at height");
+    }
+    for node in &resumed {
+        eventually(&format!("{} is ready", node.name), || match node.client.get("/readyz") {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    }
+    net.command(["health", "--node", "val2"]).ok();
+    net.testnet(["start", "val3"]).ok();
+    let tip = net.node("val0").height();
+    net.node("val3").reaches(tip);
+    net.assert_one_chain(1);
+    net.assert_sound();
+}
+
+/// The height at which these nodes stay: a block that was decided before the last kill may still come.
+fn settled_height(nodes: &[&Node]) -> u64 {
+    eventually("the chain halts", || {
+        let infos: Vec<Value> =
+            nodes.iter().map(|node| node.call("getconsensusinfo", json!([]))).collect();
+        let stalled = infos.iter().all(|info| info["stalled"] == true);
+        let same = infos.iter().all(|info| info["final_height"] == infos[0]["final_height"]);
+        let height = infos[0]["final_height"].as_u64().unwrap();
+        let ages: Vec<&Value> = infos.iter().map(|info| &info["height_age_ms"]).collect();
+        (stalled && same).then_some(height).ok_or_else(|| format!("height {height}, ages {ages:?}"))
+    })
+}
+
+/// RPC, readiness, status, health and log each name what is missing.
+fn assert_says_why(net: &Net, node: &Node, reason: &str) {
+    let missing: Vec<String> = ["val2", "val3"]
+        .iter()
+        .map(|name| net.entry(name)["consensus_key"].as_str().unwrap()[..8].to_owned())
+        .collect();
+    let assert_whole = |text: &str, names: &[String]| {
+        assert!(text.contains(reason), "no `{reason}` in: {text}");
+        for name in names {
+            assert!(text.contains(name), "no {name} in: {text}");
+        }
+    };
+    let info: Value = node.call("getconsensusinfo", json!([]));
+    assert_whole(info["stall_reason"].as_str().unwrap(), &missing);
+    assert_eq!((&info["online_weight"], &info["total_weight"]), (&json!(2), &json!(4)));
+    assert_eq!(info["halted"], Value::Null, "a halt of the chain is none of the engine");
+    let (status, text) = node.client.get("/readyz").unwrap();
+    assert_eq!(status, 503);
+    assert_whole(&text, &missing);
+    let health = net.command(["health", "--node", &node.name]).refused(8, &["is not ready"]);
+    assert_whole(&health, &missing);
+    let status = net.command(["status", "--json", "--node", &node.name]).json();
+    assert_whole(status["halted"].as_str().unwrap(), &["val2".into(), "val3".into()]);
+    let line = node.logs(reason);
+    assert!(line.contains(" WARN "), "{line}");
+    assert_whole(&line, &missing);
+}
+
+fn state_of(node: &Node, txid: &Value) -> String {
+    let finality: Value = node.call("getfinality", json!([txid]));
+    finality["state"].as_str().unwrap().to_owned()
+}
+
+fn finality_ms(sent: &Value) -> u64 {
+    sent["final"]["finality_ms"].as_u64().unwrap()
+}

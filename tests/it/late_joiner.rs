@@ -1,0 +1,86 @@
+//! A node that knows one address and no block.
+use crate::{
+    net::{Net, Node},
+    ports,
+    process::{Process, run},
+    room::Room,
+    wait::eventually,
+};
+use std::time::Instant;
+
+const BLOCKS: u64 = 1_000;
+/// Blocks that it must follow after it caught up.
+const FOLLOWED: u64 = 20;
+/// All nodes of the network that was there.
+const OTHERS: usize = 5;
+
+#[test]
+fn a_late_node_with_one_address_finds_the_others_fetches_a_thousand_blocks_and_follows() {
+    let shape = ["--block-interval-ms", "10", "--min-spacing-ms", "10"];
+    let net = Net::up(Room::alone(), 4, 1, &shape);
+    let val0 = net.node("val0");
+    let made = Instant::now();
+    val0.reaches(BLOCKS);
+    println!("{BLOCKS} blocks were made in {} ms", made.elapsed().as_millis());
+
+    let dir = net.dir.join("late");
+    let genesis = net.genesis_file();
+    let (words, address) = (["init", "--bootstrap"], val0.address());
+    run([words[0], words[1], &address, "--dir", dir.to_str().unwrap()]
+        .into_iter()
+        .chain(["--genesis", genesis.to_str().unwrap()]))
+    .ok();
+    let base = ports::free_base(1);
+    let late = Node::at("late".into(), dir, base, base + 1);
+    let begun = Instant::now();
+    let config = late.config();
+    let _process = Process::node(
+        [
+            "--config",
+            config.to_str().unwrap(),
+            "--set",
+            &format!("network.listen=/ip4/127.0.0.1/tcp/{base}"),
+            "--set",
+            "network.allow_private=true",
+            "--rpc-listen",
+            &format!("127.0.0.1:{}", base + 1),
+        ],
+        &late.dir.join("node.log"),
+    );
+    let target = val0.height();
+    let met = eventually("the late node knows all others", || {
+        let peers = late.try_call::<u64>("getconnectioncount", [(); 0]);
+        match peers {
+            Ok(peers) if peers >= OTHERS as u64 => Ok(begun.elapsed()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    let peers = late.peers();
+    for node in &net.nodes {
+        assert!(peers.contains(&node.peer_id()), "{} is a peer", node.name);
+    }
+    let there = late.reaches(target);
+    let took = begun.elapsed();
+    println!(
+        "{} peers after {} ms; {there} blocks in {} ms, {} blocks/s, while the chain grew to {}",
+        peers.len(),
+        met.as_millis(),
+        took.as_millis(),
+        u128::from(there) * 1_000 / took.as_millis().max(1),
+        val0.height()
+    );
+
+    // At the tip: it is no further behind than blocks are apart, and it goes on.
+    let tip = val0.height();
+    late.reaches(tip + FOLLOWED);
+    for height in 1..=tip + FOLLOWED {
+        assert_eq!(late.hash_at(height), val0.hash_at(height), "height {height}");
+    }
+    let is_syncing = eventually("the late node follows", || {
+        let info: serde_json::Value = late.call("getconsensusinfo", [(); 0]);
+        if info["syncing"] == false { Ok(false) } else { Err(info.to_string()) }
+    });
+    assert!(!is_syncing);
+    late.logs("final height=");
+    net.assert_sound();
+}

@@ -1,0 +1,152 @@
+//! Processes of the built program: commands that run to their end, and nodes that a test holds.
+use crate::wait::{PATIENCE, within};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use std::{
+    ffi::OsStr,
+    fmt,
+    fs::{self, File},
+    io::{Read, Seek},
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+/// How long a command may take; the longest waits for a network to come up.
+const COMMAND_WITHIN: Duration = Duration::from_secs(180);
+
+/// A command that has ended.
+pub(crate) struct Ended {
+    line: String,
+    status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program with these arguments to its end.
+pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
+    let mut command = program();
+    command.args(arguments);
+    let line = format!("{command:?}");
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+    let mut process = Process::spawn(&mut command);
+    let status = process.end_within(COMMAND_WITHIN);
+    Ended { line, status, stdout: text_of(&mut out), stderr: text_of(&mut err) }
+}
+
+impl Ended {
+    /// Asserts that it succeeded.
+    pub(crate) fn ok(self) -> Self {
+        assert!(self.status.success(), "{self}");
+        self
+    }
+
+    /// What a successful command printed as JSON.
+    pub(crate) fn json(self) -> Value {
+        let ended = self.ok();
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended}"))
+    }
+
+    /// Asserts that it ended with this code and said all of this on standard error; returns what it said.
+    pub(crate) fn refused(self, code: i32, words: &[&str]) -> String {
+        assert_eq!(self.status.code(), Some(code), "{self}");
+        for word in words {
+            assert!(self.stderr.contains(word), "no `{word}` in: {self}");
+        }
+        self.stderr
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, status, stdout, stderr } = self;
+        write!(f, "{line}: {status}\n{stdout}{stderr}")
+    }
+}
+
+/// A process that ends with its owner at the latest.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts a node with its output in a file.
+    pub(crate) fn node<A: AsRef<OsStr>>(
+        arguments: impl IntoIterator<Item = A>,
+        log: &Path,
+    ) -> Self {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let errors = log.try_clone().unwrap();
+        Self::spawn(program().arg("start").args(arguments).stdout(log).stderr(errors))
+    }
+
+    /// Starts a command.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    /// Waits for its end; its exit code, or 128 and the signal that ended it.
+    pub(crate) fn end(&mut self) -> i32 {
+        let status = self.end_within(PATIENCE);
+        status.code().or(status.signal().map(|signal| 128 + signal)).unwrap()
+    }
+
+    fn end_within(&mut self, patience: Duration) -> ExitStatus {
+        within(patience, "the end of a process", || {
+            self.0.try_wait().unwrap().ok_or_else(|| format!("process {} runs", self.0.id()))
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program, without settings that the shell has for other nodes.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_timecoin"));
+    for (key, _) in std::env::vars_os() {
+        if key.as_bytes().starts_with(b"TIMECOIN_") {
+            command.env_remove(key);
+        }
+    }
+    command
+}
+
+/// Sends a signal; whether there was a process to receive it.
+pub(crate) fn send(pid: u32, signal: Signal) -> bool {
+    kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).is_ok()
+}
+
+/// Whether a process runs that has this word in its command line. One that has ended has none.
+pub(crate) fn runs_with(pid: u32, word: &Path) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|&byte| byte == 0).any(|there| there == word.as_os_str().as_bytes())
+}
+
+fn text_of(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
