@@ -13,13 +13,13 @@ const STILL: Duration = Duration::from_secs(5);
 #[test]
 fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself() {
     let net = Net::five(Room::one());
-    net.wallet(["new", "bob"]).ok();
+    net.wallet(&["new", "bob"]).ok();
 
-    net.testnet(["kill", "val3"]).ok();
+    net.testnet(&["kill", "val3"]).ok();
     let with_three: Vec<u64> = (0..5).map(|_| finality_ms(&net.pay_and_wait("bob", "1"))).collect();
     println!("with three of four masternodes payments are final after {with_three:?} ms");
 
-    net.testnet(["kill", "val2"]).ok();
+    net.testnet(&["kill", "val2"]).ok();
     let killed = Instant::now();
     let left = [net.node("val0"), net.node("val1"), net.node("full0")];
     let reason = format!("halted at height {}: 2/4 weight online", settled_height(&left) + 1);
@@ -28,7 +28,7 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
     }
     println!("the halt is told after {} ms: {reason}", killed.elapsed().as_millis());
 
-    let sent = net.wallet(["send", "--from", "alice", "--to", "bob", "7", "--yes"]).json();
+    let sent = net.wallet(&["send", "--from", "alice", "--to", "bob", "7", "--yes"]).json();
     for node in left {
         eventually(&format!("the payment at {}", node.name), || {
             let state = state_of(node, &sent["txid"]);
@@ -44,7 +44,7 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
     });
 
     let back = Instant::now();
-    net.testnet(["start", "val2"]).ok();
+    net.testnet(&["start", "val2"]).ok();
     let resumed = [&left[..], &[net.node("val2")]].concat();
     for node in &resumed {
         eventually(&format!("the payment is final at {}", node.name), || {
@@ -65,8 +65,8 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
             other => Err(format!("{other:?}")),
         });
     }
-    net.command(["health", "--node", "val2"]).ok();
-    net.testnet(["start", "val3"]).ok();
+    net.command(&["health", "--node", "val2"]).ok();
+    net.testnet(&["start", "val3"]).ok();
     let tip = net.node("val0").height();
     net.node("val3").reaches(tip);
     net.assert_one_chain(1);
@@ -105,9 +105,9 @@ fn assert_says_why(net: &Net, node: &Node, reason: &str) {
     let (status, text) = node.client.get("/readyz").unwrap();
     assert_eq!(status, 503);
     assert_whole(&text, &missing);
-    let health = net.command(["health", "--node", &node.name]).refused(8, &["is not ready"]);
+    let health = net.command(&["health", "--node", &node.name]).refused(8, &["is not ready"]);
     assert_whole(&health, &missing);
-    let status = net.command(["status", "--json", "--node", &node.name]).json();
+    let status = net.command(&["status", "--json", "--node", &node.name]).json();
     assert_whole(status["halted"].as_str().unwrap(), &["val2".into(), "val3".into()]);
     let line = node.logs(reason);
     assert!(line.contains(" WARN "), "{line}");

@@ -1,7 +1,7 @@
 //! A local network made by `timecoin testnet up`, which ends with its owner.
 use crate::{
     ports,
-    process::{self, run, runs_with},
+    process::{self, Ended, Process, run, runs_with},
     room::Room,
     wait::eventually,
 };
@@ -76,7 +76,7 @@ impl Net {
         let mut net = Self { dir, nodes: Vec::new(), up, base_port, _files: files, _room: room };
         let (validators, full) = (validators.to_string(), full.to_string());
         let shape = ["--validators", &validators, "--full", &full];
-        net.up = net.bring_up(shape.into_iter().chain(more.iter().copied()));
+        net.up = net.bring_up(&[&shape[..], more].concat());
         net.nodes = net.up["nodes"]
             .as_array()
             .unwrap()
@@ -88,35 +88,34 @@ impl Net {
 
     /// Starts what does not run; what the command said.
     pub(crate) fn up_again(&self) -> Value {
-        self.bring_up([])
+        self.bring_up(&[])
     }
 
-    fn bring_up<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Value {
+    fn bring_up(&self, more: &[&str]) -> Value {
         let base_port = self.base_port.to_string();
         let words = ["up", "--detach", "--json", "--base-port", &base_port];
-        self.testnet(words.into_iter().chain(more)).json()
+        self.testnet(&[&words[..], more].concat()).json()
     }
 
     /// `timecoin testnet ... --dir` of this network.
-    pub(crate) fn testnet<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> process::Ended {
+    pub(crate) fn testnet(&self, words: &[&str]) -> Ended {
         let dir = self.dir.to_str().unwrap();
-        run(["testnet"].into_iter().chain(words).chain(["--dir", dir]))
+        run(&[&["testnet"], words, &["--dir", dir]].concat())
     }
 
     /// `timecoin ... --net` of this network.
-    pub(crate) fn command<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> process::Ended {
-        let dir = self.dir.to_str().unwrap();
-        run(words.into_iter().chain(["--net", dir]))
+    pub(crate) fn command(&self, words: &[&str]) -> Ended {
+        run(&[words, &["--net", self.dir.to_str().unwrap()]].concat())
     }
 
-    pub(crate) fn wallet<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> process::Ended {
-        self.command(["wallet", "--json"].into_iter().chain(words))
+    pub(crate) fn wallet(&self, words: &[&str]) -> Ended {
+        self.command(&[&["wallet", "--json"], words].concat())
     }
 
     /// Pays from alice and waits until it is final; what the wallet said.
     pub(crate) fn pay_and_wait(&self, to: &str, time: &str) -> Value {
-        let words = ["send", "--from", "alice", "--to", to, time, "--yes", "--wait"];
-        self.wallet(words.into_iter().chain(["--timeout", "90"])).json()
+        let payment = ["send", "--from", "alice", "--to", to, time];
+        self.wallet(&[&payment[..], &["--yes", "--wait", "--timeout", "90"]].concat()).json()
     }
 
     pub(crate) fn node(&self, name: &str) -> &Node {
@@ -202,6 +201,14 @@ impl Node {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rpc));
         let client = RpcClient::new(address, Some(cookie_in(&dir.join("data"))));
         Self { name, dir, p2p, rpc, client }
+    }
+
+    /// Starts it by its configuration on its own ports, as a process of the test.
+    pub(crate) fn start(&self, more: &[&str]) -> Process {
+        let listen = format!("network.listen=/ip4/127.0.0.1/tcp/{}", self.p2p);
+        let rpc = format!("127.0.0.1:{}", self.rpc);
+        let own = ["--set", &listen, "--rpc-listen", &rpc];
+        Process::node(&self.config(), &[&own[..], more].concat())
     }
 
     pub(crate) fn config(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[test]
 fn a_payment_is_final_on_all_five_nodes_and_they_agree_on_the_state() {
     let net = Net::five(Room::one());
-    net.wallet(["new", "bob"]).ok();
+    net.wallet(&["new", "bob"]).ok();
     let sent = net.pay_and_wait("bob", "12.5");
     let height = sent["final"]["height"].as_u64().unwrap();
     for node in &net.nodes {
@@ -56,7 +56,7 @@ fn the_first_block_is_final_within_three_seconds() {
 }
 
 fn balances(net: &Net, wallet: &str) -> Vec<String> {
-    let views = net.wallet(["balance", wallet, "--all-nodes"]).json();
+    let views = net.wallet(&["balance", wallet, "--all-nodes"]).json();
     let balance = |view: &Value| view["balance"].as_str().unwrap().to_owned();
     views.as_array().unwrap().iter().map(balance).collect()
 }

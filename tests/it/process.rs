@@ -6,7 +6,6 @@ use nix::{
 };
 use serde_json::Value;
 use std::{
-    ffi::OsStr,
     fmt,
     fs::{self, File},
     io::{Read, Seek},
@@ -27,10 +26,10 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// Runs the program with these arguments to its end.
-pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
+/// Runs the program with these words to its end.
+pub(crate) fn run(words: &[&str]) -> Ended {
     let mut command = program();
-    command.args(arguments);
+    command.args(words);
     let line = format!("{command:?}");
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
@@ -73,14 +72,14 @@ impl fmt::Display for Ended {
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts a node with its output in a file.
-    pub(crate) fn node<A: AsRef<OsStr>>(
-        arguments: impl IntoIterator<Item = A>,
-        log: &Path,
-    ) -> Self {
+    /// `timecoin start` of a configuration and more words, with its output in a file beside it.
+    pub(crate) fn node(config: &Path, more: &[&str]) -> Self {
+        let log = config.with_file_name("node.log");
         let log = File::options().create(true).append(true).open(log).unwrap();
         let errors = log.try_clone().unwrap();
-        Self::spawn(program().arg("start").args(arguments).stdout(log).stderr(errors))
+        let mut command = program();
+        command.args(["start", "--config"]).arg(config).args(more);
+        Self::spawn(command.stdout(log).stderr(errors))
     }
 
     /// Starts a command.
