@@ -2,6 +2,7 @@
 //!
 //! Arrows point down only: this crate uses `timecoin-network`, `timecoin-chain` and `timecoin-store`, which do
 //! not know it.
+pub mod bench;
 pub mod cli;
 pub mod config;
 mod durable;

@@ -49,8 +49,11 @@ fn settings() -> impl config::Config {
 
 /// The canonical bytes of a value.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    bincode::serde::encode_to_vec(value, settings())
-        .expect("chain types hold only integers, arrays, vectors and enums, which always encode")
+    // Most values are a few hundred bytes: growing the buffer from nothing cost a tenth of a node.
+    let mut bytes = Vec::with_capacity(512);
+    bincode::serde::encode_into_std_write(value, &mut bytes, settings())
+        .expect("chain types hold only integers, arrays, vectors and enums, which always encode");
+    bytes
 }
 
 /// Reads a value from exactly these bytes.

@@ -118,6 +118,14 @@ pub(crate) fn decode(wire: &[u8], limit: usize) -> Result<Bytes, EnvelopeError> 
     unpack(raw, body)
 }
 
+/// The length that an envelope says its payload has.
+pub(crate) fn unpacked_bytes(wire: &[u8]) -> usize {
+    let header = wire.first_chunk::<HEADER_BYTES>();
+    header.map_or(0, |[_, _, _, _, length @ ..]| {
+        usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX)
+    })
+}
+
 fn check_lengths(raw: usize, wire: usize, limit: usize) -> Result<(), EnvelopeError> {
     if wire > limit {
         return Err(EnvelopeError::WireTooLarge { bytes: wire, limit });
@@ -196,6 +204,13 @@ mod tests {
         for (payload, compressible, flags) in cases {
             assert_eq!(encode(&payload, 0, compressible)[1], flags);
         }
+    }
+
+    #[test]
+    fn the_unpacked_length_is_known_before_unpacking() {
+        assert_eq!(unpacked_bytes(&encode(&text(4096), 0, true)), 4096);
+        assert_eq!(unpacked_bytes(&encode(b"vote", 0, true)), 4);
+        assert_eq!(unpacked_bytes(b"short"), 0);
     }
 
     #[test]

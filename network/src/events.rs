@@ -6,7 +6,9 @@ use libp2p::{
     PeerId,
     gossipsub::{self, MessageAcceptance, MessageId},
     identify, kad, ping,
-    request_response::{self as exchange, InboundFailure, OutboundFailure, OutboundRequestId},
+    request_response::{
+        self as exchange, InboundFailure, InboundRequestId, OutboundFailure, OutboundRequestId,
+    },
     swarm::{ConnectionId, DialError as SwarmDialError, SwarmEvent},
 };
 use tokio::sync::mpsc::error::TrySendError;
@@ -246,7 +248,9 @@ impl Node {
             return Some(MessageAcceptance::Ignore);
         };
         self.peers.add_bytes_in(&from, message.data.len());
-        if lane == Lane::Bulk && !self.rates.bulk(&from, message.data.len(), now) {
+        // Before it is unpacked, so that what is over the quota costs nothing more.
+        let bytes = envelope::unpacked_bytes(&message.data).min(topic.bytes_max());
+        if !self.rates.gossip(&from, lane, bytes.max(message.data.len()), now) {
             self.stats.topic(topic).over_quota.add_one();
             return Some(MessageAcceptance::Ignore);
         }
@@ -289,8 +293,8 @@ impl Node {
     fn on_exchange(&mut self, protocol: Protocol, event: ExchangeEvent, now: Instant) {
         match event {
             exchange::Event::Message { peer, message, .. } => match message {
-                exchange::Message::Request { request, channel, .. } => {
-                    self.on_request(protocol, peer, request, channel, now)
+                exchange::Message::Request { request_id, request, channel } => {
+                    self.on_request((protocol, request_id), peer, request, channel, now)
                 }
                 exchange::Message::Response { request_id, response } => {
                     self.on_response(protocol, peer, request_id, response)
@@ -301,18 +305,21 @@ impl Node {
                 let error = request_error(peer, protocol, &error);
                 self.answer_application(protocol, request_id, Err(error));
             }
-            exchange::Event::InboundFailure { peer, error, .. } => {
+            exchange::Event::InboundFailure { peer, request_id, error, .. } => {
+                self.answers.give_back(&(protocol, request_id));
                 if !matches!(error, InboundFailure::ResponseOmission) {
                     tracing::debug!(%peer, %protocol, %error, "an answer did not reach its asker");
                 }
             }
-            exchange::Event::ResponseSent { .. } => {}
+            exchange::Event::ResponseSent { request_id, .. } => {
+                self.answers.give_back(&(protocol, request_id));
+            }
         }
     }
 
     fn on_request(
         &mut self,
-        protocol: Protocol,
+        (protocol, id): (Protocol, InboundRequestId),
         peer: PeerId,
         bytes: bytes::Bytes,
         channel: exchange::ResponseChannel<Answer>,
@@ -325,7 +332,8 @@ impl Node {
             let _ = exchange.send_response(channel, Answer::Busy);
             return;
         }
-        let reply = Reply::new(protocol, channel, self.outlets.replies.clone(), self.stats.clone());
+        let replies = self.outlets.replies.clone();
+        let reply = Reply::new((protocol, id), channel, replies, self.stats.clone());
         let request = InboundRequest { from: peer, protocol, bytes, reply };
         match self.outlets.requests.try_send(request) {
             Ok(()) => self.stats.protocol(protocol).received.add_one(),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::{
     PeerId, StreamProtocol,
-    request_response::{self as exchange, ProtocolSupport, ResponseChannel},
+    request_response::{self as exchange, InboundRequestId, ProtocolSupport, ResponseChannel},
 };
 use tokio::sync::mpsc;
 
@@ -23,8 +23,6 @@ use crate::{
     topic::{Names, Protocol},
 };
 
-/// Requests and answers in flight on one connection and protocol; what comes on top is dropped by libp2p.
-const STREAMS_MAX: usize = 32;
 const ANSWER: u8 = 0;
 const BUSY: u8 = 1;
 
@@ -45,6 +43,7 @@ pub struct InboundRequest {
 #[derive(Debug)]
 pub struct Reply {
     protocol: Protocol,
+    id: InboundRequestId,
     channel: Option<ResponseChannel<Answer>>,
     replies: mpsc::Sender<Answered>,
     stats: Stats,
@@ -52,12 +51,12 @@ pub struct Reply {
 
 impl Reply {
     pub(crate) fn new(
-        protocol: Protocol,
+        (protocol, id): (Protocol, InboundRequestId),
         channel: ResponseChannel<Answer>,
         replies: mpsc::Sender<Answered>,
         stats: Stats,
     ) -> Self {
-        Reply { protocol, channel: Some(channel), replies, stats }
+        Reply { protocol, id, channel: Some(channel), replies, stats }
     }
 
     /// Answers. More than [`Protocol::response_bytes_max`] bytes are a bug of the caller: it is logged and counted,
@@ -87,7 +86,8 @@ impl Reply {
     fn answer(&mut self, answer: Answer) {
         if let Some(channel) = self.channel.take() {
             // The queue holds as many answers as requests may be open. When the swarm is gone, so is the asker.
-            let _ = self.replies.try_send(Answered { protocol: self.protocol, channel, answer });
+            let (protocol, id) = (self.protocol, self.id);
+            let _ = self.replies.try_send(Answered { protocol, id, channel, answer });
         }
     }
 }
@@ -102,6 +102,7 @@ impl Drop for Reply {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) protocol: Protocol,
+    pub(crate) id: InboundRequestId,
     pub(crate) channel: ResponseChannel<Answer>,
     pub(crate) answer: Answer,
 }
@@ -120,7 +121,7 @@ pub(crate) fn behaviour(names: &Names, protocol: Protocol) -> Result<Behaviour, 
         .map_err(|error| NetworkError::Build(error.to_string()))?;
     let config = exchange::Config::default()
         .with_request_timeout(Protocol::TIMEOUT)
-        .with_max_concurrent_streams(STREAMS_MAX);
+        .with_max_concurrent_streams(protocol.streams_max());
     Ok(exchange::Behaviour::with_codec(Codec { protocol }, [(name, ProtocolSupport::Full)], config))
 }
 

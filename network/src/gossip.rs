@@ -38,6 +38,9 @@ const DUPLICATE_CACHE: Duration = Duration::from_secs(90);
 const TICKETS_MAX: usize = 8192;
 /// Room for the protobuf and topic name around an envelope.
 const FRAMING_BYTES: usize = 512;
+/// Gossipsub 0.50 compares its whole read buffer with the limit and ends the stream above it. The buffer may hold the
+/// largest message and the beginning of the next one, read this much at a time (asynchronous-codec 0.7).
+const READ_AHEAD_BYTES: usize = 8 * 1024;
 const MESSAGE_DOMAIN: &[u8] = b"timecoin/gossip/1";
 
 /// A message of a peer, waiting for a verdict.
@@ -277,7 +280,7 @@ fn config(
         largest = largest.max(transmit);
         builder.max_transmit_size_for_topic(transmit, topics.hash(topic));
     }
-    builder.max_transmit_size(largest);
+    builder.max_transmit_size(largest + READ_AHEAD_BYTES);
     builder.build()
 }
 

@@ -16,6 +16,7 @@
 mod address;
 mod admission;
 mod behaviour;
+mod budget;
 mod config;
 mod discovery;
 mod envelope;

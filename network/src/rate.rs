@@ -9,7 +9,7 @@ use std::{
 
 use libp2p::PeerId;
 
-use crate::topic::Protocol;
+use crate::topic::{Lane, Protocol};
 
 /// How fast a bucket fills and how much it holds.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,14 @@ pub(crate) const REQUESTS: Quota = Quota { per_second: 50, burst: 200 };
 /// Bytes of bulk gossip forwarded by one peer; a single peer may carry all traffic of the network.
 pub(crate) const BULK_BYTES: Quota =
     Quota { per_second: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
+
+/// Bytes of fast gossip forwarded by one peer, unpacked. Whatever is replayed passes through the same queue as the
+/// votes of others, so nobody may fill it.
+pub(crate) const FAST_BYTES: Quota =
+    Quota { per_second: 16 * 1024 * 1024, burst: 32 * 1024 * 1024 };
+
+/// What a message costs at the least: a small one is as much work as its bytes, and then some.
+const MESSAGE_BYTES_MIN: usize = 512;
 
 /// A token bucket in thousandths of a token, so that slow refills do not round to nothing.
 #[derive(Debug)]
@@ -70,6 +78,7 @@ pub(crate) struct Rates {
 #[derive(Debug)]
 struct PeerRates {
     requests: [Bucket; Protocol::ALL.len()],
+    fast_bytes: Bucket,
     bulk_bytes: Bucket,
 }
 
@@ -78,6 +87,7 @@ impl Rates {
     pub(crate) fn add(&mut self, peer: PeerId, now: Instant) {
         self.peers.entry(peer).or_insert_with(|| PeerRates {
             requests: std::array::from_fn(|_| Bucket::full(REQUESTS, now)),
+            fast_bytes: Bucket::full(FAST_BYTES, now),
             bulk_bytes: Bucket::full(BULK_BYTES, now),
         });
     }
@@ -91,10 +101,13 @@ impl Rates {
         self.peers.get_mut(peer).is_some_and(|rates| rates.requests[protocol.index()].take(1, now))
     }
 
-    /// Whether the peer may send `bytes` more of bulk gossip.
-    pub(crate) fn bulk(&mut self, peer: &PeerId, bytes: usize, now: Instant) -> bool {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.peers.get_mut(peer).is_some_and(|rates| rates.bulk_bytes.take(bytes, now))
+    /// Whether the peer may send one more message of gossip, of so many bytes.
+    pub(crate) fn gossip(&mut self, peer: &PeerId, lane: Lane, bytes: usize, now: Instant) -> bool {
+        let bytes = u64::try_from(bytes.max(MESSAGE_BYTES_MIN)).unwrap_or(u64::MAX);
+        self.peers.get_mut(peer).is_some_and(|rates| match lane {
+            Lane::Fast => rates.fast_bytes.take(bytes, now),
+            Lane::Bulk => rates.bulk_bytes.take(bytes, now),
+        })
     }
 }
 
@@ -133,6 +146,17 @@ mod tests {
         assert!(!bucket.take(21, start));
         assert!(!bucket.take(u64::MAX, start));
         assert!(bucket.take(20, start));
+    }
+
+    #[test]
+    fn lanes_do_not_share_and_small_messages_have_a_price() {
+        let now = Instant::now();
+        let peer = PeerId::random();
+        let mut rates = Rates::default();
+        rates.add(peer, now);
+        let votes = (0..).take_while(|_| rates.gossip(&peer, Lane::Fast, 1, now)).count();
+        assert_eq!(votes as u64, FAST_BYTES.burst / MESSAGE_BYTES_MIN as u64);
+        assert!(rates.gossip(&peer, Lane::Bulk, 1, now));
     }
 
     #[test]

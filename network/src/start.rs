@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     Network, address,
     behaviour::{Behaviour, BehaviourEvent},
+    budget::Budget,
     config::NetworkConfig,
     discovery::Discovery,
     error::NetworkError,
@@ -96,6 +97,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         fast_tickets,
         bulk_tickets,
         asked: HashMap::new(),
+        answers: Budget::new(),
         dials: HashMap::new(),
         refused: VecDeque::new(),
         outlets: Outlets {

@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt};
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     gossipsub::{MessageAcceptance, PublishError as GossipError},
-    request_response::OutboundRequestId,
+    request_response::{InboundRequestId, OutboundRequestId},
     swarm::{
         ConnectionId, DialError as SwarmDialError,
         dial_opts::{DialOpts, PeerCondition},
@@ -26,9 +26,10 @@ use tokio::{
 
 use crate::{
     behaviour::Behaviour,
+    budget::Budget,
     discovery::{Discovery, Standing},
     error::{DialError, RequestError},
-    exchange::{Answered, InboundRequest},
+    exchange::{Answer, Answered, InboundRequest},
     gossip::{Gossip, Judged, Open, Tickets, Topics, Verdict},
     handle::{Command, Publication},
     peers::Peers,
@@ -87,6 +88,8 @@ pub(crate) struct Node {
     pub(crate) fast_tickets: Tickets,
     pub(crate) bulk_tickets: Tickets,
     pub(crate) asked: Asked,
+    /// Answers that peers have not read yet.
+    pub(crate) answers: Budget<(Protocol, InboundRequestId)>,
     pub(crate) dials:
         HashMap<ConnectionId, (Multiaddr, oneshot::Sender<Result<PeerId, DialError>>)>,
     /// Peers of other chains and when they may come again.
@@ -245,10 +248,19 @@ impl Node {
     }
 
     fn on_answered(&mut self, answered: Answered) {
-        let Answered { protocol, channel, answer } = answered;
+        let Answered { protocol, id, channel, answer } = answered;
+        let answer = match answer {
+            Answer::Bytes(bytes) if !self.answers.take((protocol, id), bytes.len()) => {
+                self.stats.protocol(protocol).busy.add_one();
+                Answer::Busy
+            }
+            answer => answer,
+        };
         // An error means that the asker is gone or its time is over, which the event of the failure counts.
         let exchange = self.swarm.behaviour_mut().exchange(protocol);
-        let _ = exchange.send_response(channel, answer);
+        if exchange.send_response(channel, answer).is_err() {
+            self.answers.give_back(&(protocol, id));
+        }
     }
 
     pub(crate) fn tickets(&mut self, lane: Lane) -> &mut Tickets {

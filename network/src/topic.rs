@@ -146,7 +146,8 @@ impl Protocol {
             Protocol::Blocks => 8 * MIB,
             // A full block's worth of transactions and their framing.
             Protocol::Transactions => 4 * MIB + 256 * KIB,
-            Protocol::Votes => 256 * KIB,
+            // A proposal, and the votes and certificates of its round.
+            Protocol::Votes => MIB + 256 * KIB,
         }
     }
 
@@ -167,6 +168,15 @@ impl Protocol {
 
     pub(crate) const fn compressible(self) -> bool {
         !matches!(self, Protocol::Votes)
+    }
+
+    /// Exchanges in flight on one connection, in both directions together; what comes on top fails. Whoever asks for
+    /// blocks waits for each answer; the other answers are smaller or asked for several at a time.
+    pub(crate) const fn streams_max(self) -> usize {
+        match self {
+            Protocol::Blocks => 4,
+            Protocol::Status | Protocol::Transactions | Protocol::Votes => 16,
+        }
     }
 }
 

@@ -6,10 +6,12 @@
 //! | `testnet` | a local network of many nodes |
 //! | `status`, `health`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
+//! | `bench` | measures a local network |
 //! | `target` | finds the node that a command talks to |
 //! | `error` | what happened, why, the next command, and the exit code |
 //!
 //! Results go to standard output, errors and progress to standard error.
+mod bench;
 mod error;
 mod health;
 mod init;
@@ -64,6 +66,9 @@ enum Command {
     Health(health::HealthArgs),
     /// Wallets of test networks: addresses, balances, payments.
     Wallet(wallet::WalletArgs),
+    /// Measure what this program does on this machine.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 impl Cli {
@@ -78,6 +83,7 @@ impl Cli {
             Command::Rpc(args) => rpc::run(&args),
             Command::Health(args) => health::run(&args),
             Command::Wallet(args) => wallet::run(args),
+            Command::Bench(command) => bench::run(command),
         }
     }
 }
@@ -111,6 +117,8 @@ mod tests {
             "keys show node.key --json",
             "rpc getblock 12 2",
             "rpc getbalance -- -1",
+            "bench network",
+            "bench network --validators 4 --full 1 --seconds 5 --warmup 1 --rate 50 --dir net --base-port 21000 --json",
             "health",
             "health --config node/config.toml",
             "wallet new bob",

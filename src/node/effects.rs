@@ -14,7 +14,7 @@ use timecoin_chain::{
     rules::RuleError,
     types::{ConsensusMessage, Height, Millis, TxId},
 };
-use timecoin_network::Topic;
+use timecoin_network::{Topic, Verdict};
 
 impl Shell {
     pub(super) async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), End> {
@@ -72,9 +72,12 @@ impl Shell {
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
         let Some(reply) = self.replies.remove(&ticket) else { return };
-        reply.send(match answer {
-            Answer::Bodies(batch) => codec::encode(&batch).into(),
-            Answer::Votes(votes) => codec::encode(&votes).into(),
+        self.workers.encode(move || {
+            let bytes = match answer {
+                Answer::Bodies(bodies) => outbox::encode_batch(&bodies),
+                Answer::Votes(votes) => codec::encode(&votes),
+            };
+            reply.send(bytes.into());
         });
     }
 
@@ -88,7 +91,16 @@ impl Shell {
                 drop(reply.send(results));
                 self.flush_outbox();
             }
-            Some(Waiting::Gossip(ticket)) => judge(ticket, &results),
+            Some(Waiting::Gossip(ticket)) => {
+                let verdict = verdict_on(&results);
+                ticket.judge(verdict);
+                if verdict == Verdict::Ignore {
+                    for txid in results.iter().flatten() {
+                        self.send_later(txid);
+                    }
+                    self.flush_outbox();
+                }
+            }
             None => {}
         }
     }
@@ -137,15 +149,18 @@ impl Shell {
     }
 }
 
-/// The verdict on a gossiped batch. One transaction that no honest node passes on condemns it; one
-/// that is new here lets it pass; otherwise it goes no further.
-fn judge(ticket: timecoin_network::Ticket, results: &[Result<TxId, Reject>]) {
+/// The verdict on a gossiped batch. One transaction that no honest node passes on condemns it. It goes
+/// on as it is only if all of it was checked here: whoever gets it from this node may know more, and
+/// would blame this node for what it had no reason to check. Otherwise what is new goes on by itself.
+fn verdict_on(results: &[Result<TxId, Reject>]) -> Verdict {
+    let is_checked =
+        |result: &Result<TxId, Reject>| matches!(result, Ok(_) | Err(Reject::AlreadyKnown { .. }));
     if results.iter().any(|result| matches!(result, Err(Reject::Rule(rule)) if is_malice(rule))) {
-        ticket.reject("a transaction that breaks a rule at any height");
-    } else if results.iter().any(Result::is_ok) {
-        ticket.accept();
+        Verdict::Reject("a transaction that breaks a rule at any height")
+    } else if results.iter().any(Result::is_ok) && results.iter().all(is_checked) {
+        Verdict::Accept
     } else {
-        ticket.ignore();
+        Verdict::Ignore
     }
 }
 
@@ -159,4 +174,30 @@ fn is_malice(rule: &RuleError) -> bool {
             | RuleError::Expired { .. }
             | RuleError::Locked { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use timecoin_chain::types::OutPoint;
+
+    #[test]
+    fn a_batch_goes_on_as_it_is_only_if_all_of_it_was_checked() {
+        let txid = TxId::default();
+        let (good, known) = (Ok(txid), Err(Reject::AlreadyKnown { txid }));
+        let outpoint = OutPoint { txid, vout: 0 };
+        let unchecked = Err(Reject::Rule(RuleError::MissingInput { outpoint }));
+        let malice = Err(Reject::Rule(RuleError::BadSignature));
+        let reject = Verdict::Reject("a transaction that breaks a rule at any height");
+        let cases = [
+            (vec![good.clone()], Verdict::Accept),
+            (vec![good.clone(), known.clone()], Verdict::Accept),
+            (vec![known], Verdict::Ignore),
+            (vec![good.clone(), unchecked], Verdict::Ignore),
+            (vec![good, malice], reject),
+        ];
+        for (results, verdict) in cases {
+            assert_eq!(verdict_on(&results), verdict, "{results:?}");
+        }
+    }
 }

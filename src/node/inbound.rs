@@ -1,10 +1,10 @@
 //! Bytes from peers into checked inputs: length and decoding by the codec, then the height window,
-//! then known masternodes, then signatures. A verdict goes back to gossip for each message.
+//! then what was said before, then known masternodes, then signatures. A verdict goes back to gossip for each message.
 //!
 //! Reject is for what no honest node sends: bad encoding, bad signature. Everything that may be a
 //! matter of timing is ignored. Invariant: an honest peer is never rejected.
-use super::run_loop::Event;
-use std::sync::Arc;
+use super::{recent::Recent, run_loop::Event};
+use std::{sync::Arc, time::Instant};
 use timecoin_chain::{
     codec,
     crypto::Ed25519,
@@ -27,11 +27,12 @@ pub(super) async fn consensus(
     events: mpsc::Sender<Event>,
 ) {
     let mut received = Vec::with_capacity(BATCH);
+    let mut recent = Recent::new(Instant::now());
     while gossip.recv_many(&mut received, BATCH).await > 0 {
         let committed = status.borrow().committed;
         for message in received.drain(..) {
             let from = message.from;
-            if let Some(message) = judge(&chain, committed, message)
+            if let Some(message) = judge(&chain, committed, &mut recent, message)
                 && events.send(Event::Message { from, message }).await.is_err()
             {
                 return;
@@ -40,7 +41,7 @@ pub(super) async fn consensus(
     }
 }
 
-fn judge(chain: &Chain, committed: Height, gossip: Gossip) -> Option<Message> {
+fn judge(chain: &Chain, committed: Height, recent: &mut Recent, gossip: Gossip) -> Option<Message> {
     let Gossip { topic, bytes, ticket, .. } = gossip;
     let decoded = codec::decode::<ConsensusMessage>(&bytes);
     let Ok(message) = decoded else {
@@ -51,14 +52,15 @@ fn judge(chain: &Chain, committed: Height, gossip: Gossip) -> Option<Message> {
         ticket.reject("message of another topic");
         return None;
     }
-    if !is_timely(committed, &message) {
+    if !is_timely(committed, &message) || !recent.admits(Instant::now(), &message) {
         ticket.ignore();
         return None;
     }
-    match verify(chain, message) {
-        Ok(Some(message)) => {
+    match verify(chain, message.clone()) {
+        Ok(Some(checked)) => {
+            recent.note(&message);
             ticket.accept();
-            Some(message)
+            Some(checked)
         }
         Ok(None) => {
             ticket.ignore();

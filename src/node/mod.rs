@@ -23,6 +23,7 @@ mod inbound;
 mod log;
 mod outbox;
 mod peers;
+mod recent;
 mod requests;
 mod run_loop;
 mod workers;

@@ -1,6 +1,6 @@
 //! Questions to peers, and answers to theirs.
 use super::{inbound, run_loop::Event};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use timecoin_chain::{
     codec::{self, Canonical},
     crypto::{Ed25519, Verified},
@@ -15,10 +15,20 @@ use timecoin_chain::{
 };
 use timecoin_network::{InboundRequest, NetworkHandle, PeerId, Protocol, Reply};
 use timecoin_store::Store;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{sync::mpsc, task::JoinSet};
 
-/// Answers with blocks being read at a time; more get `Busy`.
-const BLOCK_READERS: usize = 2;
+/// Peers for whom the store is read at a time, one question of each protocol for each peer: whoever
+/// asks without end finds itself busy and nobody else. More get `Busy`.
+const READERS: usize = 8;
+
+// An answer that the network does not carry helps nobody.
+const _: () = assert!(Status::BYTES_MAX <= Protocol::Status.response_bytes_max());
+const _: () = assert!(BlocksAnswer::BYTES_MAX <= Protocol::Blocks.response_bytes_max());
+const _: () = assert!(TransactionBatch::BYTES_MAX <= Protocol::Transactions.response_bytes_max());
+const _: () = assert!(VotesAnswer::BYTES_MAX <= Protocol::Votes.response_bytes_max());
+const _: () = assert!(BlocksRequest::BYTES_MAX <= Protocol::Blocks.request_bytes_max());
+const _: () = assert!(BodiesRequest::BYTES_MAX <= Protocol::Transactions.request_bytes_max());
+const _: () = assert!(VotesRequest::BYTES_MAX <= Protocol::Votes.request_bytes_max());
 
 /// Asks a peer; the answer or its failure becomes an event.
 pub(super) async fn ask(
@@ -128,18 +138,31 @@ pub(super) async fn serve(
     mut requests: mpsc::Receiver<InboundRequest>,
     events: mpsc::Sender<Event>,
 ) {
-    let readers = Arc::new(Semaphore::new(BLOCK_READERS));
-    while let Some(InboundRequest { protocol, bytes, reply, .. }) = requests.recv().await {
+    let mut reading = JoinSet::new();
+    let mut readers = BTreeSet::new();
+    loop {
+        let request = tokio::select! {
+            biased;
+            Some(read) = reading.join_next() => {
+                // One that panicked stays busy: its peer is asked for nothing and told nothing.
+                if let Ok(reader) = read {
+                    readers.remove(&reader);
+                }
+                continue;
+            }
+            request = requests.recv() => request,
+        };
+        let Some(InboundRequest { from, protocol, bytes, reply }) = request else { return };
         match protocol {
             Protocol::Status | Protocol::Blocks => {
-                let Ok(permit) = readers.clone().try_acquire_owned() else {
+                if readers.len() >= READERS || !readers.insert((from, protocol)) {
                     reply.busy();
                     continue;
-                };
+                }
                 let (chain, store) = (chain.clone(), store.clone());
-                tokio::task::spawn_blocking(move || {
+                reading.spawn_blocking(move || {
                     answer_from_store(&chain, &store, protocol, &bytes, reply);
-                    drop(permit);
+                    (from, protocol)
                 });
             }
             Protocol::Transactions => {

@@ -77,6 +77,11 @@ impl Workers {
         });
     }
 
+    /// Encodes and sends an answer, which may be megabytes long.
+    pub(super) fn encode(&self, job: impl FnOnce() + Send + 'static) {
+        self.tasks.spawn_blocking(job);
+    }
+
     /// Makes a safety record durable. Returns when it is.
     pub(super) async fn persist(
         &self,

@@ -33,6 +33,11 @@ impl Purse {
     /// Pays from the next coin, which is then no longer in the purse.
     pub(crate) fn pay(&mut self, to: &Lock, amount: Amount) -> Transaction {
         let coin = self.coins.pop_front().expect("the test was given enough coins");
+        self.pay_from(coin, to, amount)
+    }
+
+    /// Pays from one coin.
+    pub(crate) fn pay_from(&self, coin: Coin, to: &Lock, amount: Amount) -> Transaction {
         let request = PaymentRequest {
             genesis: self.genesis,
             to: to.clone(),

@@ -285,9 +285,41 @@ impl Consensus {
             && round.0.saturating_add(ROUNDS_KEPT) >= self.round.0
     }
 
-    /// Whether a proposal of this round is known.
+    /// Whether a proposal counts: it is among the first of its round, or its block has a polka there.
+    pub fn admits_proposal(
+        &self,
+        round: Round,
+        block: BlockHash,
+        valid_round: Option<Round>,
+    ) -> bool {
+        let proposal = ProposalFact { block, valid_round };
+        self.rounds.get(&round).is_none_or(|book| book.admits(proposal))
+            || self.has_polka_for(round, block)
+    }
+
+    /// Whether the proposal of this round is known: the one that the round's polka is for, or any
+    /// where there is none.
     pub fn has_proposal(&self, round: Round) -> bool {
-        self.rounds.get(&round).is_some_and(|book| !book.proposals().is_empty())
+        let Some(book) = self.rounds.get(&round) else { return false };
+        match self.polka(round).and_then(|polka| polka.block) {
+            Some(block) => {
+                self.validity.contains_key(&block)
+                    || book.proposals().iter().any(|proposal| proposal.block == block)
+            }
+            None => !book.proposals().is_empty(),
+        }
+    }
+
+    /// The blocks that may be voted on in a round: those proposed, and the one with a polka.
+    pub fn blocks_in(&self, round: Round) -> impl Iterator<Item = BlockHash> {
+        let books = self.rounds.get(&round).into_iter();
+        let proposed = books.flat_map(|book| book.proposals()).map(|proposal| proposal.block);
+        proposed.chain(self.polka(round).and_then(|polka| polka.block))
+    }
+
+    /// This block is no longer held here: it is voted for again only when it is told to be valid again.
+    pub fn forget(&mut self, block: &BlockHash) {
+        self.validity.remove(block);
     }
 
     /// Who has cast a vote of this kind in this round.

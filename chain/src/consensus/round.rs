@@ -41,9 +41,13 @@ impl RoundBook {
         &self.proposals
     }
 
+    /// Whether a proposal is one of the first that differ.
+    pub(super) fn admits(&self, proposal: ProposalFact) -> bool {
+        self.proposals.contains(&proposal) || self.proposals.len() < PROPOSALS_PER_ROUND_MAX
+    }
+
     pub(super) fn add_proposal(&mut self, proposal: ProposalFact) {
-        let is_new = !self.proposals.contains(&proposal);
-        if is_new && self.proposals.len() < PROPOSALS_PER_ROUND_MAX {
+        if self.admits(proposal) && !self.proposals.contains(&proposal) {
             self.proposals.push(proposal);
         }
     }

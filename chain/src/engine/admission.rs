@@ -1,6 +1,7 @@
 //! Transactions on their way into the mempool: rules first, signatures off the loop, rules again.
 //!
-//! A child that arrives while its parent is still being checked waits for it.
+//! A child that arrives while its parent is still being checked waits for it. So does the same
+//! transaction again: its witnesses may be others, and say nothing about each other.
 use super::{Effect, Engine, Source, Ticket};
 use crate::{
     crypto::Verified,
@@ -19,7 +20,7 @@ struct Batch {
     results: Vec<Option<Result<TxId, Reject>>>,
     /// Indices of those whose signatures are being checked, in the order of the check.
     checking: Vec<(usize, TxId)>,
-    /// Those whose parents are being checked.
+    /// Those that are, or whose parents are, being checked.
     waiting: Vec<(usize, Transaction)>,
 }
 
@@ -143,13 +144,14 @@ impl<V: LedgerView> Engine<V> {
 
     fn check_one(&self, batch: &Batch, transaction: Transaction) -> Result<Checked, ViewError> {
         let txid = transaction.txid();
-        if self.admissions.in_flight.contains(&txid) {
-            return Ok(Checked::Rejected(Reject::AlreadyKnown { txid }));
-        }
-        let parents: Vec<TxId> = transaction.body.inputs.iter().map(|input| input.txid).collect();
+        let in_flight = &self.admissions.in_flight;
         let has_room = self.admissions.waiting + batch.waiting.len() < WAITING_MAX;
-        if has_room && parents.iter().any(|parent| self.admissions.in_flight.contains(parent)) {
+        let mut parents = transaction.body.inputs.iter().map(|input| input.txid);
+        if has_room && (in_flight.contains(&txid) || parents.any(|id| in_flight.contains(&id))) {
             return Ok(Checked::Waits(transaction));
+        }
+        if in_flight.contains(&txid) {
+            return Ok(Checked::Rejected(Reject::AlreadyKnown { txid }));
         }
         match self.mempool.check(&self.view, self.height(), transaction) {
             Ok(spend) => Ok(Checked::Spend(txid, spend)),
@@ -176,7 +178,7 @@ impl<V: LedgerView> Engine<V> {
         }
         if let Some(entry) = self.mempool.get_by_txid(&txid) {
             let (id, body) = (entry.wtxid(), entry.transaction().clone());
-            self.offer_body(id, &body, true);
+            self.offer_body(now, id, &body, true);
         }
         Ok(Ok(txid))
     }

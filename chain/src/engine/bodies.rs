@@ -32,9 +32,9 @@ impl<V: LedgerView> Engine<V> {
         self.set_timer(Timer::Bodies(block), now.mono.plus(RETRY));
     }
 
-    pub(super) fn on_bodies(&mut self, _now: Now, transactions: Vec<Transaction>) {
+    pub(super) fn on_bodies(&mut self, now: Now, transactions: Vec<Transaction>) {
         for transaction in transactions {
-            self.offer_body(transaction.wtxid(), &Arc::new(transaction), false);
+            self.offer_body(now, transaction.wtxid(), &Arc::new(transaction), false);
         }
     }
 }

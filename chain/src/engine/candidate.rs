@@ -1,12 +1,14 @@
 //! Blocks that may be decided at this height: from a compact proposal to a checked delta.
 //!
-//! Invariant: at most `CANDIDATES_MAX` at a time; the block of the valid polka is never dropped.
+//! Invariant: at most `CANDIDATES_MAX` at a time, each with bodies of at most one block; the block of
+//! the valid polka is never dropped, and one that is dropped is no longer known to be valid.
 use super::{Effect, Engine, Peer, Report, Timer};
 use crate::{
-    consensus,
+    codec, consensus,
     ledger::{BlockDelta, ExecuteError, LedgerView},
     limits::CANDIDATES_MAX,
-    types::{Block, BlockHash, Millis, Now, Proposal, Timestamp, Transaction, WTxId},
+    rules::RuleError,
+    types::{Block, BlockHash, Millis, Now, Proposal, Round, Timestamp, Transaction, WTxId},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,6 +37,8 @@ struct Candidate {
     block: Option<Arc<Block>>,
     /// Bodies gathered so far; `true` where the signatures were checked at admission.
     bodies: BTreeMap<WTxId, (Arc<Transaction>, bool)>,
+    /// Their encoded length.
+    bytes: usize,
     missing: BTreeSet<WTxId>,
     state: State,
 }
@@ -81,9 +85,13 @@ impl Candidates {
         self.0.get(hash).map(|candidate| &candidate.missing)
     }
 
-    /// The latest proposal of a round, for those who missed it.
-    pub(super) fn proposal(&self, round: crate::types::Round) -> Option<&Proposal> {
-        self.0.values().filter_map(|c| c.proposal.as_ref()).find(|p| p.round == round)
+    /// The proposal of a round for those who missed it, best that of this block.
+    pub(super) fn proposal(&self, round: Round, block: Option<BlockHash>) -> Option<&Proposal> {
+        let of_round = |candidate: &&Candidate| {
+            candidate.proposal.as_ref().is_some_and(|proposal| proposal.round == round)
+        };
+        let wanted = block.and_then(|block| self.0.get(&block)).filter(of_round);
+        wanted.or_else(|| self.0.values().find(of_round))?.proposal.as_ref()
     }
 
     /// A body that some candidate holds.
@@ -94,7 +102,9 @@ impl Candidates {
     pub(super) fn note_proposal(&mut self, now: Millis, from: Option<Peer>, proposal: &Proposal) {
         let candidate = self.entry(proposal.block_hash(), now);
         candidate.from = candidate.from.or(from);
-        candidate.proposal = Some(proposal.clone());
+        if candidate.proposal.as_ref().is_none_or(|known| known.round < proposal.round) {
+            candidate.proposal = Some(proposal.clone());
+        }
     }
 
     fn entry(&mut self, hash: BlockHash, now: Millis) -> &mut Candidate {
@@ -104,25 +114,27 @@ impl Candidates {
             proposal: None,
             block: None,
             bodies: BTreeMap::new(),
+            bytes: 0,
             missing: BTreeSet::new(),
             state: State::Gathering,
         })
     }
 
-    /// Makes room for one more, keeping `keep`. False where there is none.
-    fn make_room(&mut self, keep: &[Option<BlockHash>]) -> bool {
-        if self.0.len() < CANDIDATES_MAX {
-            return true;
+    /// The oldest but these and what is being executed.
+    fn oldest_but(&self, keep: &BTreeSet<BlockHash>) -> Option<BlockHash> {
+        let others = self.0.iter().filter(|(hash, candidate)| {
+            !keep.contains(*hash) && !matches!(candidate.state, State::Executing)
+        });
+        others.min_by_key(|(_, candidate)| candidate.seen).map(|(hash, _)| *hash)
+    }
+}
+
+impl Candidate {
+    fn add_body(&mut self, id: WTxId, body: Arc<Transaction>, bytes: usize, is_verified: bool) {
+        self.missing.remove(&id);
+        if self.bodies.insert(id, (body, is_verified)).is_none() {
+            self.bytes = self.bytes.saturating_add(bytes);
         }
-        let oldest = self
-            .0
-            .iter()
-            .filter(|(hash, candidate)| {
-                !keep.contains(&Some(**hash)) && !matches!(candidate.state, State::Executing)
-            })
-            .min_by_key(|(_, candidate)| candidate.seen)
-            .map(|(hash, _)| *hash);
-        oldest.is_some_and(|hash| self.0.remove(&hash).is_some())
     }
 }
 
@@ -136,13 +148,15 @@ impl<V: LedgerView> Engine<V> {
         if let Some(polka) = proposal.polka.clone() {
             self.drive(now, consensus::Input::Certificate(polka));
         }
+        let block = proposal.block_hash();
+        if !self.consensus.admits_proposal(round, block, valid_round) {
+            return; // A proposer that signs more than two for one round gets no more room.
+        }
         if valid_round.is_none() && self.is_ahead_of_clock(now, &proposal) {
             return;
         }
-        let block = proposal.block_hash();
-        let keep = [self.consensus.valid().and_then(|v| v.block), self.decided_block()];
         let is_new = self.candidates.0.get(&block).is_none_or(|c| c.proposal.is_none());
-        if !self.candidates.0.contains_key(&block) && !self.candidates.make_room(&keep) {
+        if !self.candidates.0.contains_key(&block) && !self.make_room() {
             return;
         }
         self.candidates.note_proposal(now.mono, from, &proposal);
@@ -150,6 +164,21 @@ impl<V: LedgerView> Engine<V> {
         if is_new && !self.candidates.is_known(&block) {
             self.gather(now, block, &proposal);
         }
+    }
+
+    /// Makes room for one candidate more. False where all are needed.
+    fn make_room(&mut self) -> bool {
+        if self.candidates.0.len() < CANDIDATES_MAX {
+            return true;
+        }
+        let valid = self.consensus.valid().and_then(|polka| polka.block);
+        let mut keep: BTreeSet<BlockHash> = valid.into_iter().chain(self.decided_block()).collect();
+        keep.extend(self.consensus.blocks_in(self.consensus.round()));
+        let Some(oldest) = self.candidates.oldest_but(&keep) else { return false };
+        self.candidates.0.remove(&oldest);
+        // Without its body a block must not be locked, whatever was known of it.
+        self.consensus.forget(&oldest);
+        true
     }
 
     fn is_ahead_of_clock(&mut self, now: Now, proposal: &Proposal) -> bool {
@@ -171,39 +200,53 @@ impl<V: LedgerView> Engine<V> {
         for id in &proposal.transactions {
             match self.mempool.get(id) {
                 Some(entry) => {
-                    candidate.bodies.insert(*id, (entry.transaction().clone(), true));
+                    candidate.add_body(*id, entry.transaction().clone(), entry.bytes(), true);
                 }
                 None => {
                     candidate.missing.insert(*id);
                 }
             }
         }
-        if candidate.missing.is_empty() {
-            self.assemble(block);
-        } else {
+        if !self.assemble(now, block) {
             self.set_timer(Timer::Bodies(block), now.mono.plus(super::bodies::PATIENCE));
         }
     }
 
     /// A body has come: from gossip with its signatures checked, or by request without.
-    pub(super) fn offer_body(&mut self, id: WTxId, body: &Arc<Transaction>, is_verified: bool) {
-        let mut complete = Vec::new();
+    pub(super) fn offer_body(
+        &mut self,
+        now: Now,
+        id: WTxId,
+        body: &Arc<Transaction>,
+        is_verified: bool,
+    ) {
+        let mut waited = Vec::new();
         for (hash, candidate) in &mut self.candidates.0 {
-            if candidate.missing.remove(&id) {
-                candidate.bodies.insert(id, (body.clone(), is_verified));
-                if candidate.missing.is_empty() {
-                    complete.push(*hash);
-                }
+            if candidate.missing.contains(&id) {
+                let bytes = codec::encode(&**body).len();
+                candidate.add_body(id, body.clone(), bytes, is_verified);
+                waited.push(*hash);
             }
         }
-        for hash in complete {
-            self.assemble(hash);
+        for hash in waited {
+            self.assemble(now, hash);
         }
     }
 
-    fn assemble(&mut self, hash: BlockHash) {
-        let Some(candidate) = self.candidates.0.get_mut(&hash) else { return };
-        let Some(proposal) = &candidate.proposal else { return };
+    /// Puts a block together and has it executed. False where bodies are missing.
+    fn assemble(&mut self, now: Now, hash: BlockHash) -> bool {
+        let max = usize::try_from(self.chain.params().block_bytes_max).unwrap_or(usize::MAX);
+        let Some(candidate) = self.candidates.0.get_mut(&hash) else { return true };
+        if candidate.bytes > max {
+            // No use in gathering the rest: ids are short, and what they stand for may be large.
+            let bytes = candidate.bytes;
+            self.refuse_candidate(now, hash, &RuleError::BlockTooLarge { bytes, max });
+            return true;
+        }
+        if !candidate.missing.is_empty() {
+            return false;
+        }
+        let Some(proposal) = &candidate.proposal else { return true };
         let transactions = proposal
             .transactions
             .iter()
@@ -217,6 +260,19 @@ impl<V: LedgerView> Engine<V> {
             evidence: proposal.evidence.clone(),
         };
         self.execute_candidate(Arc::new(block));
+        true
+    }
+
+    /// A block breaks a rule.
+    fn refuse_candidate(&mut self, now: Now, block: BlockHash, error: &RuleError) {
+        let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
+        candidate.state = State::Invalid;
+        candidate.bodies.clear();
+        candidate.missing.clear();
+        let (height, error) = (self.height(), error.to_string());
+        self.effects.push(Effect::Report(Report::InvalidBlock { height, block, error }));
+        self.drive(now, consensus::Input::Validity { block, valid: false });
+        self.try_commit(now);
     }
 
     /// Has a complete block executed, unless it is or was already.
@@ -252,21 +308,15 @@ impl<V: LedgerView> Engine<V> {
         result: Result<Box<BlockDelta>, ExecuteError>,
     ) {
         let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
-        let valid = match result {
+        match result {
             Ok(delta) => {
                 candidate.state = State::Valid(Arc::new(*delta));
-                true
+                self.drive(now, consensus::Input::Validity { block, valid: true });
+                self.try_commit(now);
             }
-            Err(ExecuteError::Rule(error)) => {
-                candidate.state = State::Invalid;
-                let (height, error) = (self.height(), error.to_string());
-                self.effects.push(Effect::Report(Report::InvalidBlock { height, block, error }));
-                false
-            }
-            Err(ExecuteError::View(error)) => return self.halt(error.to_string()),
-        };
-        self.drive(now, consensus::Input::Validity { block, valid });
-        self.try_commit(now);
+            Err(ExecuteError::Rule(error)) => self.refuse_candidate(now, block, &error),
+            Err(ExecuteError::View(error)) => self.halt(error.to_string()),
+        }
     }
 
     fn decided_block(&self) -> Option<BlockHash> {

@@ -128,10 +128,15 @@ impl<V: LedgerView> Engine<V> {
             return;
         }
         let decided = self.decided.get_or_insert(certificate);
-        if decided.block == Some(block.hash()) {
-            self.execute_candidate(block);
-            self.try_commit(now);
+        if decided.block != Some(block.hash()) {
+            let (height, one, other) = (block.header.height, decided.block, block.hash());
+            return self.halt(format!(
+                "two blocks have a commit certificate at height {height}: {other} and {one:?}. More \
+                 than a third of the masternodes' weight signed twice; the operators must decide"
+            ));
         }
+        self.execute_candidate(block);
+        self.try_commit(now);
     }
 
     /// The height whose block is here already, or on its way into the store.

@@ -8,18 +8,15 @@ use crate::{
     ledger::{BlockDelta, LedgerState},
     mempool::Reject,
     rules::Spend,
-    types::{
-        Block, Certificate, ConsensusMessage, Millis, Transaction, TransactionBatch, TxId,
-        VotesAnswer, WTxId,
-    },
+    types::{Block, Certificate, ConsensusMessage, Millis, Transaction, TxId, VotesAnswer, WTxId},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The answer to a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Bodies that were asked for.
-    Bodies(TransactionBatch),
+    /// Bodies that were asked for, as many as fit into one [`crate::types::TransactionBatch`].
+    Bodies(Vec<Arc<Transaction>>),
     /// Votes, certificates and a proposal.
     Votes(VotesAnswer),
 }

@@ -87,6 +87,8 @@ pub struct Engine<V> {
     mempool: Mempool,
     admissions: Admissions,
     sync: Planner<Peer>,
+    /// What proved the planner's target.
+    proof: Option<Certificate>,
     /// The round in which this node still owes a proposal.
     owes_proposal: Option<Round>,
     /// Whether the propose timer of this height already counts from a transaction's arrival.
@@ -137,6 +139,7 @@ impl<V: LedgerView> Engine<V> {
             future: Future::default(),
             admissions: Admissions::default(),
             sync: Planner::default(),
+            proof: None,
             owes_proposal: None,
             hurried: false,
             spacing_from: Millis::default(),
@@ -174,7 +177,7 @@ impl<V: LedgerView> Engine<V> {
             Input::Executed { block, result } => self.on_executed(now, block, result),
             Input::Committed { height } => self.on_committed(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
-            Input::Status { from, tip } => self.on_status(from, tip),
+            Input::Status { from, tip } => self.on_status(now, from, tip),
             Input::Blocks { from, blocks } => self.on_blocks(now, from, blocks),
             Input::Bodies { from: _, transactions } => self.on_bodies(now, transactions),
             Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
@@ -220,6 +223,9 @@ impl<V: LedgerView> Engine<V> {
         self.set_rebroadcast(now);
         for message in self.future.take(height) {
             self.apply_message(now, None, message);
+        }
+        if let Some(proof) = self.proof.take_if(|proof| proof.height == height) {
+            self.drive(now, consensus::Input::Certificate(proof));
         }
         self.advance_sync(now);
     }

@@ -1,16 +1,17 @@
 //! Peers: who is there, how far they are, what they ask.
 use super::{Answer, Ask, Effect, Engine, Peer, Report, Request, Ticket};
 use crate::{
+    codec, consensus,
     crypto::Verified,
     ledger::LedgerView,
     limits::BODIES_BYTES_MAX,
     rules,
     types::{
-        Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction,
-        TransactionBatch, VoteKind, VotesAnswer, VotesRequest,
+        Block, Certificate, ConsensusMessage, Now, SignerSet, Transaction, VoteKind, VotesAnswer,
+        VotesRequest, WTxId,
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl<V: LedgerView> Engine<V> {
     pub(super) fn on_peer_up(&mut self, peer: Peer) {
@@ -22,22 +23,32 @@ impl<V: LedgerView> Engine<V> {
         self.sync.peer_down(peer);
     }
 
-    pub(super) fn on_status(&mut self, from: Peer, tip: Option<Verified<Certificate>>) {
-        if let Some(tip) = tip
-            && tip.is_commit()
-        {
-            self.prove(Some(from), tip.height);
+    pub(super) fn on_status(&mut self, now: Now, from: Peer, tip: Option<Verified<Certificate>>) {
+        let Some(tip) = tip.map(Verified::into_inner).filter(Certificate::is_commit) else {
+            return;
+        };
+        self.prove(Some(from), &tip);
+        if tip.height == self.height() {
+            self.drive(now, consensus::Input::Certificate(tip));
         }
+        self.advance_sync(now);
     }
 
-    /// A checked certificate proves this height; the peer that showed it may have its block.
-    pub(super) fn prove(&mut self, from: Option<Peer>, height: Height) {
+    /// A checked certificate proves its height; the peer that showed it may have its block.
+    ///
+    /// The greatest is kept: whoever showed it may never have the block nor show it to others, and a
+    /// node that signs nothing at a decided height must be able to decide it and to say so.
+    pub(super) fn prove(&mut self, from: Option<Peer>, certificate: &Certificate) {
         let Some(from) = from else { return };
-        let before = self.sync.target();
-        self.sync.proven(from, height);
-        let here = self.height();
-        if height > before && height > here {
-            self.effects.push(Effect::Report(Report::Behind { height: here, target: height }));
+        let (target, before) = (certificate.height, self.sync.target());
+        self.sync.proven(from, target);
+        if target <= before {
+            return;
+        }
+        self.proof = Some(certificate.clone());
+        let height = self.height();
+        if target > height {
+            self.effects.push(Effect::Report(Report::Behind { height, target }));
         }
     }
 
@@ -80,7 +91,10 @@ impl<V: LedgerView> Engine<V> {
                     && rules::check_commitments(block).is_ok()
             })
             .map(|(block, certificate)| (Arc::new(block), Arc::new(certificate)))
-            .collect();
+            .collect::<Vec<_>>();
+        for (_, certificate) in &blocks {
+            self.prove(Some(from), certificate);
+        }
         self.sync.answered(from, self.state.height, blocks);
         self.advance_sync(now);
     }
@@ -95,15 +109,22 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_ask(&mut self, ticket: Ticket, ask: &Ask) {
         let answer = match ask {
             Ask::Bodies(request) => {
-                let ids = request.0.iter();
-                Answer::Bodies(bounded(ids.filter_map(|id| {
-                    let pooled = self.mempool.get(id).map(|entry| entry.transaction());
-                    pooled.or_else(|| self.candidates.body(id)).cloned()
-                })))
+                // An id that is named often is answered once.
+                let ids: BTreeSet<&WTxId> = request.0.iter().collect();
+                Answer::Bodies(bounded(ids.into_iter().filter_map(|id| self.body(id))))
             }
             Ask::Votes(request) => Answer::Votes(VotesAnswer(self.votes_for(request))),
         };
         self.effects.push(Effect::Answer { ticket, answer });
+    }
+
+    /// A body held here, with its encoded length.
+    fn body(&self, id: &WTxId) -> Option<(Arc<Transaction>, usize)> {
+        if let Some(entry) = self.mempool.get(id) {
+            return Some((entry.transaction().clone(), entry.bytes()));
+        }
+        let body = self.candidates.body(id)?;
+        Some((body.clone(), codec::encode(&**body).len()))
     }
 
     /// What helps a node at this height and round: the decision, a later round, or missing votes.
@@ -128,8 +149,9 @@ impl<V: LedgerView> Engine<V> {
         if let Some(entry) = self.consensus.entry().filter(|entry| entry.round >= request.round) {
             messages.push(ConsensusMessage::Round(entry.clone()));
         }
+        let polka = self.consensus.polka(request.round).and_then(|polka| polka.block);
         if !request.has_proposal
-            && let Some(proposal) = self.candidates.proposal(request.round)
+            && let Some(proposal) = self.candidates.proposal(request.round, polka)
         {
             messages.push(ConsensusMessage::Proposal(Box::new(proposal.clone())));
         }
@@ -148,11 +170,11 @@ impl<V: LedgerView> Engine<V> {
 }
 
 /// As many as fit into one answer.
-fn bounded(bodies: impl Iterator<Item = Arc<Transaction>>) -> TransactionBatch {
-    let mut bytes = 64;
-    let fitting = bodies.take_while(|body| {
-        bytes += crate::codec::encode(&**body).len();
-        bytes < BODIES_BYTES_MAX
+fn bounded(bodies: impl Iterator<Item = (Arc<Transaction>, usize)>) -> Vec<Arc<Transaction>> {
+    let mut sum = 64;
+    let fitting = bodies.take_while(|(_, bytes)| {
+        sum += bytes;
+        sum < BODIES_BYTES_MAX
     });
-    TransactionBatch(fitting.map(|body| (*body).clone()).collect())
+    fitting.map(|(body, _)| body).collect()
 }

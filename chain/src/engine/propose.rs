@@ -54,7 +54,7 @@ impl<V: LedgerView> Engine<V> {
             return;
         }
         self.owes_proposal = None;
-        let (block, ids) = self.build(now);
+        let (block, ids) = self.build(now, round);
         self.propose(now, round, Arc::new(block), ids, None);
     }
 
@@ -117,7 +117,7 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// A new block on the committed tip.
-    fn build(&self, now: Now) -> (Block, Vec<WTxId>) {
+    fn build(&self, now: Now, round: Round) -> (Block, Vec<WTxId>) {
         let height = self.height();
         let budget = usize::try_from(self.chain.params().block_bytes_max).unwrap_or(usize::MAX);
         // Header, certificate and lengths are small beside the cap of a certificate.
@@ -133,7 +133,7 @@ impl<V: LedgerView> Engine<V> {
             height,
             parent: self.state.block,
             timestamp: now.wall.max(Timestamp(self.state.timestamp.0 + 1)),
-            proposer: self.set.proposer(height, self.consensus.round()),
+            proposer: self.set.proposer(height, round),
             state_root: self.state.root(),
             masternodes: self.set.hash(),
             transactions_root: Block::transactions_root(&transactions),

@@ -138,7 +138,7 @@ impl<V: LedgerView> Engine<V> {
             Message::Certificate(certificate) => {
                 let certificate = certificate.into_inner();
                 if certificate.is_commit() {
-                    self.prove(from, certificate.height);
+                    self.prove(from, &certificate);
                 }
                 self.drive(now, consensus::Input::Certificate(certificate));
                 self.advance_sync(now);
@@ -154,7 +154,7 @@ impl<V: LedgerView> Engine<V> {
         if let Message::Certificate(certificate) = &message
             && certificate.is_commit()
         {
-            self.prove(Some(from), certificate.height);
+            self.prove(Some(from), certificate);
             self.advance_sync(now);
         } else {
             self.hint(from);

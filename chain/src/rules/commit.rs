@@ -5,7 +5,10 @@
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
     genesis::GenesisHash,
-    types::{Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind},
+    limits::BLOCK_TRANSACTIONS_MAX,
+    types::{
+        Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind, WTxId,
+    },
 };
 
 /// Why a consensus message is not acceptable. The fault of its sender.
@@ -34,6 +37,10 @@ pub enum VoteError {
     WrongPolka,
     #[error("the proposal's transactions, last commit or evidence are not those of its header")]
     WrongContents,
+    #[error("the proposal names {count} transactions, {max} are allowed")]
+    TooManyTransactions { count: usize, max: usize },
+    #[error("the proposal names transaction {id} twice")]
+    RepeatedTransaction { id: WTxId },
 }
 
 /// Checks one vote against the set that votes on its height.
@@ -149,31 +156,41 @@ pub fn verify_proposal(
 ) -> Result<Verified<Proposal>, VoteError> {
     let (height, round, block) = (proposal.height(), proposal.round, proposal.block_hash());
     let proposer = set.proposer(height, round);
-    check_contents(&proposal)?;
     let is_fresh = proposal.valid_round.is_none();
     if is_fresh && proposal.header.proposer != proposer {
         return Err(VoteError::WrongProposer);
     }
-    match (&proposal.polka, proposal.valid_round) {
-        (None, None) => {}
-        (Some(polka), Some(valid_round)) => {
-            if valid_round >= round {
-                return Err(VoteError::ValidRoundNotEarlier { valid_round, round });
-            }
-            let named = (polka.kind, polka.height, polka.round, polka.block);
-            if named != (VoteKind::Prevote, height, valid_round, Some(block)) {
-                return Err(VoteError::WrongPolka);
-            }
-            verify_certificate(scheme, genesis, set, polka.clone())?;
-        }
-        _ => return Err(VoteError::WrongPolka),
-    }
+    check_named_polka(&proposal)?;
     let key = set.get(proposer).expect("the rotation names members only").key;
     let message = Proposal::message(genesis, height, round, proposal.valid_round, block);
     if !scheme.all_valid(&[SignatureCheck { key, message, signature: proposal.signature }]) {
         return Err(VoteError::BadSignature);
     }
+    // From here on only a masternode can make us work.
+    check_contents(&proposal)?;
+    check_transaction_ids(&proposal.transactions)?;
+    if let Some(polka) = proposal.polka.clone() {
+        verify_certificate(scheme, genesis, set, polka)?;
+    }
     Ok(Verified::checked(proposal))
+}
+
+fn check_named_polka(proposal: &Proposal) -> Result<(), VoteError> {
+    let (polka, valid_round) = match (&proposal.polka, proposal.valid_round) {
+        (None, None) => return Ok(()),
+        (Some(polka), Some(valid_round)) => (polka, valid_round),
+        _ => return Err(VoteError::WrongPolka),
+    };
+    let round = proposal.round;
+    if valid_round >= round {
+        return Err(VoteError::ValidRoundNotEarlier { valid_round, round });
+    }
+    let named = (polka.kind, polka.height, polka.round, polka.block);
+    let block = Some(proposal.block_hash());
+    match named == (VoteKind::Prevote, proposal.height(), valid_round, block) {
+        true => Ok(()),
+        false => Err(VoteError::WrongPolka),
+    }
 }
 
 /// The signature covers the header only: without this, whoever passes a proposal on could make
@@ -184,6 +201,21 @@ fn check_contents(proposal: &Proposal) -> Result<(), VoteError> {
         && header.last_commit == Block::last_commit_hash(proposal.last_commit.as_ref())
         && header.evidence == Block::evidence_hash(&proposal.evidence);
     if fits { Ok(()) } else { Err(VoteError::WrongContents) }
+}
+
+/// An id is short and what it stands for may be large: repeated, it would make a small message into
+/// a block that fits in no memory.
+fn check_transaction_ids(ids: &[WTxId]) -> Result<(), VoteError> {
+    let (count, max) = (ids.len(), BLOCK_TRANSACTIONS_MAX);
+    if count > max {
+        return Err(VoteError::TooManyTransactions { count, max });
+    }
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(VoteError::RepeatedTransaction { id: pair[0] }),
+        None => Ok(()),
+    }
 }
 
 fn vote_check(

@@ -2,14 +2,15 @@
 use crate::fixture::{Fixture, genesis, precommit_of, prevote_of};
 use timecoin_chain::{
     codec::encode,
-    crypto::{Ed25519, Signature, Signer},
+    crypto::{Ed25519, Signature, Signer, hash},
+    limits::BLOCK_TRANSACTIONS_MAX,
     rules::{
         VoteError, verify_certificate, verify_proposal, verify_round_certificate, verify_vote,
         verify_votes,
     },
     types::{
         Block, BlockHash, Certificate, Height, Proposal, Round, RoundCertificate, SignerSet, Vote,
-        VoteKind,
+        VoteKind, WTxId,
     },
 };
 
@@ -499,4 +500,24 @@ fn a_block_proposed_again_with_the_wrong_polka_gives_exactly_its_error() {
     let signature = fixture.secrets[usize::from(block.header.proposer)].sign(&message);
     let proposal = Proposal { signature, ..valid };
     assert_eq!(judge_proposal(&fixture, &proposal), Err(VoteError::BadSignature));
+}
+
+#[test]
+fn a_proposal_that_names_a_transaction_twice_or_too_many_is_refused() {
+    let fixture = Fixture::at_height(1);
+    let named = |ids: Vec<WTxId>| {
+        let mut block = fixture.block(vec![]);
+        block.header.witnesses_root = Block::witnesses_root(&ids);
+        Proposal { transactions: ids, ..fixture.propose(&block, Round(0), None) }
+    };
+    let id = |number: usize| WTxId(hash("test", &[&number.to_le_bytes()]));
+    let twice = named(vec![id(1), id(2), id(1)]);
+    let error = VoteError::RepeatedTransaction { id: id(1) };
+    assert_eq!(judge_proposal(&fixture, &twice), Err(error));
+    let (count, max) = (BLOCK_TRANSACTIONS_MAX + 1, BLOCK_TRANSACTIONS_MAX);
+    let many = named((0..count).map(id).collect());
+    let error = VoteError::TooManyTransactions { count, max };
+    assert_eq!(judge_proposal(&fixture, &many), Err(error));
+    let most = named((0..max).map(id).collect());
+    assert_eq!(judge_proposal(&fixture, &most), Ok(most));
 }

@@ -39,6 +39,22 @@ async fn a_message_reaches_all_four_nodes_on_every_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_messages_arrive_back_to_back() {
+    let mut first = node(5, config()).await;
+    let second = node(6, joining(&[&first])).await;
+    for topic in [Topic::Proposals, Topic::Transactions] {
+        meshed(&[&first.handle, &second.handle], 1, topic).await;
+        for seed in 0..8 {
+            second.handle.publish(topic, noise(seed, topic.bytes_max()), 0).unwrap();
+        }
+        let queue = if topic.is_fast() { &mut first.fast } else { &mut first.bulk };
+        for seed in 0..8 {
+            assert!(accept_next(queue).await == noise(seed, topic.bytes_max()), "{topic} {seed}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_the_middle_accepts_goes_on() {
     let mut middle = node(10, config()).await;
     let left = node(11, leaf_of(&middle)).await;

@@ -122,8 +122,9 @@ pub fn reply_blocks(setup: &Setup, blocks: Vec<(Block, Certificate)>) -> Result<
 /// What the engine answers.
 pub fn reply(setup: &Setup, answer: &Answer) -> Result<Reply, Refused> {
     Ok(match answer {
-        Answer::Bodies(batch) => {
-            let (batch, id): (TransactionBatch, Id) = pass(batch, 6)?;
+        Answer::Bodies(bodies) => {
+            let batch = TransactionBatch(bodies.iter().map(|body| (**body).clone()).collect());
+            let (batch, id): (TransactionBatch, Id) = pass(&batch, 6)?;
             Reply { id, payback: Payback::Bodies(batch.0) }
         }
         Answer::Votes(votes) => {

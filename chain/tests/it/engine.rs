@@ -1,0 +1,267 @@
+//! What one node does under attack: an engine with its shell in memory, and everybody else played by
+//! the test.
+use crate::fixture::{Fixture, hash_lock, pay, prevote_of, seal};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
+use timecoin_chain::{
+    crypto::{Ed25519, Verified},
+    engine::{
+        Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Stored, Ticket, Timer,
+    },
+    ledger::{LedgerView, MemoryView, PositionedCoin, ViewError, execute},
+    mempool::MempoolLimits,
+    rules,
+    types::{
+        Block, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height, Millis, Now,
+        OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction, Vote, VoteKind,
+        VotesRequest,
+    },
+};
+
+const PEER: Peer = Peer(7);
+
+#[derive(Clone)]
+struct SharedView(Rc<RefCell<MemoryView>>);
+
+impl LedgerView for SharedView {
+    fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
+        self.0.borrow().coin(outpoint)
+    }
+}
+
+/// The node under test. Work is done at once; what leaves is kept.
+struct Node {
+    fixture: Fixture,
+    engine: Engine<SharedView>,
+    view: SharedView,
+    now: Now,
+    timers: BTreeMap<Timer, Millis>,
+    /// The block beside the safety record, under the store's rule.
+    stored: Option<BlockHash>,
+    sent: Vec<Effect>,
+}
+
+impl Node {
+    /// Masternode `me` of a chain that stands where the fixture does.
+    fn new(fixture: Fixture, me: u16) -> Self {
+        let chain = Arc::new(fixture.chain.clone());
+        let view = SharedView(Rc::new(RefCell::new(fixture.view.clone())));
+        let mempool = MempoolLimits::for_params(chain.params());
+        let signer = Arc::new(fixture.secrets[usize::from(me)].clone());
+        let config = EngineConfig { chain, signer: Some(signer), mempool };
+        let stored =
+            Stored { state: fixture.state.clone(), tip: fixture.commit.clone(), safety: None };
+        let wall = Timestamp(fixture.state.timestamp.0 + 20_000);
+        let mut node = Self {
+            engine: Engine::new(config, view.clone(), stored),
+            view,
+            fixture,
+            now: Now { mono: Millis(0), wall },
+            timers: BTreeMap::new(),
+            stored: None,
+            sent: Vec::new(),
+        };
+        node.input(Input::Start);
+        node.input(Input::PeerUp(PEER));
+        node
+    }
+
+    fn input(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for effect in self.engine.handle(self.now, input) {
+                inputs.extend(self.carry_out(&effect));
+                self.sent.push(effect);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: &Effect) -> Option<Input> {
+        match effect {
+            Effect::Execute { block, parent, verified } => {
+                let (chain, view) = (&self.fixture.chain, &*self.view.0.borrow());
+                let result = execute(&Ed25519, chain, view, parent, block, verified);
+                Some(Input::Executed { block: block.hash(), result: result.map(Box::new) })
+            }
+            Effect::Commit { delta, .. } => {
+                self.view.0.borrow_mut().apply(delta);
+                Some(Input::Committed { height: delta.height })
+            }
+            Effect::Verify { ticket, spends } => {
+                let results =
+                    rules::verify_spends(&Ed25519, &self.fixture.chain.hash, spends.clone());
+                Some(Input::Checked { ticket: *ticket, results })
+            }
+            Effect::Persist { record, block } => {
+                if let Some(block) = block {
+                    self.stored = Some(block.hash());
+                }
+                let wanted = record.valid.as_ref().and_then(|polka| polka.block);
+                assert!(wanted.is_none() || wanted == self.stored, "a lock without its block");
+                None
+            }
+            Effect::SetTimer { timer, at } => {
+                self.timers.insert(*timer, *at);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        self.input(Input::Message { from: PEER, message });
+    }
+
+    fn vote(&mut self, signer: u16, vote: &Vote) {
+        let vote = self.fixture.vote(signer, vote.clone());
+        let chain = &self.fixture.chain;
+        let vote = rules::verify_vote(&Ed25519, &chain.hash, &chain.masternodes, vote).unwrap();
+        self.message(Message::Vote(vote));
+    }
+
+    fn proposal(&mut self, proposal: Proposal) {
+        let chain = &self.fixture.chain;
+        let checked = rules::verify_proposal(&Ed25519, &chain.hash, &chain.masternodes, proposal);
+        self.message(Message::Proposal(Box::new(checked.unwrap())));
+    }
+
+    fn checked(&self, certificate: Certificate) -> Verified<Certificate> {
+        let chain = &self.fixture.chain;
+        rules::verify_certificate(&Ed25519, &chain.hash, &chain.masternodes, certificate).unwrap()
+    }
+
+    /// The votes of this node that left, in order.
+    fn votes(&self) -> Vec<(VoteKind, Round, Option<BlockHash>)> {
+        let votes = self.sent.iter().filter_map(|effect| match effect {
+            Effect::Publish { message: ConsensusMessage::Vote(vote), .. } => Some(vote),
+            _ => None,
+        });
+        votes.map(|vote| (vote.kind, vote.round, vote.block)).collect()
+    }
+
+    fn answer(&mut self, ask: Ask) -> Answer {
+        self.input(Input::Ask { ticket: Ticket(1), ask });
+        let answers = self.sent.iter().rev();
+        let mut answers = answers.filter_map(|effect| match effect {
+            Effect::Answer { answer, .. } => Some(answer.clone()),
+            _ => None,
+        });
+        answers.next().unwrap()
+    }
+
+    fn height(&self) -> Height {
+        self.engine.height()
+    }
+}
+
+/// Somebody who does not propose in round 0 of the next height.
+fn bystander(fixture: &Fixture) -> u16 {
+    let proposer = fixture.chain.masternodes.proposer(fixture.state.height.next(), Round(0));
+    (proposer + 1) % 4
+}
+
+fn others(me: u16) -> Vec<u16> {
+    (0..4).filter(|index| *index != me).collect()
+}
+
+/// Different valid blocks by the proposer of a round.
+fn blocks(fixture: &Fixture, round: Round) -> impl Iterator<Item = Block> + '_ {
+    let height = fixture.state.height.next();
+    (0..).map(move |number| {
+        let mut block = fixture.block(vec![]);
+        block.header.timestamp.0 += number;
+        block.header.proposer = fixture.chain.masternodes.proposer(height, round);
+        seal(&mut block);
+        block
+    })
+}
+
+#[test]
+fn a_flood_of_proposals_does_not_take_the_block_from_under_a_lock() {
+    let fixture = Fixture::at_height(1);
+    let me = bystander(&fixture);
+    let mut node = Node::new(fixture.clone(), me);
+    let block = fixture.block(vec![]);
+    node.proposal(fixture.propose(&block, Round(0), None));
+    for round in [0, 1, 2].map(Round) {
+        for other in blocks(&fixture, round).skip(1).take(20) {
+            node.proposal(fixture.propose(&other, round, None));
+        }
+    }
+    for signer in others(me) {
+        node.vote(signer, &prevote_of(&block, Round(0)));
+    }
+    let mine = (VoteKind::Precommit, Round(0), Some(block.hash()));
+    assert!(node.votes().contains(&mine), "{:?}", node.votes());
+}
+
+#[test]
+fn bodies_are_gathered_up_to_the_size_of_a_block() {
+    let fixture = Fixture::at_height(1);
+    let me = bystander(&fixture);
+    let mut node = Node::new(fixture.clone(), me);
+    // Bodies that nobody has checked, each almost as large as a transaction may be.
+    let bodies: Vec<Transaction> = (0..5).map(|number| large(&fixture, number)).collect();
+    let block = fixture.block(bodies.clone());
+    node.proposal(fixture.propose(&block, Round(0), None));
+    for body in &bodies[..3] {
+        node.input(Input::Bodies { from: PEER, transactions: vec![body.clone()] });
+    }
+    assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
+    let first = BodiesRequest(vec![bodies[0].wtxid()]);
+    let Answer::Bodies(kept) = node.answer(Ask::Bodies(first)) else { panic!() };
+    assert_eq!(kept, [], "what cannot become a block is let go");
+}
+
+#[test]
+fn a_commit_that_only_a_status_shows_is_acted_on_and_passed_on() {
+    let fixture = Fixture::at_height(1);
+    let me = bystander(&fixture);
+    let mut node = Node::new(fixture.clone(), me);
+    let block = fixture.block(vec![]);
+    let certificate = fixture.certify_by(&others(me), &block);
+    let tip = Some(node.checked(certificate.clone()));
+    node.input(Input::Status { from: PEER, tip });
+    let Answer::Votes(votes) = node.answer(Ask::Votes(nothing_of(node.height()))) else { panic!() };
+    assert!(votes.0.contains(&ConsensusMessage::Certificate(certificate)), "{votes:?}");
+    node.proposal(fixture.propose(&block, Round(0), None));
+    assert_eq!(node.height(), Height(3), "the block came and was decided already");
+}
+
+#[test]
+fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
+    let fixture = Fixture::at_height(1);
+    let me = bystander(&fixture);
+    let mut node = Node::new(fixture.clone(), me);
+    let mut later = fixture.clone();
+    let mut blocks = vec![];
+    for _ in 0..3 {
+        let block = later.block(vec![]);
+        blocks.push((block.clone(), later.certify_by(&others(me), &block)));
+        later.apply(&block);
+    }
+    let (_, last) = blocks.pop().unwrap();
+    let tip = Some(node.checked(last.clone()));
+    node.input(Input::Status { from: PEER, tip });
+    let blocks: Vec<_> = blocks.into_iter().map(|(b, c)| (b, node.checked(c))).collect();
+    node.input(Input::Blocks { from: PEER, blocks });
+    assert_eq!(node.height(), Height(4));
+    let Answer::Votes(votes) = node.answer(Ask::Votes(nothing_of(Height(4)))) else { panic!() };
+    assert!(votes.0.contains(&ConsensusMessage::Certificate(last)), "{votes:?}");
+}
+
+/// What a node asks that has no vote of a height.
+fn nothing_of(height: Height) -> VotesRequest {
+    let (prevotes, precommits) = (SignerSet::empty(4), SignerSet::empty(4));
+    VotesRequest { height, round: Round(0), prevotes, precommits, has_proposal: true }
+}
+
+/// A transaction of almost the greatest size, which nobody could include.
+fn large(fixture: &Fixture, number: u64) -> Transaction {
+    let output = Output { lock: hash_lock(9), ..pay(1 + number) };
+    fixture.spend(&[fixture.coin(1, 0)], vec![output; 800])
+}

@@ -1,0 +1,54 @@
+//! Why there are no figures.
+use std::io;
+
+/// Why a measurement was given up.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A node cannot be reached, or the connection broke.
+    #[error("the connection to {node} failed: {error}")]
+    Connection {
+        /// Which node.
+        node: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A node answered with something that is not an answer.
+    #[error("{node} answered with something else: {reason}")]
+    Answer {
+        /// Which node.
+        node: String,
+        /// What came.
+        reason: String,
+    },
+    /// A node's events ended while they were needed.
+    #[error("the events of {node} ended: {reason}")]
+    Events {
+        /// Which node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
+    /// The system does not tell what a node uses.
+    #[error("/proc does not tell about process {pid}: it ended, or this is not Linux")]
+    Usage {
+        /// Which process.
+        pid: u32,
+    },
+    /// A payment cannot be made.
+    #[error("a payment cannot be made: {0}")]
+    Payment(#[from] crate::wallet::PaymentError),
+    /// The wallet has fewer coins than there are payments to make.
+    #[error("the wallet has {there} genesis coins, {needed} are needed")]
+    Coins {
+        /// How many there are.
+        there: usize,
+        /// How many are needed.
+        needed: usize,
+    },
+    /// A thread of the generator died.
+    #[error("a thread of the load generator died")]
+    Thread,
+    /// Somebody asked the program to stop.
+    #[error("interrupted before the measurement was complete")]
+    Interrupted,
+}

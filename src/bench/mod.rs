@@ -1,0 +1,42 @@
+//! Measures a local network under load: how many payments become final, how soon, and at what cost.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `plan` | what is measured, and on which nodes |
+//! | `payments` | signs payments before the clock starts |
+//! | `ceiling` | what the signatures alone allow on this machine |
+//! | `http`, `chunked` | one connection to a node, as cheap as it can be |
+//! | `pace` | when a payment is due |
+//! | `send` | the open loop (a rate) and the closed loop (the maximum) |
+//! | `follow` | reads the events of one node |
+//! | `track` | which payment was sent when, and which node reported it final |
+//! | `usage` | what the system says about processes |
+//! | `percentile` | order statistics |
+//! | `run` | warm-up, window, stragglers |
+//! | `measure`, `report`, `text` | from records to figures, as JSON and as a table |
+//!
+//! Invariant: the load generator shares the machine with the nodes, so nothing that could be done before the
+//! clock starts is done after. It never starts or stops a node: that is the command line's part.
+mod ceiling;
+mod chunked;
+mod error;
+mod follow;
+mod http;
+mod measure;
+mod pace;
+mod payments;
+mod percentile;
+mod plan;
+mod report;
+mod run;
+mod send;
+mod text;
+mod track;
+mod usage;
+
+pub use ceiling::Ceiling;
+pub use error::BenchError;
+pub use payments::Payments;
+pub use plan::{Load, Node, Plan};
+pub use report::Report;
+pub use run::run;

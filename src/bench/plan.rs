@@ -1,0 +1,70 @@
+//! What is measured, and on which nodes.
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// How payments are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Not at all: what empty blocks cost.
+    Idle,
+    /// An open loop: so many a second, whether the network keeps up or not.
+    Rate(u64),
+    /// A closed loop: as many as become final, with at most so many on their way.
+    Maximum {
+        /// Payments sent and not yet final.
+        outstanding: usize,
+    },
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// How payments are sent.
+    pub load: Load,
+    /// Load before the window.
+    pub warmup: Duration,
+    /// The window that is measured.
+    pub window: Duration,
+    /// Masternodes among the nodes.
+    pub validators: usize,
+}
+
+impl Plan {
+    /// How many payments it needs at the most; `maximum` for the closed loop.
+    pub fn payments(&self, maximum: usize) -> usize {
+        match self.load {
+            Load::Idle => 0,
+            Load::Rate(rate) => {
+                let seconds = (self.warmup + self.window).as_secs();
+                usize::try_from(rate.saturating_mul(seconds)).unwrap_or(usize::MAX)
+            }
+            Load::Maximum { .. } => maximum,
+        }
+    }
+}
+
+/// A running node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// What it is called.
+    pub name: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its JSON-RPC server.
+    pub rpc: SocketAddr,
+    /// The file with its credentials.
+    pub cookie: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_due_payment_has_a_coin() {
+        let seconds = Duration::from_secs;
+        let plan = |load| Plan { load, warmup: seconds(5), window: seconds(30), validators: 4 };
+        assert_eq!(plan(Load::Idle).payments(9), 0);
+        assert_eq!(plan(Load::Rate(50)).payments(9), 1_750);
+        assert_eq!(plan(Load::Maximum { outstanding: 1 }).payments(9), 9);
+    }
+}

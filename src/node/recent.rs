@@ -1,0 +1,184 @@
+//! What was said and checked of late.
+//!
+//! Gossip tells messages apart by their bytes, and the same thing can be said in endlessly many bytes:
+//! with another attempt, packed another way, in a certificate with other signers. Each would be checked
+//! and passed on by every node. And a masternode can sign as many votes as it likes.
+//!
+//! Here the same thing counts once in a [`PERIOD`], and everybody has a share of it. Honest nodes repeat
+//! themselves less often and say less, so what is left out is never needed, and nobody is blamed for it.
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+use timecoin_chain::{
+    limits::PROPOSALS_PER_ROUND_MAX,
+    types::{BlockHash, ConsensusMessage, Evidence, Height, Round, VoteKind},
+};
+
+/// Half of what lies between two repetitions of an honest node.
+const PERIOD: Duration = Duration::from_millis(400);
+/// Votes of one masternode in a period: many rounds' worth.
+const VOTES_MAX: usize = 64;
+
+/// What a message says, whatever its bytes and, for a certificate, whoever signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Said {
+    Vote(u16, Value),
+    Proposal(Value),
+    Certificate(Value),
+    Round(Height, Round),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Value {
+    kind: VoteKind,
+    height: Height,
+    round: Round,
+    block: Option<BlockHash>,
+    valid_round: Option<Round>,
+}
+
+/// Whose share something takes. Certificates need the weight of many and have no bound of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Speaker {
+    Voter(u16),
+    Proposer(Height, Round),
+}
+
+/// A period's messages.
+#[derive(Debug)]
+pub(super) struct Recent {
+    since: Instant,
+    said: HashSet<Said>,
+    shares: HashMap<Speaker, usize>,
+}
+
+impl Recent {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, said: HashSet::new(), shares: HashMap::new() }
+    }
+
+    /// Whether a message is worth checking.
+    pub(super) fn admits(&mut self, now: Instant, message: &ConsensusMessage) -> bool {
+        if now.saturating_duration_since(self.since) >= PERIOD {
+            *self = Self::new(now);
+        }
+        !self.said.contains(&said(message))
+            && speaker(message).is_none_or(|speaker| {
+                self.shares.get(&speaker).is_none_or(|share| *share < share_of(speaker))
+            })
+    }
+
+    /// Notes a message whose signatures are valid: nobody else can use up a masternode's share.
+    pub(super) fn note(&mut self, message: &ConsensusMessage) {
+        self.said.insert(said(message));
+        if let Some(speaker) = speaker(message) {
+            *self.shares.entry(speaker).or_default() += 1;
+        }
+    }
+}
+
+fn said(message: &ConsensusMessage) -> Said {
+    match message {
+        ConsensusMessage::Vote(vote) | ConsensusMessage::Evidence(Evidence::Votes(vote, _)) => {
+            let (kind, height, round) = (vote.kind, vote.height, vote.round);
+            let (block, valid_round) = (vote.block, vote.valid_round);
+            Said::Vote(vote.signer, Value { kind, height, round, block, valid_round })
+        }
+        ConsensusMessage::Proposal(proposal) => Said::Proposal(Value {
+            kind: VoteKind::Prevote,
+            height: proposal.height(),
+            round: proposal.round,
+            block: Some(proposal.block_hash()),
+            valid_round: proposal.valid_round,
+        }),
+        ConsensusMessage::Certificate(certificate) => {
+            let (kind, height, round) = (certificate.kind, certificate.height, certificate.round);
+            let (block, valid_round) = (certificate.block, certificate.valid_round);
+            Said::Certificate(Value { kind, height, round, block, valid_round })
+        }
+        ConsensusMessage::Round(certificate) => Said::Round(certificate.height, certificate.round),
+    }
+}
+
+fn speaker(message: &ConsensusMessage) -> Option<Speaker> {
+    match message {
+        ConsensusMessage::Vote(vote) => Some(Speaker::Voter(vote.signer)),
+        ConsensusMessage::Proposal(proposal) => {
+            Some(Speaker::Proposer(proposal.height(), proposal.round))
+        }
+        ConsensusMessage::Certificate(_)
+        | ConsensusMessage::Round(_)
+        | ConsensusMessage::Evidence(_) => None,
+    }
+}
+
+fn share_of(speaker: Speaker) -> usize {
+    match speaker {
+        Speaker::Voter(_) => VOTES_MAX,
+        Speaker::Proposer(..) => PROPOSALS_PER_ROUND_MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use timecoin_chain::{
+        crypto::Signature,
+        types::{RoundCertificate, Vote},
+    };
+
+    fn vote(signer: u16, round: u32, signature: u8) -> ConsensusMessage {
+        ConsensusMessage::Vote(Vote {
+            kind: VoteKind::Prevote,
+            height: Height(5),
+            round: Round(round),
+            block: None,
+            valid_round: None,
+            signer,
+            signature: Signature::from_bytes(&[signature; 64]),
+        })
+    }
+
+    #[test]
+    fn the_same_thing_counts_once_in_a_period() {
+        let now = Instant::now();
+        let mut recent = Recent::new(now);
+        assert!(recent.admits(now, &vote(1, 0, 1)));
+        assert!(recent.admits(now, &vote(1, 0, 1)), "what was not valid is not noted");
+        recent.note(&vote(1, 0, 1));
+        assert!(!recent.admits(now, &vote(1, 0, 2)), "whatever the signature's bytes");
+        assert!(recent.admits(now, &vote(2, 0, 1)));
+        assert!(recent.admits(now, &vote(1, 1, 1)));
+        assert!(recent.admits(now + PERIOD, &vote(1, 0, 1)));
+    }
+
+    #[test]
+    fn a_certificate_with_other_signers_is_the_same_thing() {
+        let now = Instant::now();
+        let mut recent = Recent::new(now);
+        let round = |votes| {
+            let (height, round) = (Height(5), Round(1));
+            ConsensusMessage::Round(RoundCertificate { height, round, votes })
+        };
+        recent.note(&round(vec![]));
+        let ConsensusMessage::Vote(other) = vote(1, 1, 1) else { unreachable!() };
+        assert!(!recent.admits(now, &round(vec![other])));
+    }
+
+    #[test]
+    fn one_masternode_cannot_take_the_others_share() {
+        let now = Instant::now();
+        let mut recent = Recent::new(now);
+        let votes = (0..10_000).map(|round| vote(1, round, 1));
+        let admitted = votes.filter(|vote| {
+            let is_admitted = recent.admits(now, vote);
+            if is_admitted {
+                recent.note(vote);
+            }
+            is_admitted
+        });
+        assert_eq!(admitted.count(), VOTES_MAX);
+        assert!(recent.admits(now, &vote(2, 0, 1)));
+    }
+}
