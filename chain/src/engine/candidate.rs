@@ -4,7 +4,8 @@
 //! the valid polka is never dropped, and one that is dropped is no longer known to be valid.
 use super::{Effect, Engine, Peer, Report, Timer};
 use crate::{
-    codec, consensus,
+    codec,
+    consensus::{self, Step},
     ledger::{BlockDelta, ExecuteError, LedgerView},
     limits::CANDIDATES_MAX,
     rules::RuleError,
@@ -14,6 +15,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// How often the propose timer is set again for a proposal that is here.
+const PATIENCE_MAX: u32 = 3;
 
 /// How far a candidate is.
 #[derive(Debug)]
@@ -164,6 +168,25 @@ impl<V: LedgerView> Engine<V> {
         if is_new && !self.candidates.is_known(&block) {
             self.gather(now, block, &proposal);
         }
+    }
+
+    /// The propose timer ran out while the round's proposal is here and being gathered or executed: a
+    /// large block on a busy machine. Then the proposer is not at fault, and a nil vote would cost
+    /// everyone a round. Waits again, a bounded number of times.
+    pub(super) fn waits_for_own_verdict(&mut self, now: Now, round: Round) -> bool {
+        let is_open = |block| {
+            let state = self.candidates.0.get(&block).map(|candidate| &candidate.state);
+            matches!(state, Some(State::Gathering | State::Executing))
+        };
+        let waits = round == self.consensus.round()
+            && self.consensus.step() == Step::Propose
+            && self.patience < PATIENCE_MAX
+            && self.consensus.blocks_in(round).any(is_open);
+        if waits {
+            self.patience += 1;
+            self.set_step_timer(now, round, Step::Propose);
+        }
+        waits
     }
 
     /// Makes room for one candidate more. False where all are needed.

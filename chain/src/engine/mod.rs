@@ -93,6 +93,8 @@ pub struct Engine<V> {
     owes_proposal: Option<Round>,
     /// Whether the propose timer of this height already counts from a transaction's arrival.
     hurried: bool,
+    /// How often the propose timer of the current round was set again.
+    patience: u32,
     /// From where the spacing to the next block is counted.
     spacing_from: Millis,
     height_started: Millis,
@@ -142,6 +144,7 @@ impl<V: LedgerView> Engine<V> {
             proof: None,
             owes_proposal: None,
             hurried: false,
+            patience: 0,
             spacing_from: Millis::default(),
             height_started: Millis::default(),
             persisted_block: None,
@@ -233,7 +236,9 @@ impl<V: LedgerView> Engine<V> {
     fn on_timer(&mut self, now: Now, timer: Timer) {
         match timer {
             Timer::Step(height, round, step) if height == self.height() => {
-                self.drive(now, consensus::Input::Timeout { round, step });
+                if step != Step::Propose || !self.waits_for_own_verdict(now, round) {
+                    self.drive(now, consensus::Input::Timeout { round, step });
+                }
             }
             Timer::Due(height) if height == self.height() => self.try_propose(now),
             Timer::Rebroadcast(height) if height == self.height() => self.rebroadcast(now),

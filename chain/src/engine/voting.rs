@@ -185,6 +185,7 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_round_started(&mut self, round: Round, reason: RoundReason) {
         let height = self.height();
         self.owes_proposal = None;
+        self.patience = 0;
         let proposer = self.set.proposer(height, round);
         self.effects.push(Effect::Report(Report::Round { height, round, reason, proposer }));
         if reason == RoundReason::NewHeight || self.me.is_none() {
