@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
+    consensus::Step,
     crypto::{Ed25519, Verified},
     engine::{
         Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Stored, Ticket, Timer,
@@ -252,6 +253,31 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
     assert_eq!(node.height(), Height(4));
     let Answer::Votes(votes) = node.answer(Ask::Votes(nothing_of(Height(4)))) else { panic!() };
     assert!(votes.0.contains(&ConsensusMessage::Certificate(last)), "{votes:?}");
+}
+
+#[test]
+fn a_proposal_that_is_being_gathered_is_waited_for_but_not_for_ever() {
+    let fixture = Fixture::at_height(1);
+    let mut node = Node::new(fixture.clone(), bystander(&fixture));
+    let block = fixture.block(vec![large(&fixture, 0)]);
+    node.proposal(fixture.propose(&block, Round(0), None));
+    let timer = Timer::Step(node.height(), Round(0), Step::Propose);
+    for _ in 0..3 {
+        node.now.mono = node.timers[&timer];
+        node.input(Input::Timer(timer));
+        assert_eq!(node.votes(), [], "the proposal is here");
+        assert!(node.timers[&timer] > node.now.mono, "and there is a next moment to give up");
+    }
+    node.input(Input::Timer(timer));
+    assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
+}
+
+#[test]
+fn a_proposal_that_never_came_is_not_waited_for() {
+    let fixture = Fixture::at_height(1);
+    let mut node = Node::new(fixture.clone(), bystander(&fixture));
+    node.input(Input::Timer(Timer::Step(node.height(), Round(0), Step::Propose)));
+    assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
 }
 
 /// What a node asks that has no vote of a height.
