@@ -18,7 +18,7 @@ use std::{
 };
 use timecoin_chain::types::{Amount, Lock};
 
-/// How often all nodes are killed. `scripts/chaos` asks for more by TIMECOIN_KILLS.
+/// How often all nodes are killed, unless TIMECOIN_KILLS says more.
 const KILLS: u32 = 20;
 /// New blocks come this soon after all nodes are back.
 const BLOCK_WITHIN_MS: u64 = 10_000;

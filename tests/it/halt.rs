@@ -15,11 +15,11 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
     let net = Net::five(Room::one());
     net.wallet(&["new", "bob"]).ok();
 
-    net.testnet(&["kill", "val3"]).ok();
+    net.kill("val3");
     let with_three: Vec<u64> = (0..5).map(|_| finality_ms(&net.pay_and_wait("bob", "1"))).collect();
     println!("with three of four masternodes payments are final after {with_three:?} ms");
 
-    net.testnet(&["kill", "val2"]).ok();
+    net.kill("val2");
     let killed = Instant::now();
     let left = [net.node("val0"), net.node("val1"), net.node("full0")];
     let reason = format!("halted at height {}: 2/4 weight online", settled_height(&left) + 1);

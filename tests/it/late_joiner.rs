@@ -74,11 +74,10 @@ fn a_late_node_with_one_address_finds_the_others_fetches_a_thousand_blocks_and_f
         net.signal(name, Signal::SIGCONT);
     }
     let last = late.reaches(tip + FOLLOWED);
-    let by_gossip = late.log().lines().filter(|line| line.contains(" final height=")).count();
-    println!(
-        "at most {behind} blocks behind; from the tip {by_gossip} of {} by gossip",
-        last - tip
-    );
+    let log = late.log();
+    let gossiped = |height: &u64| log.contains(&format!(" final height={height} "));
+    let by_gossip = (tip + 1..=last).filter(gossiped).count();
+    println!("at most {behind} blocks behind; then {by_gossip} of {} blocks by gossip", last - tip);
     assert!(by_gossip > 0, "no block by gossip after height {tip}");
     for height in 1..=last {
         assert_eq!(late.hash_at(height), val0.hash_at(height), "height {height}");

@@ -1,7 +1,7 @@
 //! A local network made by `timecoin testnet up`, which ends with its owner.
 use crate::{
     ports,
-    process::{self, Ended, Process, run, runs_with},
+    process::{self, Ended, Process, has_ended, run, runs_with},
     room::Room,
     wait::eventually,
 };
@@ -143,6 +143,15 @@ impl Net {
 
     pub(crate) fn signal(&self, name: &str, signal: Signal) {
         assert!(process::send(self.pid(name), signal), "{name} runs");
+    }
+
+    /// `timecoin testnet kill`, and waits until the process has given back its ports and locks.
+    pub(crate) fn kill(&self, name: &str) {
+        let pid = self.pid(name);
+        self.testnet(&["kill", name]).ok();
+        eventually(&format!("the end of {name}"), || {
+            has_ended(pid).then_some(()).ok_or_else(|| format!("process {pid} is there"))
+        });
     }
 
     /// Kills every node at once and waits until none is there.
@@ -319,7 +328,7 @@ fn kill_all(dir: &Path) {
     for (pid, _) in &running {
         process::send(*pid, Signal::SIGKILL);
     }
-    while running.iter().any(|(pid, config)| runs_with(*pid, config)) {
+    while !running.iter().all(|(pid, _)| has_ended(*pid)) {
         thread::yield_now();
     }
 }

@@ -143,6 +143,13 @@ pub(crate) fn runs_with(pid: u32, word: &Path) -> bool {
     line.split(|&byte| byte == 0).any(|there| there == word.as_os_str().as_bytes())
 }
 
+/// Whether a process has given back all that it held. Its command line goes before its ports and locks do.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_none_or(|state| state == 'Z' || state == 'X')
+}
+
 fn text_of(file: &mut File) -> String {
     let mut bytes = Vec::new();
     file.rewind().unwrap();

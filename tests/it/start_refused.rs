@@ -77,7 +77,7 @@ fn a_database_of_another_genesis_is_refused_and_left_as_it_was() {
     let net = Net::single(Room::one());
     let val0 = net.node("val0");
     let height = val0.height();
-    net.testnet(&["kill", "val0"]).ok();
+    net.kill("val0");
     let other = net.dir.join("other-genesis.json");
     let found = write_other_genesis(&net, &other);
     let genesis = format!("genesis={}", other.display());

@@ -92,6 +92,12 @@ impl Disk {
         self.record.insert(codec::encode(record))
     }
 
+    /// Whether the store would have taken this record: its valid block is beside it.
+    pub fn holds_valid_block(&self, record: &SafetyRecord) -> bool {
+        let held = || self.valid_block.as_deref().map(Block::hash);
+        record.valid.as_ref().is_none_or(|polka| polka.block == held())
+    }
+
     /// Makes a block durable.
     pub fn commit(&mut self, block: Arc<Block>, certificate: Arc<Certificate>, delta: &BlockDelta) {
         self.view.0.borrow_mut().apply(delta);

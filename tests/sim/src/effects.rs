@@ -102,6 +102,10 @@ impl World {
     fn persist(&mut self, node: usize, record: &SafetyRecord, block: Option<Arc<Block>>) {
         let bytes = self.nodes[node].disk.persist(record, block);
         self.auditor.detail(24, bytes);
+        if !self.nodes[node].disk.holds_valid_block(record) {
+            let detail = format!("node {node} locks a block that it does not have");
+            self.expect(Err(Violation::new("a lock has its block", detail)));
+        }
         let place = (record.height, record.round, record.step);
         self.trace.append(|| format!(" | persist {}/{}/{:?}", place.0, place.1, place.2));
         let Some((locked, _)) = record.locked else { return };
