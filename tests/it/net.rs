@@ -346,6 +346,8 @@ fn end_all_when_interrupted() {
             });
             for dir in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 kill_all(dir);
+                // The directory around it is this network's alone; what stays there is in nobody's way.
+                let _ = fs::remove_dir_all(dir.parent().unwrap());
             }
             std::process::exit(130);
         });

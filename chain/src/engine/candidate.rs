@@ -16,8 +16,10 @@ use std::{
     sync::Arc,
 };
 
-/// How often the propose timer is set again for a proposal that is here.
-const PATIENCE_MAX: u32 = 3;
+/// How often the propose timer is set again for a proposal that is being executed here.
+const EXECUTING_PATIENCE: u32 = 3;
+/// The same for one whose bodies are missing: less, for its proposer may be withholding them.
+const GATHERING_PATIENCE: u32 = 1;
 
 /// How far a candidate is.
 #[derive(Debug)]
@@ -174,14 +176,15 @@ impl<V: LedgerView> Engine<V> {
     /// large block on a busy machine. Then the proposer is not at fault, and a nil vote would cost
     /// everyone a round. Waits again, a bounded number of times.
     pub(super) fn waits_for_own_verdict(&mut self, now: Now, round: Round) -> bool {
-        let is_open = |block| {
-            let state = self.candidates.0.get(&block).map(|candidate| &candidate.state);
-            matches!(state, Some(State::Gathering | State::Executing))
+        let patience = |block| match self.candidates.0.get(&block).map(|candidate| &candidate.state)
+        {
+            Some(State::Executing) => EXECUTING_PATIENCE,
+            Some(State::Gathering) => GATHERING_PATIENCE,
+            _ => 0,
         };
         let waits = round == self.consensus.round()
             && self.consensus.step() == Step::Propose
-            && self.patience < PATIENCE_MAX
-            && self.consensus.blocks_in(round).any(is_open);
+            && self.consensus.blocks_in(round).any(|block| self.patience < patience(block));
         if waits {
             self.patience += 1;
             self.set_step_timer(now, round, Step::Propose);

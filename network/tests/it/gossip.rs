@@ -39,16 +39,16 @@ async fn a_message_reaches_all_four_nodes_on_every_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_largest_messages_arrive_back_to_back() {
+async fn the_largest_messages_arrive_one_after_another() {
     let mut first = node(5, config()).await;
     let second = node(6, joining(&[&first])).await;
     for topic in [Topic::Proposals, Topic::Transactions] {
         meshed(&[&first.handle, &second.handle], 1, topic).await;
-        for seed in 0..8 {
-            second.handle.publish(topic, noise(seed, topic.bytes_max()), 0).unwrap();
-        }
         let queue = if topic.is_fast() { &mut first.fast } else { &mut first.bulk };
         for seed in 0..8 {
+            // Each after the one before has come: gossip drops what waits for seconds in its queue, as
+            // it may on a busy machine.
+            second.handle.publish(topic, noise(seed, topic.bytes_max()), 0).unwrap();
             assert!(accept_next(queue).await == noise(seed, topic.bytes_max()), "{topic} {seed}");
         }
     }
