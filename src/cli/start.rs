@@ -108,7 +108,7 @@ fn begin_log(log: &LogSection) -> Result<(), CliError> {
 fn quiet(filter: &str) -> String {
     match filter.contains("libp2p") {
         true => filter.to_owned(),
-        false => format!("{filter},libp2p_swarm=warn,libp2p_kad=error"),
+        false => format!("{filter},libp2p=error,yamux=error"),
     }
 }
 

@@ -88,6 +88,7 @@ fn pay_until_killed(net: &Net, purse: &mut Purse, finals: Finals) -> Finals {
         // The fault comes at any moment of a block.
         thread::sleep(late);
         net.kill_all();
+        print!("{} ms after payment {goal}: ", late.as_millis());
     });
     finals.into_inner().unwrap()
 }

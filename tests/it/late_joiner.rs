@@ -63,6 +63,7 @@ fn a_late_node_with_one_address_finds_the_others_fetches_a_thousand_blocks_and_f
         late.reaches(height);
         behind = behind.max(val0.height().saturating_sub(late.height()));
     }
+    let paused = Instant::now();
     for name in PAUSED {
         net.signal(name, Signal::SIGSTOP);
     }
@@ -70,6 +71,7 @@ fn a_late_node_with_one_address_finds_the_others_fetches_a_thousand_blocks_and_f
         let (ours, theirs) = (val0.height(), late.height());
         (ours == theirs).then_some(theirs).ok_or_else(|| format!("{theirs} of {ours}"))
     });
+    let to_the_tip = paused.elapsed();
     for name in PAUSED {
         net.signal(name, Signal::SIGCONT);
     }
@@ -77,7 +79,11 @@ fn a_late_node_with_one_address_finds_the_others_fetches_a_thousand_blocks_and_f
     let log = late.log();
     let gossiped = |height: &u64| log.contains(&format!(" final height={height} "));
     let by_gossip = (tip + 1..=last).filter(gossiped).count();
-    println!("at most {behind} blocks behind; then {by_gossip} of {} blocks by gossip", last - tip);
+    println!(
+        "at most {behind} blocks behind; at the tip {} ms after a pause; then {by_gossip} of {} blocks by gossip",
+        to_the_tip.as_millis(),
+        last - tip
+    );
     assert!(by_gossip > 0, "no block by gossip after height {tip}");
     for height in 1..=last {
         assert_eq!(late.hash_at(height), val0.hash_at(height), "height {height}");

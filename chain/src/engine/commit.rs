@@ -77,6 +77,8 @@ impl<V: LedgerView> Engine<V> {
         self.state = Arc::new(committing.delta.state.clone());
         self.tip = Some(committing.certificate);
         // Spacing counts from one proposal to the next, so that the cadence does not drift.
+        // Blocks went on while this node caught up: whoever speaks of a later height is asked again.
+        self.hinted &= !committing.synced;
         self.spacing_from = if committing.synced { now.mono } else { committing.seen };
         self.start_height(now);
     }

@@ -52,8 +52,8 @@ pub enum Reject {
     #[error("a replacement may not add the unconfirmed input {outpoint}")]
     ReplacementAddsUnconfirmed { outpoint: OutPoint },
     #[error(
-        "a replacement must pay {needed}, it offers {offered}: the {evicts} transactions that it \
-         replaces pay {replaced}, the rest is for its {bytes} bytes"
+        "a replacement must pay {needed}, it offers {offered}: what it replaces ({evicts} in all) pays \
+         {replaced}, the rest is for its {bytes} bytes"
     )]
     ReplacementFeeTooLow {
         offered: Amount,
