@@ -11,7 +11,6 @@ use timecoin_chain::{
     codec,
     engine::{Answer, Effect, Report, Ticket},
     mempool::Reject,
-    rules::RuleError,
     types::{ConsensusMessage, Height, Millis, TxId},
 };
 use timecoin_network::{Topic, Verdict};
@@ -155,7 +154,7 @@ impl Shell {
 fn verdict_on(results: &[Result<TxId, Reject>]) -> Verdict {
     let is_checked =
         |result: &Result<TxId, Reject>| matches!(result, Ok(_) | Err(Reject::AlreadyKnown { .. }));
-    if results.iter().any(|result| matches!(result, Err(Reject::Rule(rule)) if is_malice(rule))) {
+    if results.iter().any(|result| matches!(result, Err(Reject::Rule(rule)) if rule.is_malice())) {
         Verdict::Reject("a transaction that breaks a rule at any height")
     } else if results.iter().any(Result::is_ok) && results.iter().all(is_checked) {
         Verdict::Accept
@@ -164,22 +163,10 @@ fn verdict_on(results: &[Result<TxId, Reject>]) -> Verdict {
     }
 }
 
-/// Whether a rule is broken whatever the height and the state of the ledger.
-fn is_malice(rule: &RuleError) -> bool {
-    !matches!(
-        rule,
-        RuleError::MissingInput { .. }
-            | RuleError::DoubleSpend { .. }
-            | RuleError::NotYetValid { .. }
-            | RuleError::Expired { .. }
-            | RuleError::Locked { .. }
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use timecoin_chain::types::OutPoint;
+    use timecoin_chain::{rules::RuleError, types::OutPoint};
 
     #[test]
     fn a_batch_goes_on_as_it_is_only_if_all_of_it_was_checked() {

@@ -97,6 +97,19 @@ pub enum RuleError {
 }
 
 impl RuleError {
+    /// Whether a transaction breaks this rule whatever the height and the state of the ledger: no honest
+    /// node passes such a one on.
+    pub fn is_malice(&self) -> bool {
+        !matches!(
+            self,
+            Self::MissingInput { .. }
+                | Self::DoubleSpend { .. }
+                | Self::NotYetValid { .. }
+                | Self::Expired { .. }
+                | Self::Locked { .. }
+        )
+    }
+
     /// A name for metrics and clients that stays the same when the message changes.
     pub fn code(&self) -> &'static str {
         match self {

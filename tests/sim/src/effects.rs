@@ -12,7 +12,6 @@ use std::{rc::Rc, sync::Arc};
 use timecoin_chain::{
     engine::{Effect, Message, Peer, Report, Request, SafetyRecord, Ticket},
     mempool::Reject,
-    rules::RuleError,
     types::{Block, Transaction, TransactionBatch, TxId},
 };
 
@@ -305,13 +304,5 @@ impl World {
 /// Whether a refusal says that the sender should have known better: no honest node forwards what
 /// breaks a rule whatever the sender's height and mempool are.
 fn is_blame(reject: &Reject) -> bool {
-    let Reject::Rule(rule) = reject else { return false };
-    !matches!(
-        rule,
-        RuleError::MissingInput { .. }
-            | RuleError::DoubleSpend { .. }
-            | RuleError::NotYetValid { .. }
-            | RuleError::Expired { .. }
-            | RuleError::Locked { .. }
-    )
+    matches!(reject, Reject::Rule(rule) if rule.is_malice())
 }
