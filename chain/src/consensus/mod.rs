@@ -445,15 +445,11 @@ impl Consensus {
             proposal.valid_round.is_none_or(has_polka).then_some((*proposal, valid))
         });
         let Some((proposal, valid)) = ready else { return false };
-        let lock_allows = match (self.locked, proposal.valid_round) {
-            (None, _) => true,
-            // L23: only what it is locked on.
-            (Some((_, locked)), None) => locked == proposal.block,
-            // L29: or what had a polka no earlier than its lock.
-            (Some((round, locked)), Some(valid_round)) => {
-                round <= valid_round || locked == proposal.block
-            }
-        };
+        // L23 and L29, without the paper's "or it is the locked block": whoever precommitted a block
+        // votes for nothing that rests on less than that, so that a vote that does is proof of amnesia.
+        let lock_allows = self
+            .locked
+            .is_none_or(|(locked, _)| proposal.valid_round.is_some_and(|vr| vr >= locked));
         match (valid, lock_allows) {
             (true, true) => self.prevote(Some(proposal.block), proposal.valid_round, None, out),
             (false, _) => self.prevote(None, None, Some(NilReason::InvalidBlock), out),

@@ -225,6 +225,14 @@ fn a_locked_node_refuses_another_block_without_a_later_polka() {
     );
 }
 
+/// Otherwise it could vote for a block on less than it precommitted another on, as an amnesiac does.
+#[test]
+fn even_the_locked_block_needs_a_polka_no_earlier_than_the_lock() {
+    let mut machine = locked_on_a();
+    let nil = cast(Prevote, 1, None, Some(NilReason::Locked));
+    table(&mut machine, vec![("L23", proposal(1, A, None), vec![nil])]);
+}
+
 #[test]
 fn a_locked_node_prevotes_its_own_block_again() {
     let mut machine = locked_on_a();
