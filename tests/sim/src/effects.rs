@@ -125,7 +125,7 @@ impl World {
         self.auditor.detail(25, &gossip.id);
         self.trace.append(|| format!(" | publish {}", describe(&gossip.payload)));
         if let Payload::Consensus(message) = &gossip.payload {
-            self.leaves(message);
+            self.leaves(node, message);
         }
         let Some(running) = &mut self.nodes[node].running else { return };
         if running.seen.insert(gossip.id) {
@@ -133,8 +133,9 @@ impl World {
         }
     }
 
-    fn leaves(&mut self, message: &Message) {
-        let result = self.oracle.message_leaves(&self.setup, message);
+    fn leaves(&mut self, node: usize, message: &Message) {
+        let from = self.nodes[node].key;
+        let result = self.oracle.message_leaves(&self.setup, from, message);
         self.expect(result);
         if let Message::Proposal(proposal) = message
             && proposal.valid_round.is_some()
@@ -213,7 +214,7 @@ impl World {
         };
         self.auditor.detail(27, &reply.id);
         if let Payback::Votes(messages) = &reply.payback {
-            messages.iter().for_each(|message| self.leaves(message));
+            messages.iter().for_each(|message| self.leaves(node, message));
         }
         let Some(running) = &self.nodes[node].running else { return };
         let Some(&to) = running.peers.get(&connection) else { return };

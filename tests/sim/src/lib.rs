@@ -10,7 +10,7 @@
 //! | `setup`, `scheme` | the chain, its keys and how they sign |
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
 //! | `payments` | what users do |
-//! | `oracle`, `fold` | what must hold, and the ledger told a second time |
+//! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //!

@@ -71,6 +71,8 @@ pub struct Node {
     pub externalised: Height,
     /// Never started again.
     pub is_away: bool,
+    /// The index of its key in the masternode set.
+    pub key: Option<u16>,
     signer: Option<Arc<dyn Signer>>,
     wall_offset_ms: i64,
     mempool: MempoolLimits,
@@ -90,6 +92,9 @@ impl Node {
             incarnation: 0,
             externalised: Height::GENESIS,
             is_away: false,
+            key: signer
+                .as_ref()
+                .and_then(|signer| setup.chain.masternodes.index_of(&signer.public_key())),
             signer,
             wall_offset_ms,
             mempool,

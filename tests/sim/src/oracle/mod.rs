@@ -1,4 +1,9 @@
 //! What must hold whatever goes wrong. Checked after every event, from outside of the nodes.
+mod locks;
+#[cfg(test)]
+mod tests;
+mod votes;
+
 use crate::{
     fold::{self, Fold},
     setup::Setup,
@@ -8,8 +13,9 @@ use timecoin_chain::{
     engine::Message,
     ledger::LedgerState,
     mempool::Mempool,
-    types::{Block, BlockHash, Certificate, Height, OutPoint, Round, Vote, VoteKind},
+    types::{Block, BlockHash, Certificate, Height, OutPoint, RoundCertificate, Vote},
 };
+use votes::Votes;
 
 /// A property that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +39,6 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// The kinds of message of which one slot holds one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SlotKind {
-    Proposal,
-    Prevote,
-    Precommit,
-}
-
-type Slot = (u16, Height, Round, SlotKind);
-type Said = (Option<BlockHash>, Option<Round>);
-
 struct FinalBlock {
     hash: BlockHash,
     root: [u8; 32],
@@ -51,7 +46,7 @@ struct FinalBlock {
 
 /// The memory of the checker.
 pub struct Oracle {
-    said: BTreeMap<Slot, Said>,
+    votes: Votes,
     finals: Vec<FinalBlock>,
     /// The ledger after the last final block.
     pub ledger: Fold,
@@ -60,7 +55,7 @@ pub struct Oracle {
 impl Oracle {
     /// Nothing has happened yet.
     pub fn new(setup: &Setup) -> Self {
-        Self { said: BTreeMap::new(), finals: Vec::new(), ledger: Fold::new(setup) }
+        Self { votes: Votes::new(setup), finals: Vec::new(), ledger: Fold::new(setup) }
     }
 
     /// The greatest final height.
@@ -68,49 +63,82 @@ impl Oracle {
         self.ledger.height
     }
 
-    /// A message leaves a node: nobody says two things in one slot, now or after a crash.
-    pub fn message_leaves(&mut self, setup: &Setup, message: &Message) -> Result<(), Violation> {
+    /// This masternode's key may say whatever it likes.
+    pub fn corrupt(&mut self, member: u16) {
+        self.votes.corrupt(member);
+    }
+
+    /// Whether everything that this masternode's key says must keep the rules.
+    pub fn is_honest(&self, member: u16) -> bool {
+        self.votes.is_honest(member)
+    }
+
+    /// Every vote that was ever sent by anybody, once.
+    pub fn votes(&self) -> &[Vote] {
+        self.votes.all()
+    }
+
+    /// A message leaves a node with this key, should it have one. What an honest key says keeps the
+    /// rules, whoever shows it; a certificate that an honest node shows has its weight.
+    pub fn message_leaves(
+        &mut self,
+        setup: &Setup,
+        from: Option<u16>,
+        message: &Message,
+    ) -> Result<(), Violation> {
         match message {
-            Message::Vote(vote) => self.vote(vote),
-            Message::Certificate(certificate) => self.certificate(certificate),
+            Message::Vote(vote) => self.vote(from, vote),
+            Message::Certificate(certificate) => self.certificate(from, certificate),
             Message::Round(certificate) => {
-                certificate.votes.iter().try_for_each(|vote| self.vote(vote))
+                self.round_certificate(certificate)?;
+                certificate.votes.iter().try_for_each(|vote| self.vote(from, vote))
             }
             Message::Proposal(proposal) => {
                 let (height, round) = (proposal.height(), proposal.round);
-                let proposer = setup.chain.masternodes.proposer(height, round);
-                let said = (Some(proposal.block_hash()), proposal.valid_round);
-                self.say((proposer, height, round, SlotKind::Proposal), said)?;
                 let certificates = [&proposal.polka, &proposal.last_commit];
-                certificates.into_iter().flatten().try_for_each(|held| self.certificate(held))
+                let mut certificates = certificates.into_iter().flatten();
+                certificates.try_for_each(|held| self.certificate(from, held))?;
+                let proposer = setup.chain.masternodes.proposer(height, round);
+                self.votes.propose(from, proposer, proposal)
             }
         }
     }
 
-    fn certificate(&mut self, certificate: &Certificate) -> Result<(), Violation> {
-        let kind = slot_kind(certificate.kind);
-        let said = (certificate.block, certificate.valid_round);
-        let (height, round) = (certificate.height, certificate.round);
-        certificate
-            .signers
-            .iter()
-            .try_for_each(|signer| self.say((signer, height, round, kind), said))
+    fn vote(&mut self, from: Option<u16>, vote: &Vote) -> Result<(), Violation> {
+        match self.votes.vote(from, vote)? && self.votes.is_honest(vote.signer) {
+            true => locks::check(&self.votes, vote),
+            false => Ok(()),
+        }
     }
 
-    fn vote(&mut self, vote: &Vote) -> Result<(), Violation> {
-        let slot = (vote.signer, vote.height, vote.round, slot_kind(vote.kind));
-        self.say(slot, (vote.block, vote.valid_round))
+    fn certificate(
+        &mut self,
+        from: Option<u16>,
+        certificate: &Certificate,
+    ) -> Result<(), Violation> {
+        let members = votes::members(&certificate.signers);
+        let (signers, signatures) = (members.count_ones(), certificate.signatures.len());
+        if !self.votes.is_quorum(members) || usize::try_from(signers) != Ok(signatures) {
+            let Certificate { kind, height, round, .. } = certificate;
+            let detail = format!(
+                "{signers} members {members:b} with {signatures} signatures at {height}/{round} \
+                 {kind:?}"
+            );
+            return Err(Violation::new("certificates have a quorum", detail));
+        }
+        self.votes.new_in(certificate).iter().try_for_each(|vote| self.vote(from, vote))
     }
 
-    fn say(&mut self, slot: Slot, said: Said) -> Result<(), Violation> {
-        let before = *self.said.entry(slot).or_insert(said);
-        if before == said {
+    fn round_certificate(&self, certificate: &RoundCertificate) -> Result<(), Violation> {
+        let signers = certificate.votes.iter().map(|vote| vote.signer);
+        let members = votes::members_of(signers);
+        let distinct = usize::try_from(members.count_ones()) == Ok(certificate.votes.len());
+        if distinct && self.votes.is_third(members) {
             return Ok(());
         }
-        let (signer, height, round, kind) = slot;
-        let detail =
-            format!("masternode {signer} at {height}/{round} {kind:?}: {before:?}, then {said:?}");
-        Err(Violation::new("no double signing", detail))
+        let RoundCertificate { height, round, .. } = certificate;
+        let detail = format!("round certificate {height}/{round} of members {members:b}");
+        Err(Violation::new("certificates have a quorum", detail))
     }
 
     /// A block became durable at a node.
@@ -122,7 +150,7 @@ impl Oracle {
         state: &LedgerState,
     ) -> Result<(), Violation> {
         let (height, hash) = (block.header.height, block.hash());
-        self.certificate(certificate)?;
+        self.certificate(None, certificate)?;
         let invalid = |why| Violation::new("validity", format!("block {height} {hash:?}: {why}"));
         fold::check_certificate(setup, block, certificate).map_err(invalid)?;
         let known = usize::try_from(height.0 - 1).ok().and_then(|index| self.finals.get(index));
@@ -185,12 +213,5 @@ impl Oracle {
             return Err(Violation::new("durability", detail));
         }
         Ok(())
-    }
-}
-
-fn slot_kind(kind: VoteKind) -> SlotKind {
-    match kind {
-        VoteKind::Prevote => SlotKind::Prevote,
-        VoteKind::Precommit => SlotKind::Precommit,
     }
 }
