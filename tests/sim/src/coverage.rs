@@ -42,11 +42,25 @@ pub enum Met {
     RewardsPaid,
     /// An observer committed.
     ObserverCommitted,
+    /// A crash within the first inputs after a start.
+    CrashInRecovery,
+    /// A record survived a crash that came before anyone was told.
+    UnsyncedRecordKept,
+    /// A record was lost in a crash that came before anyone was told.
+    UnsyncedRecordLost,
+    /// A block survived a crash that came before anyone was told.
+    UnsyncedBlockKept,
+    /// A machine went on after a pause, and much had waited.
+    BurstAfterPause,
+    /// A wall clock jumped by more than what validators allow.
+    ClockJumped,
+    /// A wall clock stood still.
+    ClockStoodStill,
 }
 
 impl Met {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 26] = [
         Self::RoundTwo,
         Self::LockAcrossRounds,
         Self::LockMoved,
@@ -66,6 +80,13 @@ impl Met {
         Self::PaymentLost,
         Self::RewardsPaid,
         Self::ObserverCommitted,
+        Self::CrashInRecovery,
+        Self::UnsyncedRecordKept,
+        Self::UnsyncedRecordLost,
+        Self::UnsyncedBlockKept,
+        Self::BurstAfterPause,
+        Self::ClockJumped,
+        Self::ClockStoodStill,
     ];
 }
 

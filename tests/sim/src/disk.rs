@@ -1,5 +1,15 @@
-//! A disk that loses exactly what was not made durable. Records go through the real codec.
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
+//! A disk that loses what was not made durable, or only some of it. Records go through the real codec.
+//!
+//! Blocks and the safety record are two files, as in the node. A write is one transaction of one file:
+//! a crash leaves all of it or nothing. Writes of one file are done in the order they began, so of
+//! several blocks on their way a crash may leave the first ones and never only a later one.
+use crate::{faults::Unsynced, rng::Rng};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
 use timecoin_chain::{
     codec,
     engine::{Recovered, SafetyRecord, Stored},
@@ -32,6 +42,35 @@ impl LedgerView for SharedView {
     }
 }
 
+/// A final block and what it changes, on its way to the disk.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The block.
+    pub block: Arc<Block>,
+    /// What made it final.
+    pub certificate: Arc<Certificate>,
+    /// What it changes.
+    pub delta: Arc<BlockDelta>,
+}
+
+/// A write that began and is not durable yet.
+#[derive(Debug, Clone)]
+enum Write {
+    Record { bytes: Vec<u8>, valid_block: Option<Arc<Block>> },
+    Commit(Commit),
+}
+
+/// What a crash made of the writes in flight.
+#[derive(Debug, Default)]
+pub struct Wreck {
+    /// Blocks that survived though nobody was told that they are durable.
+    pub kept: Vec<Commit>,
+    /// Blocks that were lost.
+    pub lost: usize,
+    /// Whether the record in flight survived, where one was.
+    pub record_kept: Option<bool>,
+}
+
 /// What is durable of one node.
 #[derive(Debug)]
 pub struct Disk {
@@ -40,6 +79,7 @@ pub struct Disk {
     blocks: BTreeMap<Height, (Arc<Block>, Arc<Certificate>)>,
     record: Option<Vec<u8>>,
     valid_block: Option<Arc<Block>>,
+    writing: VecDeque<Write>,
 }
 
 impl Disk {
@@ -54,6 +94,7 @@ impl Disk {
             blocks: BTreeMap::new(),
             record: None,
             valid_block: None,
+            writing: VecDeque::new(),
         }
     }
 
@@ -84,29 +125,84 @@ impl Disk {
         found.map(|(_, (block, commit))| ((**block).clone(), (**commit).clone())).collect()
     }
 
-    /// Makes a record durable. Returns its bytes.
-    pub fn persist(&mut self, record: &SafetyRecord, block: Option<Arc<Block>>) -> &[u8] {
-        if block.is_some() {
-            self.valid_block = block;
-        }
-        self.record.insert(codec::encode(record))
+    /// Begins to write a record.
+    pub fn begin_record(&mut self, bytes: Vec<u8>, valid_block: Option<Arc<Block>>) {
+        self.writing.push_back(Write::Record { bytes, valid_block });
     }
 
-    /// Whether the store would have taken this record: its valid block is beside it.
-    pub fn holds_valid_block(&self, record: &SafetyRecord) -> bool {
-        let held = || self.valid_block.as_deref().map(Block::hash);
+    /// The record in flight is durable.
+    pub fn finish_record(&mut self) {
+        let is_record = |write: &Write| matches!(write, Write::Record { .. });
+        let first = self.writing.iter().position(is_record);
+        if let Some(write) = first.and_then(|index| self.writing.remove(index)) {
+            self.apply(write);
+        }
+    }
+
+    /// Whether the store would take this record: its valid block is beside it.
+    pub fn holds_valid_block(&self, record: &SafetyRecord, new: Option<&Block>) -> bool {
+        let held = || new.or(self.valid_block.as_deref()).map(Block::hash);
         record.valid.as_ref().is_none_or(|polka| polka.block == held())
     }
 
-    /// Makes a block durable.
-    pub fn commit(&mut self, block: Arc<Block>, certificate: Arc<Certificate>, delta: &BlockDelta) {
-        self.view.0.borrow_mut().apply(delta);
-        self.state = Arc::new(delta.state.clone());
-        self.blocks.insert(delta.height, (block, certificate));
+    /// Begins to write a block.
+    pub fn begin_commit(&mut self, commit: Commit) {
+        self.writing.push_back(Write::Commit(commit));
+    }
+
+    /// The first block in flight is durable.
+    pub fn finish_commit(&mut self) -> Option<Commit> {
+        let is_commit = |write: &Write| matches!(write, Write::Commit(_));
+        let first = self.writing.iter().position(is_commit)?;
+        let Some(Write::Commit(commit)) = self.writing.remove(first) else { return None };
+        self.apply(Write::Commit(commit.clone()));
+        Some(commit)
+    }
+
+    fn apply(&mut self, write: Write) {
+        match write {
+            Write::Record { bytes, valid_block } => {
+                self.record = Some(bytes);
+                self.valid_block = valid_block.or(self.valid_block.take());
+            }
+            Write::Commit(Commit { block, certificate, delta }) => {
+                self.view.0.borrow_mut().apply(&delta);
+                self.state = Arc::new(delta.state.clone());
+                self.blocks.insert(delta.height, (block, certificate));
+            }
+        }
+    }
+
+    /// A crash: of the writes in flight nothing survives, the first ones, or any that could.
+    pub fn crash(&mut self, rng: &mut Rng, unsynced: Unsynced) -> Wreck {
+        let writes = std::mem::take(&mut self.writing);
+        let first_ones = rng.index(writes.len() + 1);
+        let mut wreck = Wreck::default();
+        for (index, write) in writes.into_iter().enumerate() {
+            let survives = match unsynced {
+                Unsynced::Lost => false,
+                Unsynced::Prefix => index < first_ones,
+                Unsynced::Subset => rng.chance(500),
+            };
+            match &write {
+                Write::Record { .. } => wreck.record_kept = Some(survives),
+                Write::Commit(commit) if survives && wreck.lost == 0 => {
+                    wreck.kept.push(commit.clone());
+                }
+                Write::Commit(_) => {
+                    wreck.lost += 1;
+                    continue;
+                }
+            }
+            if survives {
+                self.apply(write);
+            }
+        }
+        wreck
     }
 
     /// What a planted fault does in a crash.
-    pub fn crash(&mut self, flaw: Flaw, chain: &Chain) {
+    pub fn spoil(&mut self, flaw: Flaw, chain: &Chain) {
         match flaw {
             Flaw::None => {}
             Flaw::ForgetsRecord => self.record = None,

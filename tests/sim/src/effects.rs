@@ -1,6 +1,7 @@
-//! Carries effects out in order. A crash may come before any of them; what follows is lost.
+//! What a node's effects do to the world, one effect after the other.
 use crate::{
     coverage::Met,
+    disk::Commit,
     events::describe,
     node::{Call, Ticketed},
     oracle::Violation,
@@ -8,43 +9,20 @@ use crate::{
     wire::{self, Gossip, Payback, Payload, Refused, Reply},
     world::{Event, SECOND, Work, World},
 };
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 use timecoin_chain::{
-    engine::{Effect, Message, Peer, Report, Request, SafetyRecord, Ticket},
+    engine::{Effect, Message, Peer, Report, Request, Ticket},
     mempool::Reject,
-    types::{Block, Transaction, TransactionBatch, TxId},
+    types::{Transaction, TransactionBatch, TxId},
 };
 
 /// After this time a request has failed.
 const CALL_TIMEOUT: u64 = 5 * SECOND;
 
 impl World {
-    pub(crate) fn perform(&mut self, node: usize, effects: Vec<Effect>) {
-        let mut effects = effects.into_iter().peekable();
-        while let Some(effect) = effects.next() {
-            let is_persist = matches!(effect, Effect::Persist { .. });
-            if self.rng.chance(self.faults.crash_at_effect) {
-                if is_persist {
-                    self.coverage.met(Met::CrashBeforePersist);
-                }
-                return self.crash_now(node);
-            }
-            self.carry_out(node, effect);
-            if is_persist && self.rng.chance(self.faults.crash_after_persist) {
-                if matches!(effects.peek(), Some(Effect::Publish { .. })) {
-                    self.coverage.met(Met::CrashAfterPersist);
-                }
-                return self.crash_now(node);
-            }
-            if self.violation.is_some() {
-                return;
-            }
-        }
-    }
-
-    fn carry_out(&mut self, node: usize, effect: Effect) {
+    pub(crate) fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
-            Effect::Persist { record, block } => self.persist(node, &record, block),
+            Effect::Persist { record, block } => self.begin_persist(node, &record, block),
             Effect::Publish { message, attempt } => {
                 let gossip = wire::gossip_message(&self.setup, &message, attempt);
                 self.publish(node, gossip);
@@ -63,30 +41,24 @@ impl World {
             }
             Effect::Verify { ticket, spends } => {
                 self.auditor.detail(20, &ticket.0.to_le_bytes());
-                let span = self.rng.exponential(self.faults.work);
+                let span = self.labour.exponential(self.faults.work);
                 self.work_in(node, span, Work::Verify { ticket, spends });
             }
             Effect::Admission { ticket, results } => self.admission(node, ticket, &results),
             Effect::Execute { block, parent, verified } => {
                 self.auditor.detail(21, &block.hash().0);
-                let span = self.rng.exponential(self.faults.work);
+                let span = self.labour.exponential(self.faults.work);
                 self.work_in(node, span, Work::Execute { block, parent, verified });
             }
             Effect::Commit { block, certificate, delta } => {
-                self.auditor.detail(22, &delta.block.0);
-                self.trace.append(|| format!(" | commit {}", block.header.height));
-                if let Some(running) = &mut self.nodes[node].running {
-                    running.is_committing = true;
-                }
-                let span = self.rng.exponential(self.faults.commit);
-                self.work_in(node, span, Work::Commit { block, certificate, delta });
+                self.begin_commit(node, Commit { block, certificate, delta });
             }
             Effect::SetTimer { timer, at } => {
                 let generation = self.number();
                 let incarnation = self.nodes[node].incarnation;
                 let Some(running) = &mut self.nodes[node].running else { return };
-                running.timers.insert(timer, generation);
-                let at = running.moment(self.time, at);
+                running.timers.insert(timer, (generation, at));
+                let at = self.nodes[node].clock.moment(self.time, at);
                 self.auditor.detail(23, &at.to_le_bytes());
                 self.at(at, Event::Timer { node, incarnation, timer, generation });
             }
@@ -95,25 +67,6 @@ impl World {
                 let detail = format!("node {node}: {reason}");
                 self.expect(Err(Violation::new("no honest node halts", detail)));
             }
-        }
-    }
-
-    fn persist(&mut self, node: usize, record: &SafetyRecord, block: Option<Arc<Block>>) {
-        let bytes = self.nodes[node].disk.persist(record, block);
-        self.auditor.detail(24, bytes);
-        if !self.nodes[node].disk.holds_valid_block(record) {
-            let detail = format!("node {node} locks a block that it does not have");
-            self.expect(Err(Violation::new("a lock has its block", detail)));
-        }
-        let place = (record.height, record.round, record.step);
-        self.trace.append(|| format!(" | persist {}/{}/{:?}", place.0, place.1, place.2));
-        let Some((locked, _)) = record.locked else { return };
-        if locked < record.round {
-            self.coverage.met(Met::LockAcrossRounds);
-        }
-        let before = self.locks.insert((node, record.height), locked.0);
-        if before.is_some_and(|before| before < locked.0) {
-            self.coverage.met(Met::LockMoved);
         }
     }
 
@@ -155,11 +108,11 @@ impl World {
         let peers: Vec<(u64, usize)> = running.peers.iter().map(|(&c, &peer)| (c, peer)).collect();
         for (connection, to) in peers.into_iter().filter(|(_, peer)| Some(*peer) != except) {
             let link = (node, to);
-            let gossip = match self.rng.chance(self.faults.tamper) {
+            let gossip = match self.network.chance(self.faults.tamper) {
                 true => self.tampered(gossip),
                 false => gossip.clone(),
             };
-            for arrival in self.net.arrivals(&mut self.rng, &self.faults, self.time, link) {
+            for arrival in self.net.arrivals(&mut self.network, &self.faults, self.time, link) {
                 let (gossip, passes_cache) = (gossip.clone(), arrival.passes_cache);
                 self.at(arrival.at, Event::Gossip { to, connection, gossip, passes_cache });
             }
@@ -194,7 +147,7 @@ impl World {
         let peer = running.peers.get(&connection).copied();
         self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
         let Some(peer) = peer else { return };
-        let arrivals = self.net.arrivals(&mut self.rng, &self.faults, self.time, (node, peer));
+        let arrivals = self.net.arrivals(&mut self.network, &self.faults, self.time, (node, peer));
         if let Some(arrival) = arrivals.first() {
             let request = Rc::new(request);
             self.at(arrival.at, Event::Question { to: peer, connection, call, request, id });
@@ -218,10 +171,10 @@ impl World {
         }
         let Some(running) = &self.nodes[node].running else { return };
         let Some(&to) = running.peers.get(&connection) else { return };
-        if self.rng.chance(self.faults.tamper) && wire::tamper_reply(&mut reply) {
+        if self.network.chance(self.faults.tamper) && wire::tamper_reply(&mut reply) {
             self.coverage.met(Met::TamperedBlock);
         }
-        let arrivals = self.net.arrivals(&mut self.rng, &self.faults, self.time, (node, to));
+        let arrivals = self.net.arrivals(&mut self.network, &self.faults, self.time, (node, to));
         if let Some(arrival) = arrivals.first() {
             let reply = Rc::new(reply);
             self.at(arrival.at, Event::Reply { to, connection, call, reply });

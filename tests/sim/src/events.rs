@@ -1,6 +1,7 @@
 //! Each event becomes an input of an engine, unless the node or the connection is gone meanwhile.
 use crate::{
     coverage::Met,
+    disk::Commit,
     node::Ticketed,
     oracle::{Oracle, Violation},
     wire::{self, Gossip, Payback, Payload, Reply},
@@ -16,6 +17,7 @@ use timecoin_chain::{
 
 impl World {
     pub(crate) fn dispatch(&mut self, event: Event) {
+        let Some(event) = self.waits(event) else { return };
         match event {
             Event::Gossip { to, connection, gossip, passes_cache } => {
                 self.on_gossip(to, connection, &gossip, passes_cache);
@@ -40,10 +42,20 @@ impl World {
             Event::PeerDown { node, incarnation, connection } if self.is_up(node, incarnation) => {
                 self.on_peer_down(node, connection);
             }
+            Event::Input { node, incarnation, input } if self.is_up(node, incarnation) => {
+                self.feed(node, input);
+            }
+            Event::Durable { node, incarnation } if self.is_up(node, incarnation) => {
+                self.on_durable(node);
+            }
+            Event::Wake { node, incarnation } if self.is_up(node, incarnation) => self.wake(node),
             Event::CallTimeout { .. }
             | Event::Timer { .. }
             | Event::Work { .. }
-            | Event::PeerDown { .. } => {}
+            | Event::PeerDown { .. }
+            | Event::Input { .. }
+            | Event::Durable { .. }
+            | Event::Wake { .. } => {}
             Event::Connect { a, b } => self.on_connect(a, b),
             Event::Boot { node } => self.on_boot(node),
             Event::Payment => self.on_payment(),
@@ -51,6 +63,9 @@ impl World {
             Event::Heal => self.on_heal(),
             Event::Crash => self.on_crash(),
             Event::CrashAll => self.on_crash_all(),
+            Event::Pause => self.on_pause(),
+            Event::ClockFault => self.on_clock_fault(),
+            Event::ClockSet { node } => self.on_clock_set(node),
             Event::EndOfStorm => self.end_storm(),
             Event::Deadline => self.deadline(),
         }
@@ -76,8 +91,9 @@ impl World {
                 format!("{}/{}/{:?}", status.committed.next(), status.round, status.step)
             });
             let line = line();
+            let (number, ms) = (self.auditor.events, time / 1_000);
             self.trace.line(|| {
-                format!("{:>10}.{:03} ms  n{node}  {place:<14} {line}", time / 1_000, time % 1_000)
+                format!("{number:>6} {ms:>7}.{:03} ms  n{node}  {place:<14} {line}", time % 1_000)
             });
         }
     }
@@ -177,10 +193,18 @@ impl World {
     }
 
     fn on_timer(&mut self, node: usize, timer: Timer, generation: u64) {
-        let Some(running) = &mut self.nodes[node].running else { return };
-        if running.timers.get(&timer) != Some(&generation) {
+        let Some(running) = &self.nodes[node].running else { return };
+        let Some(&(current, at)) = running.timers.get(&timer) else { return };
+        if current != generation {
             return;
         }
+        let moment = self.nodes[node].clock.moment(self.time, at);
+        if moment > self.time {
+            // The clock stood still meanwhile.
+            let incarnation = self.nodes[node].incarnation;
+            return self.at(moment, Event::Timer { node, incarnation, timer, generation });
+        }
+        let Some(running) = &mut self.nodes[node].running else { return };
         running.timers.remove(&timer);
         self.note(node, 5, format!("{timer:?}").as_bytes(), || format!("timer {timer:?}"));
         self.feed(node, Input::Timer(timer));
@@ -208,27 +232,30 @@ impl World {
                 self.note(node, 7, &ticket.0.to_le_bytes(), || "checked payments".into());
                 self.feed(node, Input::Checked { ticket, results });
             }
-            Work::Commit { block, certificate, delta } => {
-                let height = block.header.height;
-                let root = delta.state.root();
-                self.note(node, 8, &root, || format!("durable {height} {:?}", delta.block));
-                let result = self.oracle.committed(&self.setup, &block, &certificate, &delta.state);
-                self.expect(result);
-                self.nodes[node].disk.commit(block, certificate, &delta);
-                if node >= self.setup.masternodes.len() {
-                    self.coverage.met(Met::ObserverCommitted);
-                }
-                let pause = self.rng.below(2_000);
+            Work::Commit => {
+                let Some(commit) = self.nodes[node].disk.finish_commit() else { return };
+                let height = commit.delta.height;
+                self.became_durable(node, &commit);
+                let pause = self.labour.below(2_000);
                 self.work_in(node, pause, Work::Committed { height });
             }
             Work::Committed { height } => self.on_committed(node, height),
         }
     }
 
-    fn on_committed(&mut self, node: usize, height: Height) {
-        if let Some(running) = &mut self.nodes[node].running {
-            running.is_committing = false;
+    /// A block is on a node's disk.
+    pub(crate) fn became_durable(&mut self, node: usize, commit: &Commit) {
+        let Commit { block, certificate, delta } = commit;
+        let root = delta.state.root();
+        self.note(node, 8, &root, || format!("durable {} {:?}", delta.height, delta.block));
+        let result = self.oracle.committed(&self.setup, block, certificate, &delta.state);
+        self.expect(result);
+        if node >= self.setup.masternodes.len() {
+            self.coverage.met(Met::ObserverCommitted);
         }
+    }
+
+    fn on_committed(&mut self, node: usize, height: Height) {
         self.note(node, 9, &height.0.to_le_bytes(), || format!("told that {height} is durable"));
         self.feed(node, Input::Committed { height });
         let Some(running) = &self.nodes[node].running else { return };
@@ -241,13 +268,13 @@ impl World {
 
     fn on_payment(&mut self) {
         let Some(mean) = self.faults.payment else { return };
-        let after = self.rng.exponential(mean) + 1_000;
+        let after = self.users.exponential(mean) + 1_000;
         self.after(after, Event::Payment);
         let height = self.oracle.height();
-        let Some(tx) = self.payments.draw(&mut self.rng, &self.setup, height) else { return };
-        let copies = if self.rng.chance(100) { 2 } else { 1 };
+        let Some(tx) = self.payments.draw(&mut self.users, &self.setup, height) else { return };
+        let copies = if self.users.chance(100) { 2 } else { 1 };
         for _ in 0..copies {
-            let node = self.rng.index(self.nodes.len());
+            let node = self.users.index(self.nodes.len());
             if self.nodes[node].running.is_none() {
                 continue;
             }
@@ -268,12 +295,8 @@ impl World {
         Ticket(number)
     }
 
-    /// Hands an input to a node's engine and carries its effects out.
-    pub(crate) fn feed(&mut self, node: usize, input: Input) {
-        let now = self.nodes[node].clocks(self.time);
-        let Some(running) = &mut self.nodes[node].running else { return };
-        let effects = running.engine.handle(now, input);
-        self.perform(node, effects);
+    /// What an engine holds keeps its bounds.
+    pub(crate) fn check_bounds(&mut self, node: usize) {
         let Some(running) = &self.nodes[node].running else { return };
         let result = Oracle::mempool(node, running.engine.mempool());
         self.expect(result);

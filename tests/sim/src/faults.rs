@@ -4,6 +4,7 @@ use crate::rng::Rng;
 
 const MS: u64 = 1_000;
 const SECOND: u64 = 1_000 * MS;
+const HOUR_MS: u64 = 3_600_000;
 
 /// Times between the beginnings of a fault and how long each lasts, as means in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,28 @@ pub struct Rhythm {
     pub every: u64,
     /// From beginning to end.
     pub lasts: u64,
+}
+
+/// What a crash leaves of the writes in flight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Unsynced {
+    /// Nothing.
+    Lost,
+    /// The first of them.
+    Prefix,
+    /// Any of them, as far as one file is written in order.
+    Subset,
+}
+
+/// As Rust writes it, to be pasted into a test.
+impl std::fmt::Debug for Unsynced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Lost => "Unsynced::Lost",
+            Self::Prefix => "Unsynced::Prefix",
+            Self::Subset => "Unsynced::Subset",
+        })
+    }
 }
 
 /// The faults of one seed. Spans are in microseconds, chances in thousandths.
@@ -39,12 +62,28 @@ pub struct Faults {
     pub crash: Option<Rhythm>,
     /// Chance of a crash before an effect is carried out.
     pub crash_at_effect: u64,
+    /// Chance of a crash while a record or a block is on its way to the disk.
+    pub crash_in_write: u64,
     /// Chance of a crash right after a record became durable.
     pub crash_after_persist: u64,
+    /// Chance of a crash within the first inputs after a start.
+    pub crash_in_recovery: u64,
     /// Crashes of all nodes at once.
     pub crash_all: Option<Rhythm>,
+    /// What a crash leaves of the writes in flight.
+    pub unsynced: Unsynced,
+    /// Machines that stand still for a while.
+    pub pause: Option<Rhythm>,
     /// How far wall clocks are off at the most, in milliseconds.
     pub clock_offset_ms: u64,
+    /// How much too fast or slow clocks run at the most, in millionths.
+    pub clock_drift_ppm: u64,
+    /// Wall clocks that jump, or stand still, and are set right later.
+    pub clock_fault: Option<Rhythm>,
+    /// How far they jump at the most, in milliseconds.
+    pub clock_step_ms: u64,
+    /// Mean time of making a record durable.
+    pub persist: u64,
     /// Mean time of a commit.
     pub commit: u64,
     /// Mean time of executing a block or checking signatures.
@@ -78,9 +117,17 @@ impl Faults {
             partition_breaks: rng.chance(500),
             crash: class(rng, 500, |rng| rhythm(rng, (2, 20), (1, 10))),
             crash_at_effect: class(rng, 300, |rng| rng.between(1, 10)).unwrap_or(0),
+            crash_in_write: class(rng, 300, |rng| rng.between(1, 30)).unwrap_or(0),
             crash_after_persist: class(rng, 300, |rng| rng.between(1, 50)).unwrap_or(0),
             crash_all: class(rng, 250, |rng| rhythm(rng, (5, 40), (1, 3))),
+            crash_in_recovery: class(rng, 300, |rng| rng.between(50, 400)).unwrap_or(0),
+            unsynced: [Unsynced::Lost, Unsynced::Prefix, Unsynced::Subset][rng.index(3)],
+            pause: class(rng, 300, |rng| rhythm(rng, (3, 20), (1, 5))),
             clock_offset_ms: class(rng, 500, |rng| rng.between(1, 2_000)).unwrap_or(0),
+            clock_drift_ppm: class(rng, 300, |rng| rng.between(1, 1_000)).unwrap_or(0),
+            clock_fault: class(rng, 250, |rng| rhythm(rng, (5, 30), (1, 10))),
+            clock_step_ms: magnitude(rng, 100, HOUR_MS),
+            persist: magnitude(rng, 100, 20 * MS),
             commit: magnitude(rng, MS, 100 * MS),
             work: magnitude(rng, 100, 20 * MS),
             uneven_weights: rng.chance(250),
@@ -106,9 +153,17 @@ impl Faults {
             partition_breaks: false,
             crash: None,
             crash_at_effect: 0,
+            crash_in_write: 0,
             crash_after_persist: 0,
             crash_all: None,
+            crash_in_recovery: 0,
+            unsynced: Unsynced::Lost,
+            pause: None,
             clock_offset_ms: 0,
+            clock_drift_ppm: 0,
+            clock_fault: None,
+            clock_step_ms: 0,
+            persist: MS / 2,
             commit: 2 * MS,
             work: MS,
             uneven_weights: false,
@@ -128,8 +183,12 @@ impl Faults {
         self.partition = None;
         self.crash = None;
         self.crash_at_effect = 0;
+        self.crash_in_write = 0;
         self.crash_after_persist = 0;
+        self.crash_in_recovery = 0;
         self.crash_all = None;
+        self.pause = None;
+        self.clock_fault = None;
         self.payment = None;
     }
 }

@@ -5,7 +5,10 @@
 //! | `world` | the scheduler: one heap of events, one seed from beginning to end |
 //! | `events` | what an event does to a node |
 //! | `effects` | what a node's effects do to the world |
+//! | `stall` | what waits while a record is written or a machine is suspended |
 //! | `storm` | crashes, restarts, partitions |
+//! | `clock` | what a node's clocks show |
+//! | `instances` | the running numbers of single faults |
 //! | `faults` | which faults a seed has, and how hard |
 //! | `setup`, `scheme` | the chain, its keys and how they sign |
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
@@ -18,12 +21,14 @@
 //! another source of chance, and nothing iterates over an unordered map; only `batch` uses threads,
 //! one seed on one thread.
 pub mod batch;
+pub mod clock;
 pub mod coverage;
 pub mod disk;
 mod effects;
 mod events;
 pub mod faults;
 pub mod fold;
+pub mod instances;
 pub mod net;
 pub mod node;
 pub mod oracle;
@@ -31,6 +36,7 @@ pub mod payments;
 pub mod rng;
 pub mod scheme;
 pub mod setup;
+mod stall;
 mod storm;
 pub mod trace;
 pub mod wire;

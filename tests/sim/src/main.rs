@@ -39,6 +39,9 @@ enum Command {
         /// Which.
         #[arg(long)]
         seed: u64,
+        /// Stop after the event with this number.
+        #[arg(long)]
+        until: Option<u64>,
         #[command(flatten)]
         world: WorldArgs,
     },
@@ -96,7 +99,7 @@ impl WorldArgs {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { seeds, first, jobs, world } => run(seeds, first, jobs, &world),
-        Command::Replay { seed, world } => replay(seed, &world),
+        Command::Replay { seed, until, world } => replay(seed, until, &world),
         Command::Hash { seed, world } => {
             print(&hex(&world::run(seed, &world.options(false)).hash));
             ExitCode::SUCCESS
@@ -141,8 +144,8 @@ fn summary_line(summary: &Summary, seconds: f64) -> String {
     )
 }
 
-fn replay(seed: u64, world: &WorldArgs) -> ExitCode {
-    let outcome = world::run(seed, &world.options(true));
+fn replay(seed: u64, until: Option<u64>, world: &WorldArgs) -> ExitCode {
+    let outcome = world::run(seed, &Options { until, ..world.options(true) });
     for line in &outcome.trace {
         print(line);
     }

@@ -24,6 +24,19 @@ pub enum Cut {
     Mute(usize),
 }
 
+impl Cut {
+    /// Any shape.
+    pub fn draw(rng: &mut Rng, nodes: usize) -> Self {
+        let node = rng.index(nodes);
+        match rng.below(4) {
+            0 => Self::One(node),
+            1 => Self::Deaf(node),
+            2 => Self::Mute(node),
+            _ => Self::Halves((rng.number() & !(1 << node)) | 1 << ((node + 1) % nodes)),
+        }
+    }
+}
+
 /// All directed links.
 #[derive(Debug)]
 pub struct Net {
@@ -44,17 +57,14 @@ impl Net {
         }
     }
 
-    /// Draws a partition and begins it.
-    pub fn cut(&mut self, rng: &mut Rng, nodes: usize) -> Cut {
-        let node = rng.index(nodes);
-        let cut = match rng.below(4) {
-            0 => Cut::One(node),
-            1 => Cut::Deaf(node),
-            2 => Cut::Mute(node),
-            _ => Cut::Halves((rng.number() & !(1 << node)) | 1 << ((node + 1) % nodes)),
-        };
+    /// Begins a partition.
+    pub fn cut(&mut self, cut: Cut) {
         self.cut = Some(cut);
-        cut
+    }
+
+    /// Whether there is one.
+    pub fn is_cut(&self) -> bool {
+        self.cut.is_some()
     }
 
     /// Ends a partition.

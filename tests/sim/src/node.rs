@@ -1,7 +1,9 @@
 //! One simulated shell: an engine, its timers, peers and open questions, on a disk that outlives it.
 use crate::{
+    clock::Clock,
     disk::{Disk, SharedView},
-    setup::{GENESIS_MS, Setup},
+    setup::Setup,
+    stall::Stall,
     wire::{Gossip, Id},
 };
 use std::{
@@ -13,7 +15,7 @@ use timecoin_chain::{
     crypto::Signer,
     engine::{Engine, EngineConfig, Request, Timer},
     mempool::MempoolLimits,
-    types::{Height, Millis, Now, Timestamp},
+    types::{Height, Millis, Now},
 };
 
 /// What an engine's ticket stands for.
@@ -43,8 +45,8 @@ pub struct Call {
 pub struct Running {
     /// The node itself.
     pub engine: Engine<SharedView>,
-    /// The generation of each timer that is set.
-    pub timers: BTreeMap<Timer, u64>,
+    /// The timers that are set: the generation of each, and when it is due.
+    pub timers: BTreeMap<Timer, (u64, Millis)>,
     /// Connections and who is at the other end.
     pub peers: BTreeMap<u64, usize>,
     /// The duplicate cache.
@@ -53,10 +55,12 @@ pub struct Running {
     pub tickets: BTreeMap<u64, Ticketed>,
     /// Open calls.
     pub calls: BTreeMap<u64, Call>,
-    /// Whether a commit is on its way to the disk.
-    pub is_committing: bool,
-    booted: u64,
-    mono_offset: u64,
+    /// When the last block on its way to the disk is there.
+    pub writing_until: u64,
+    /// What keeps it from handling events, and the events that wait.
+    pub stall: Stall,
+    /// Events until it crashes, where it does so during its recovery.
+    pub dies_in: Option<u64>,
 }
 
 /// A node over its whole life.
@@ -73,8 +77,9 @@ pub struct Node {
     pub is_away: bool,
     /// The index of its key in the masternode set.
     pub key: Option<u16>,
+    /// Its clocks.
+    pub clock: Clock,
     signer: Option<Arc<dyn Signer>>,
-    wall_offset_ms: i64,
     mempool: MempoolLimits,
 }
 
@@ -83,7 +88,7 @@ impl Node {
     pub fn new(
         setup: &Setup,
         signer: Option<Arc<dyn Signer>>,
-        wall_offset_ms: i64,
+        clock: Clock,
         mempool: MempoolLimits,
     ) -> Self {
         Self {
@@ -95,8 +100,8 @@ impl Node {
             key: signer
                 .as_ref()
                 .and_then(|signer| setup.chain.masternodes.index_of(&signer.public_key())),
+            clock,
             signer,
-            wall_offset_ms,
             mempool,
         }
     }
@@ -109,6 +114,7 @@ impl Node {
             mempool: self.mempool.clone(),
         };
         self.incarnation += 1;
+        self.clock.start(now, mono_offset);
         self.running = Some(Running {
             engine: Engine::new(config, self.disk.view().clone(), self.disk.load()),
             timers: BTreeMap::new(),
@@ -116,27 +122,14 @@ impl Node {
             seen: BTreeSet::new(),
             tickets: BTreeMap::new(),
             calls: BTreeMap::new(),
-            is_committing: false,
-            booted: now,
-            mono_offset,
+            writing_until: 0,
+            stall: Stall::default(),
+            dies_in: None,
         });
     }
 
     /// What this node's clocks show.
     pub fn clocks(&self, now: u64) -> Now {
-        let mono = self.running.as_ref().map_or(0, |running| running.mono(now));
-        let wall = (GENESIS_MS + now / 1_000).saturating_add_signed(self.wall_offset_ms);
-        Now { mono: Millis(mono), wall: Timestamp(wall) }
-    }
-}
-
-impl Running {
-    fn mono(&self, now: u64) -> u64 {
-        (now - self.booted) / 1_000 + self.mono_offset
-    }
-
-    /// When this node's monotonic clock shows a moment; now, if it has.
-    pub fn moment(&self, now: u64, at: Millis) -> u64 {
-        (self.booted + at.0.saturating_sub(self.mono_offset) * 1_000).max(now)
+        self.clock.now(now)
     }
 }

@@ -1,4 +1,5 @@
-//! The one source of chance: a ChaCha8 stream from the seed. Integers only, so that every machine
+//! The one source of chance: ChaCha8 streams from the seed, one for each kind of question, so that a
+//! message more or less does not change when the next crash comes. Integers only, so that every machine
 //! draws the same.
 use rand_chacha::{
     ChaCha8Rng,
@@ -13,6 +14,13 @@ impl Rng {
     /// The stream from its beginning.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// Another stream of the same seed. A stream's number is used for one kind of question.
+    pub fn stream(seed: u64, number: u64) -> Self {
+        let mut stream = ChaCha8Rng::seed_from_u64(seed);
+        stream.set_stream(number);
+        Self(stream)
     }
 
     /// Any number.

@@ -1,11 +1,16 @@
 //! Starting, stopping, connecting and cutting off nodes.
 use crate::{
     coverage::Met,
+    disk::Wreck,
     faults::Rhythm,
+    net::Cut,
     oracle::Oracle,
     world::{Event, SECOND, World},
 };
 use timecoin_chain::engine::{Input, Peer};
+
+/// A crash during recovery comes within so many inputs of the start.
+const RECOVERY_INPUTS: u64 = 12;
 
 impl World {
     /// Plans the first fault of each class.
@@ -13,9 +18,11 @@ impl World {
         self.plan_next(self.faults.partition, Event::Partition);
         self.plan_next(self.faults.crash, Event::Crash);
         self.plan_next(self.faults.crash_all, Event::CrashAll);
+        self.plan_next(self.faults.pause, Event::Pause);
+        self.plan_next(self.faults.clock_fault, Event::ClockFault);
     }
 
-    fn plan_next(&mut self, rhythm: Option<Rhythm>, event: Event) {
+    pub(crate) fn plan_next(&mut self, rhythm: Option<Rhythm>, event: Event) {
         if let Some(rhythm) = rhythm {
             let after = self.rng.exponential(rhythm.every) + SECOND / 10;
             self.after(after, event);
@@ -26,31 +33,35 @@ impl World {
         if self.nodes[node].running.is_some() || self.nodes[node].is_away {
             return;
         }
-        let mono_offset = self.rng.below(100_000);
+        let mono_offset = self.labour.below(100_000);
         self.nodes[node].boot(&self.setup, self.time, mono_offset);
         let (found, told) = (self.nodes[node].disk.height(), self.nodes[node].externalised);
         self.expect(Oracle::recovered(node, found, told));
         self.note(node, 11, &found.0.to_le_bytes(), || format!("starts at height {found}"));
+        if self.strikes(self.faults.crash_in_recovery)
+            && let Some(running) = &mut self.nodes[node].running
+        {
+            running.dies_in = Some(self.labour.below(RECOVERY_INPUTS));
+        }
         self.feed(node, Input::Start);
         for peer in 0..self.nodes.len() {
-            let after = self.rng.between(1_000, SECOND / 2);
+            let after = self.labour.between(1_000, SECOND / 2);
             self.after(after, Event::Connect { a: node, b: peer });
         }
     }
 
     /// A crash within a fault that draws no time of its own.
     pub(crate) fn crash_now(&mut self, node: usize) {
-        let span = self.rng.between(SECOND / 10, 3 * SECOND);
+        let span = self.labour.between(SECOND / 10, 3 * SECOND);
         self.crash(node, span);
     }
 
     fn crash(&mut self, node: usize, down_for: u64) {
         let Some(running) = self.nodes[node].running.take() else { return };
-        if running.is_committing {
-            self.coverage.met(Met::CrashInCommit);
-        }
         self.note(node, 12, &[], || "crashes".into());
-        self.nodes[node].disk.crash(self.options.flaw, &self.setup.chain);
+        let wreck = self.nodes[node].disk.crash(&mut self.labour, self.faults.unsynced);
+        self.note_wreck(node, &wreck);
+        self.nodes[node].disk.spoil(self.options.flaw, &self.setup.chain);
         for (connection, peer) in running.peers {
             if self.net.connection(node, peer) == Some(connection) {
                 self.net.disconnect(node, peer);
@@ -60,9 +71,26 @@ impl World {
         self.after(down_for, Event::Boot { node });
     }
 
+    fn note_wreck(&mut self, node: usize, wreck: &Wreck) {
+        if wreck.lost > 0 || !wreck.kept.is_empty() {
+            self.coverage.met(Met::CrashInCommit);
+        }
+        if let Some(is_kept) = wreck.record_kept {
+            self.coverage.met(if is_kept {
+                Met::UnsyncedRecordKept
+            } else {
+                Met::UnsyncedRecordLost
+            });
+        }
+        for commit in &wreck.kept {
+            self.coverage.met(Met::UnsyncedBlockKept);
+            self.became_durable(node, commit);
+        }
+    }
+
     fn tell_peer_down(&mut self, node: usize, connection: u64) {
         let incarnation = self.nodes[node].incarnation;
-        let after = self.rng.below(SECOND);
+        let after = self.labour.below(SECOND);
         self.after(after, Event::PeerDown { node, incarnation, connection });
     }
 
@@ -71,8 +99,8 @@ impl World {
         if a == b || !is_up(a) || !is_up(b) || self.net.connection(a, b).is_some() {
             return;
         }
-        if !self.net.can_connect(a, b) {
-            let after = self.rng.between(SECOND / 4, SECOND);
+        if !self.net.can_connect(a, b) || self.is_paused(a) || self.is_paused(b) {
+            let after = self.labour.between(SECOND / 4, SECOND);
             return self.after(after, Event::Connect { a, b });
         }
         let connection = self.net.connect(a, b);
@@ -105,8 +133,16 @@ impl World {
 
     pub(crate) fn on_partition(&mut self) {
         let Some(rhythm) = self.faults.partition else { return };
-        let cut = self.net.cut(&mut self.rng, self.nodes.len());
-        self.note(0, 15, format!("{cut:?}").as_bytes(), || format!("-- partition {cut:?}"));
+        let cut = Cut::draw(&mut self.rng, self.nodes.len());
+        let lasts = self.rng.exponential(rhythm.lasts) + SECOND / 10;
+        if !self.instances.strikes() {
+            return self.after(lasts, Event::Heal);
+        }
+        self.net.cut(cut);
+        let number = self.instances.count();
+        self.note(0, 15, format!("{cut:?}").as_bytes(), || {
+            format!("-- partition {cut:?} (fault {number})")
+        });
         if self.faults.partition_breaks {
             for a in 0..self.nodes.len() {
                 for b in 0..a {
@@ -116,7 +152,6 @@ impl World {
                 }
             }
         }
-        let lasts = self.rng.exponential(rhythm.lasts) + SECOND / 10;
         self.after(lasts, Event::Heal);
     }
 
@@ -124,7 +159,7 @@ impl World {
         let Some(connection) = self.net.disconnect(a, b) else { return };
         self.tell_peer_down(a, connection);
         self.tell_peer_down(b, connection);
-        let after = self.rng.between(SECOND, 3 * SECOND);
+        let after = self.labour.between(SECOND, 3 * SECOND);
         self.after(after, Event::Connect { a, b });
     }
 
@@ -132,8 +167,10 @@ impl World {
         if self.faults.partition.is_none() {
             return;
         }
+        if self.net.is_cut() {
+            self.coverage.met(Met::PartitionHealed);
+        }
         self.net.heal();
-        self.coverage.met(Met::PartitionHealed);
         self.note(0, 16, &[], || "-- partition heals".into());
         self.plan_next(self.faults.partition, Event::Partition);
     }
@@ -142,24 +179,34 @@ impl World {
         let Some(rhythm) = self.faults.crash else { return };
         let node = self.rng.index(self.nodes.len());
         let down_for = self.rng.exponential(rhythm.lasts) + SECOND / 10;
-        self.crash(node, down_for);
         self.plan_next(Some(rhythm), Event::Crash);
+        if self.instances.strikes() {
+            self.crash(node, down_for);
+        }
     }
 
     pub(crate) fn on_crash_all(&mut self) {
         let Some(rhythm) = self.faults.crash_all else { return };
-        self.coverage.met(Met::WholeRestart);
-        for node in 0..self.nodes.len() {
-            let down_for = self.rng.exponential(rhythm.lasts) + SECOND / 10;
-            self.crash(node, down_for);
-        }
+        let rng = &mut self.rng;
+        let draw = |_: &_| rng.exponential(rhythm.lasts) + SECOND / 10;
+        let down_for: Vec<u64> = self.nodes.iter().map(draw).collect();
         self.plan_next(Some(rhythm), Event::CrashAll);
+        if self.instances.strikes() {
+            self.coverage.met(Met::WholeRestart);
+            for (node, down_for) in down_for.into_iter().enumerate() {
+                self.crash(node, down_for);
+            }
+        }
     }
 
     /// Ends all faults. A masternode without which the others are a quorum may stay away for good.
     pub(crate) fn heal_everything(&mut self) {
         self.net.heal();
         self.faults.heal();
+        for node in 0..self.nodes.len() {
+            self.nodes[node].clock.heal();
+            self.wake(node);
+        }
         self.note(0, 17, &[], || "-- everything heals".into());
         if self.faults.one_stays_away {
             let node = self.rng.index(self.setup.masternodes.len());

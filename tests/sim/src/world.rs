@@ -1,8 +1,10 @@
 //! The scheduler: one heap of events in virtual time, one event after the other.
 use crate::{
+    clock::Clock,
     coverage::{Coverage, Met},
     disk::Flaw,
     faults::Faults,
+    instances::Instances,
     net::Net,
     node::Node,
     oracle::{Oracle, Violation},
@@ -19,11 +21,11 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
-    engine::{Request, Ticket, Timer},
-    ledger::{BlockDelta, LedgerState},
+    engine::{Input, Request, Ticket, Timer},
+    ledger::LedgerState,
     mempool::MempoolLimits,
     rules::Spend,
-    types::{Block, Certificate, Height, WTxId},
+    types::{Block, Height, WTxId},
 };
 
 /// One second of virtual time, which is counted in microseconds.
@@ -48,8 +50,12 @@ pub struct Options {
     pub real_signatures: bool,
     /// These faults and not those that the seed draws.
     pub faults: Option<Faults>,
+    /// Only the faults with these running numbers strike; all where none is given.
+    pub only: Option<Vec<u64>>,
     /// A planted fault.
     pub flaw: Flaw,
+    /// Stop after the event with this number.
+    pub until: Option<u64>,
     /// Whether to keep lines for people.
     pub trace: bool,
 }
@@ -61,7 +67,9 @@ impl Default for Options {
             heights: 20,
             real_signatures: false,
             faults: None,
+            only: None,
             flaw: Flaw::None,
+            until: None,
             trace: false,
         }
     }
@@ -92,7 +100,7 @@ pub struct Outcome {
 pub(crate) enum Work {
     Execute { block: Arc<Block>, parent: Arc<LedgerState>, verified: BTreeSet<WTxId> },
     Verify { ticket: Ticket, spends: Vec<Spend> },
-    Commit { block: Arc<Block>, certificate: Arc<Certificate>, delta: Arc<BlockDelta> },
+    Commit,
     Committed { height: Height },
 }
 
@@ -105,6 +113,9 @@ pub(crate) enum Event {
     Timer { node: usize, incarnation: u64, timer: Timer, generation: u64 },
     Work { node: usize, incarnation: u64, work: Work },
     PeerDown { node: usize, incarnation: u64, connection: u64 },
+    Input { node: usize, incarnation: u64, input: Input },
+    Durable { node: usize, incarnation: u64 },
+    Wake { node: usize, incarnation: u64 },
     Connect { a: usize, b: usize },
     Boot { node: usize },
     Payment,
@@ -112,8 +123,33 @@ pub(crate) enum Event {
     Heal,
     Crash,
     CrashAll,
+    Pause,
+    ClockFault,
+    ClockSet { node: usize },
     EndOfStorm,
     Deadline,
+}
+
+impl Event {
+    /// The node whose loop handles it; none where it happens to a node or to the world.
+    pub(crate) fn handled_by(&self) -> Option<usize> {
+        match self {
+            Self::Gossip { to, .. } | Self::Question { to, .. } | Self::Reply { to, .. } => {
+                Some(*to)
+            }
+            Self::CallTimeout { node, .. }
+            | Self::Timer { node, .. }
+            | Self::Work { node, .. }
+            | Self::PeerDown { node, .. }
+            | Self::Input { node, .. } => Some(*node),
+            _ => None,
+        }
+    }
+
+    /// Whether a full queue may drop it.
+    pub(crate) fn is_gossip(&self) -> bool {
+        matches!(self, Self::Gossip { .. })
+    }
 }
 
 struct Entry {
@@ -142,7 +178,15 @@ impl Ord for Entry {
 /// One seed while it runs.
 pub struct World {
     pub(crate) options: Options,
+    /// When faults come and what they hit.
     pub(crate) rng: Rng,
+    /// What becomes of messages.
+    pub(crate) network: Rng,
+    /// How long things take on a node, and what a crash leaves.
+    pub(crate) labour: Rng,
+    /// What users do.
+    pub(crate) users: Rng,
+    pub(crate) instances: Instances,
     pub(crate) faults: Faults,
     pub(crate) setup: Setup,
     pub(crate) time: u64,
@@ -172,8 +216,16 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
         world.time = entry.time;
         world.dispatch(entry.event);
         world.check_progress();
+        if options.until.is_some_and(|until| world.auditor.events >= until) {
+            break;
+        }
     }
     world.finish()
+}
+
+/// Any number as far from zero as this, either way.
+fn signed(rng: &mut Rng, most: u64) -> i64 {
+    rng.below(2 * most + 1).cast_signed() - most.cast_signed()
 }
 
 impl World {
@@ -192,16 +244,20 @@ impl World {
         let nodes = signers
             .chain(observers)
             .map(|signer| {
-                let span = faults.clock_offset_ms;
-                let offset = rng.below(2 * span + 1).cast_signed() - span.cast_signed();
-                Node::new(&setup, signer, offset, limits.clone())
+                let offset = signed(&mut rng, faults.clock_offset_ms);
+                let drift = signed(&mut rng, faults.clock_drift_ppm);
+                Node::new(&setup, signer, Clock::new(offset, drift), limits.clone())
             })
             .collect();
         let oracle = Oracle::new(&setup);
         Self {
             payments: Payments::new(&setup, &oracle.ledger),
             oracle,
-            rng,
+            rng: Rng::stream(seed, 1),
+            network: Rng::stream(seed, 2),
+            labour: Rng::stream(seed, 3),
+            users: Rng::stream(seed, 4),
+            instances: Instances::new(options.only.as_deref()),
             faults,
             setup,
             time: 3 * SECOND,
@@ -225,13 +281,13 @@ impl World {
         let faults = format!("{:?}", self.faults);
         self.trace.line(|| faults);
         for node in 0..self.nodes.len() {
-            let after = self.rng.below(SECOND);
+            let after = self.labour.below(SECOND);
             self.after(after, Event::Boot { node });
         }
         self.after(STORM_TIME * self.options.heights, Event::EndOfStorm);
         self.plan_storm();
         if let Some(mean) = self.faults.payment {
-            let after = self.rng.exponential(mean);
+            let after = self.users.exponential(mean);
             self.after(after, Event::Payment);
         }
     }
@@ -251,6 +307,11 @@ impl World {
     pub(crate) fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
+    }
+
+    /// Whether a fault with this chance strikes a node now.
+    pub(crate) fn strikes(&mut self, permille: u64) -> bool {
+        self.labour.chance(permille) && self.instances.strikes()
     }
 
     /// Notes that something does not hold. The first is kept.
