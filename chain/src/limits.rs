@@ -46,8 +46,10 @@ pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
 /// Outputs created by a genesis.
 pub const GENESIS_OUTPUTS_MAX: u64 = 2_000_000;
 /// Bytes of one encoded safety record without its block: a proposal, a polka, a
-/// round certificate and two votes.
-pub const SAFETY_BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 64 * 1024;
+/// round certificate, its parent's certificate and two votes.
+pub const SAFETY_BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 128 * 1024;
+/// Decided blocks that are not durable yet (local limit).
+pub const UNDURABLE_MAX: usize = 2;
 /// Candidate blocks of one height held at a time (local limit).
 pub const CANDIDATES_MAX: usize = 8;
 /// Heights ahead of the tip for which synced blocks are held (local limit).
@@ -64,4 +66,8 @@ const _: () = assert!(BLOCK_TRANSACTIONS_MAX * 32 + 4 * CERTIFICATE_BYTES_MAX < 
 const _: () = assert!(MASTERNODES_MAX * 64 + 1_024 < CERTIFICATE_BYTES_MAX);
 const _: () = assert!(MASTERNODES_MAX * VOTE_BYTES_MAX < ROUND_CERTIFICATE_BYTES_MAX);
 const _: () = assert!(BODIES_PER_REQUEST_MAX * 32 + 64 < 32 * 1024);
+const _: () = assert!(
+    2 * CERTIFICATE_BYTES_MAX + ROUND_CERTIFICATE_BYTES_MAX + 2 * VOTE_BYTES_MAX + 1_024
+        < SAFETY_BYTES_MAX - PROPOSAL_BYTES_MAX
+);
 const _: () = assert!(SYNC_BYTES_MAX < STORED_BYTES_MAX);

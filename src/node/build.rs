@@ -88,6 +88,7 @@ impl NodeRunError {
             Self::Store(
                 StoreError::Corrupt { .. }
                 | StoreError::NewerSchema { .. }
+                | StoreError::OlderSchema { .. }
                 | StoreError::OtherGenesis { .. }
                 | StoreError::SafetyMissing { .. }
                 | StoreError::SafetyUnreadable { .. }

@@ -25,8 +25,8 @@ impl Shell {
 
     async fn carry_out_one(&mut self, effect: Effect) -> Result<(), End> {
         match effect {
-            Effect::Persist { record, block } => {
-                self.workers.persist(record, block).await.map_err(End::Store)?;
+            Effect::Persist { record, blocks } => {
+                self.workers.persist(record, blocks).await.map_err(End::Store)?;
             }
             Effect::Publish { message, attempt } => self.publish(&message, attempt),
             Effect::Regossip { transactions, attempt } => {
@@ -44,8 +44,8 @@ impl Shell {
             Effect::Answer { ticket, answer } => self.answer(ticket, answer),
             Effect::Verify { ticket, spends } => self.workers.verify(ticket, spends),
             Effect::Admission { ticket, results } => self.admitted(ticket, results),
-            Effect::Execute { block, parent, verified } => {
-                self.workers.execute(block, parent, verified);
+            Effect::Execute { block, parent, layers, verified } => {
+                self.workers.execute(block, parent, layers, verified);
             }
             Effect::Commit { block, certificate, delta } => {
                 self.committing = Some((block.clone(), certificate.clone()));

@@ -29,10 +29,10 @@ pub(super) async fn consensus(
     let mut received = Vec::with_capacity(BATCH);
     let mut recent = Recent::new(Instant::now());
     while gossip.recv_many(&mut received, BATCH).await > 0 {
-        let committed = status.borrow().committed;
+        let deciding = status.borrow().deciding;
         for message in received.drain(..) {
             let from = message.from;
-            if let Some(message) = judge(&chain, committed, &mut recent, message)
+            if let Some(message) = judge(&chain, deciding, &mut recent, message)
                 && events.send(Event::Message { from, message }).await.is_err()
             {
                 return;
@@ -41,7 +41,7 @@ pub(super) async fn consensus(
     }
 }
 
-fn judge(chain: &Chain, committed: Height, recent: &mut Recent, gossip: Gossip) -> Option<Message> {
+fn judge(chain: &Chain, deciding: Height, recent: &mut Recent, gossip: Gossip) -> Option<Message> {
     let Gossip { topic, bytes, ticket, .. } = gossip;
     let decoded = codec::decode::<ConsensusMessage>(&bytes);
     let Ok(message) = decoded else {
@@ -52,7 +52,7 @@ fn judge(chain: &Chain, committed: Height, recent: &mut Recent, gossip: Gossip) 
         ticket.reject("message of another topic");
         return None;
     }
-    if !is_timely(committed, &message) || !recent.admits(Instant::now(), &message) {
+    if !is_timely(deciding, &message) || !recent.admits(Instant::now(), &message) {
         ticket.ignore();
         return None;
     }
@@ -89,11 +89,11 @@ pub(super) fn topic_of(message: &ConsensusMessage) -> Topic {
 
 /// Votes and proposals of the last, this and the next height; a commit certificate may be of any
 /// later height, for it proves itself.
-fn is_timely(committed: Height, message: &ConsensusMessage) -> bool {
+fn is_timely(deciding: Height, message: &ConsensusMessage) -> bool {
     let height = message.height();
     let is_commit =
         matches!(message, ConsensusMessage::Certificate(certificate) if certificate.is_commit());
-    height >= committed && (is_commit || height <= committed.next().next())
+    height.next() >= deciding && (is_commit || height <= deciding.next())
 }
 
 /// Checks signatures. Nothing where this version has no use for the message.

@@ -242,7 +242,7 @@ impl Shell {
                 drop(reply.send(mempool.iter().take(limit).map(|entry| entry.txid()).collect()));
             }
             Command::MempoolEntry { txid, reply } => {
-                let entry = mempool.get_by_txid(&txid).map(|entry| PooledTransaction {
+                let entry = self.engine.pending(&txid).map(|entry| PooledTransaction {
                     transaction: entry.transaction().clone(),
                     txid,
                     wtxid: entry.wtxid(),
@@ -261,8 +261,11 @@ impl Shell {
     /// Whether a transaction would be taken. An error is the store's.
     fn test(&self, transaction: Transaction) -> Result<Result<Acceptable, Reject>, String> {
         let (txid, bytes) = (transaction.txid(), timecoin_chain::codec::encode(&transaction).len());
-        let store = &*self.workers.store;
-        let spend = match self.engine.mempool().check(store, self.engine.height(), transaction) {
+        let spend = match self.engine.mempool().check(
+            self.engine.view(),
+            self.engine.height(),
+            transaction,
+        ) {
             Ok(spend) => spend,
             Err(AdmitError::Reject(reject)) => return Ok(Err(reject)),
             Err(AdmitError::View(error)) => return Err(error.to_string()),

@@ -7,7 +7,7 @@ use timecoin_chain::{
     crypto::{Ed25519, Verified},
     engine::{Input, SafetyRecord, Ticket},
     genesis::Chain,
-    ledger::{self, BlockDelta, LedgerState},
+    ledger::{self, BlockDelta, Layer, LedgerState, Overlay},
     rules::{self, RuleError, Spend},
     types::{Block, Certificate, WTxId},
 };
@@ -46,17 +46,19 @@ impl Workers {
         });
     }
 
-    /// Executes a block on the committed state.
+    /// Executes a block on its parent, which may not be in the store yet.
     pub(super) fn execute(
         &self,
         block: Arc<Block>,
         parent: Arc<LedgerState>,
+        layers: Vec<Arc<Layer>>,
         verified: std::collections::BTreeSet<WTxId>,
     ) {
         let workers = self.clone();
         self.tasks.spawn_blocking(move || {
-            let (chain, store) = (&workers.chain, &*workers.store);
-            let result = ledger::execute(&Ed25519, chain, store, &parent, &block, &verified);
+            let view = Overlay::new(workers.store.clone(), layers);
+            let result =
+                ledger::execute(&Ed25519, &workers.chain, &view, &parent, &block, &verified);
             workers.send(Input::Executed { block: block.hash(), result: result.map(Box::new) });
         });
     }
@@ -86,10 +88,13 @@ impl Workers {
     pub(super) async fn persist(
         &self,
         record: Arc<SafetyRecord>,
-        block: Option<Arc<Block>>,
+        blocks: Vec<Arc<Block>>,
     ) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let job = move || store.persist_safety(&record, block.as_deref());
+        let job = move || {
+            let blocks: Vec<&Block> = blocks.iter().map(|block| &**block).collect();
+            store.persist_safety(&record, &blocks)
+        };
         match tokio::task::spawn_blocking(job).await {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),

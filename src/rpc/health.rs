@@ -91,6 +91,7 @@ pub(crate) mod tests {
         };
         EngineStatus {
             committed: Height(11),
+            deciding: Height(11).next(),
             block: BlockHash([1; 32]),
             timestamp: Timestamp(5_000),
             state_root: [0; 32],

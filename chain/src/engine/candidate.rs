@@ -34,6 +34,9 @@ enum State {
     Invalid,
 }
 
+/// Transactions of a block; `true` where the signatures were checked at admission.
+pub(super) type Bodies = BTreeMap<WTxId, (Arc<Transaction>, bool)>;
+
 /// One block.
 #[derive(Debug)]
 struct Candidate {
@@ -41,8 +44,8 @@ struct Candidate {
     from: Option<Peer>,
     proposal: Option<Proposal>,
     block: Option<Arc<Block>>,
-    /// Bodies gathered so far; `true` where the signatures were checked at admission.
-    bodies: BTreeMap<WTxId, (Arc<Transaction>, bool)>,
+    /// Bodies gathered so far.
+    bodies: Bodies,
     /// Their encoded length.
     bytes: usize,
     missing: BTreeSet<WTxId>,
@@ -103,6 +106,14 @@ impl Candidates {
     /// A body that some candidate holds.
     pub(super) fn body(&self, id: &WTxId) -> Option<&Arc<Transaction>> {
         self.0.values().find_map(|candidate| candidate.bodies.get(id)).map(|(body, _)| body)
+    }
+
+    /// Takes the bodies of a block that is decided.
+    pub(super) fn take_bodies(&mut self, hash: &BlockHash) -> Bodies {
+        self.0
+            .get_mut(hash)
+            .map(|candidate| std::mem::take(&mut candidate.bodies))
+            .unwrap_or_default()
     }
 
     pub(super) fn note_proposal(&mut self, now: Millis, from: Option<Peer>, proposal: &Proposal) {
@@ -298,7 +309,6 @@ impl<V: LedgerView> Engine<V> {
         let (height, error) = (self.height(), error.to_string());
         self.effects.push(Effect::Report(Report::InvalidBlock { height, block, error }));
         self.drive(now, consensus::Input::Validity { block, valid: false });
-        self.try_commit(now);
     }
 
     /// Has a complete block executed, unless it is or was already.
@@ -323,7 +333,8 @@ impl<V: LedgerView> Engine<V> {
         let verified: BTreeSet<WTxId> =
             candidate.bodies.iter().filter(|(_, (_, ok))| *ok).map(|(id, _)| *id).collect();
         let parent = self.state.clone();
-        self.effects.push(Effect::Execute { block, parent, verified });
+        let layers = self.view.layers().to_vec();
+        self.effects.push(Effect::Execute { block, parent, layers, verified });
     }
 
     /// The verdict on a block. One of a height that has passed is no longer known and changes nothing.
@@ -338,7 +349,7 @@ impl<V: LedgerView> Engine<V> {
             Ok(delta) => {
                 candidate.state = State::Valid(Arc::new(*delta));
                 self.drive(now, consensus::Input::Validity { block, valid: true });
-                self.try_commit(now);
+                self.try_propose(now);
             }
             Err(ExecuteError::Rule(error)) => self.refuse_candidate(now, block, &error),
             Err(ExecuteError::View(error)) => self.halt(error.to_string()),

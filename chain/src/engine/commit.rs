@@ -1,122 +1,192 @@
-//! From a decision to the next height: the block, its certificate and its delta go to the store, and
-//! the next height begins when they are durable.
-use super::{Effect, Engine, Report, Request, Timer};
+//! From a decision to the next height and to the disk.
+//!
+//! A decided block that keeps the rules is stacked: the next height begins on its delta at once, and the
+//! store writes the stacked blocks in order, one at a time.
+//!
+//! Invariants: at most [`UNDURABLE_MAX`] blocks are stacked; nothing is reported or served as final
+//! before it is durable; with one block stacked nothing stronger than a prevote is signed, with two
+//! nothing at all.
+use super::{Effect, Engine, Report, Request, Timer, candidate::Bodies};
 use crate::{
-    ledger::{BlockDelta, LedgerView},
-    types::{Block, Certificate, Height, Millis, Now, Vote},
+    ledger::{BlockDelta, LedgerState, LedgerView},
+    limits::UNDURABLE_MAX,
+    mempool::Entry,
+    types::{Block, Certificate, Height, Millis, Now, TxId, Vote, VoteKind},
 };
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-/// A block on its way to the store.
+/// A decided block on its way to the store.
 #[derive(Debug)]
-pub(super) struct Committing {
+pub(super) struct Stacked {
     pub(super) block: Arc<Block>,
     pub(super) certificate: Arc<Certificate>,
-    pub(super) delta: Arc<BlockDelta>,
+    delta: Arc<BlockDelta>,
+    /// For those who are still gathering them.
+    bodies: Bodies,
+    /// What it took out of the mempool.
+    confirmed: Vec<Entry>,
     /// When the proposal was first seen.
-    pub(super) seen: Millis,
-    pub(super) synced: bool,
+    seen: Millis,
+    synced: bool,
+}
+
+/// Decided blocks that are not durable yet, oldest first.
+#[derive(Debug)]
+pub(super) struct Stack {
+    blocks: VecDeque<Stacked>,
+    /// The state after the last durable block.
+    pub(super) durable: Arc<LedgerState>,
+}
+
+impl Stack {
+    pub(super) fn new(durable: Arc<LedgerState>) -> Self {
+        Self { blocks: VecDeque::new(), durable }
+    }
+
+    /// Whether a vote of this kind, or a proposal, may be signed for the height on top.
+    pub(super) fn allows(&self, kind: VoteKind) -> bool {
+        match kind {
+            VoteKind::Prevote => self.blocks.len() < UNDURABLE_MAX,
+            VoteKind::Precommit => self.blocks.is_empty(),
+        }
+    }
+
+    /// The block on top, should there be one: a record that is signed now must be able to restore it.
+    pub(super) fn top(&self) -> Option<&Stacked> {
+        self.blocks.back()
+    }
+
+    /// A transaction of this node's mempool that is decided and not durable.
+    pub(super) fn entry(&self, txid: &TxId) -> Option<&Entry> {
+        let entries = self.blocks.iter().flat_map(|stacked| &stacked.confirmed);
+        entries.into_iter().find(|entry| entry.txid() == *txid)
+    }
+
+    /// The bodies of the stacked blocks.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &Bodies> {
+        self.blocks.iter().map(|stacked| &stacked.bodies)
+    }
 }
 
 impl<V: LedgerView> Engine<V> {
-    pub(super) fn on_decided(&mut self, now: Now, certificate: Certificate) {
-        self.decided.get_or_insert_with(|| Arc::new(certificate));
-        self.try_commit(now);
+    pub(super) fn on_decided(&mut self, certificate: Certificate) {
+        let height = certificate.height;
+        let decided = self.decided.get_or_insert_with(|| Arc::new(certificate));
+        let is_known = decided.block.is_some_and(|block| self.candidates.is_known(&block));
+        if !is_known {
+            self.fetch_decided(height);
+        }
     }
 
-    /// Commits the decided block once it has been executed; looks for it where it is not known.
-    pub(super) fn try_commit(&mut self, now: Now) {
-        if self.committing.is_some() {
-            return;
+    /// Begins the next height if this one's block is decided, keeps the rules here and there is room
+    /// for it. False where not. Called when an input is done with, never within.
+    pub(super) fn advance(&mut self, now: Now) -> bool {
+        if self.stack.blocks.len() >= UNDURABLE_MAX || self.halted.is_some() {
+            return false;
         }
-        let Some(certificate) = self.decided.clone() else { return };
-        let Some(hash) = certificate.block else { return };
+        let Some(certificate) = self.decided.clone() else { return false };
+        let Some(hash) = certificate.block else { return false };
         if self.candidates.is_invalid(&hash) {
-            return self.halt(format!(
+            self.halt(format!(
                 "block {hash} at height {} has a commit certificate and breaks a rule here: this \
                  program or its data differs from the network's. Compare versions, then sync again \
                  from an empty data directory",
                 certificate.height
             ));
+            return false;
         }
         let (Some(block), Some(delta)) =
             (self.candidates.block(&hash), self.candidates.delta(&hash))
         else {
-            self.fetch_decided(now, certificate.height);
-            return;
+            return false;
         };
         let synced = self.candidates.is_synced(&hash);
         let seen = self.candidates.seen(&hash).unwrap_or(now.mono);
+        let bodies = self.candidates.take_bodies(&hash);
+        let removed = self.mempool.on_block(&block, certificate.height.next(), now.mono);
+        self.state = Arc::new(delta.state.clone());
+        self.view.push(delta.clone());
+        self.tip = Some(certificate.clone());
+        // Blocks went on while this node caught up: whoever speaks of a later height is asked again.
+        self.hinted &= !synced;
+        // Spacing counts from one proposal to the next, so that the cadence does not drift.
+        self.spacing_from = if synced { now.mono } else { seen };
+        let confirmed = removed.confirmed;
+        let stacked = Stacked { block, certificate, delta, bodies, confirmed, seen, synced };
+        self.stack.blocks.push_back(stacked);
+        if self.stack.blocks.len() == 1 {
+            self.write_next();
+        }
+        self.start_height(now);
+        true
+    }
+
+    /// Hands the oldest stacked block to the store.
+    fn write_next(&mut self) {
+        let Some(stacked) = self.stack.blocks.front() else { return };
         self.effects.push(Effect::Commit {
-            block: block.clone(),
-            certificate: certificate.clone(),
-            delta: delta.clone(),
+            block: stacked.block.clone(),
+            certificate: stacked.certificate.clone(),
+            delta: stacked.delta.clone(),
         });
-        self.committing = Some(Committing { block, certificate, delta, seen, synced });
     }
 
     /// A block is decided and its body is not here: whoever has it can prove the height.
-    fn fetch_decided(&mut self, now: Now, height: Height) {
+    fn fetch_decided(&mut self, height: Height) {
         if self.sync.target() >= height {
-            self.advance_sync(now);
+            self.advance_sync();
         } else {
             self.ask_next_status();
         }
     }
 
     pub(super) fn on_committed(&mut self, now: Now, height: Height) {
-        let Some(committing) = self.committing.take() else { return };
-        if committing.block.header.height != height {
+        let Some(stacked) = self.stack.blocks.pop_front() else { return };
+        if stacked.delta.height != height {
             return self.halt(format!(
                 "the store committed height {height} while {} was being committed",
-                committing.block.header.height
+                stacked.delta.height
             ));
         }
-        self.report_committed(now, &committing);
-        self.mempool.on_block(&committing.block, height.next(), now.mono);
-        self.state = Arc::new(committing.delta.state.clone());
-        self.tip = Some(committing.certificate);
-        // Spacing counts from one proposal to the next, so that the cadence does not drift.
-        // Blocks went on while this node caught up: whoever speaks of a later height is asked again.
-        self.hinted &= !committing.synced;
-        self.spacing_from = if committing.synced { now.mono } else { committing.seen };
-        self.start_height(now);
+        self.stack.durable = Arc::new(stacked.delta.state.clone());
+        self.view.settle();
+        self.write_next();
+        self.report_committed(now, &stacked);
+        self.pay_owed_votes(now);
+        self.try_propose(now);
     }
 
     /// A precommit for the last block that came after its quorum: the next block pays its signer too.
     pub(super) fn collect_late_precommit(&mut self, vote: &Vote) {
-        let committing = self.committing.as_mut().map(|committing| &mut committing.certificate);
-        if let Some(certificate) = committing.or(self.tip.as_mut())
+        if let Some(certificate) = self.tip.as_mut()
             && certificate.lacks(vote)
         {
             Arc::make_mut(certificate).add(vote);
         }
     }
 
-    fn report_committed(&mut self, now: Now, committing: &Committing) {
-        let certificate = &committing.certificate;
-        let parent = committing.block.last_commit.as_ref();
+    fn report_committed(&mut self, now: Now, stacked: &Stacked) {
+        let certificate = &stacked.certificate;
+        let parent = stacked.block.last_commit.as_ref();
         let voted = |index: u16| parent.is_none_or(|commit| commit.signers.contains(index));
         let members = u16::try_from(self.set.len()).expect("at most MASTERNODES_MAX members");
         self.effects.push(Effect::Report(Report::Committed {
             height: certificate.height,
             round: certificate.round,
-            block: committing.delta.block,
-            proposer: committing.block.header.proposer,
-            transactions: committing.block.transactions.len(),
+            block: stacked.delta.block,
+            proposer: stacked.block.header.proposer,
+            transactions: stacked.block.transactions.len(),
             weight: certificate.weight(&self.set),
             total: self.set.total_weight(),
-            took: now.mono.since(committing.seen),
+            took: now.mono.since(stacked.seen),
             missed: (0..members).filter(|index| !voted(*index)).collect(),
-            synced: committing.synced,
+            synced: stacked.synced,
         }));
     }
 
     /// Applies the next synced block, and asks for what is missing.
-    pub(super) fn advance_sync(&mut self, now: Now) {
-        if self.committing.is_none() {
-            self.apply_synced(now);
-        }
+    pub(super) fn advance_sync(&mut self) {
+        self.apply_synced();
         let busy = self.busy_height();
         for (peer, request) in self.sync.plan(self.state.height, busy) {
             let request = Request::Blocks(request);
@@ -124,7 +194,7 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    fn apply_synced(&mut self, now: Now) {
+    fn apply_synced(&mut self) {
         let Some((block, certificate)) = self.sync.take_next(self.state.height) else { return };
         if certificate.block != Some(block.hash()) {
             return;
@@ -138,22 +208,17 @@ impl<V: LedgerView> Engine<V> {
             ));
         }
         self.execute_candidate(block);
-        self.try_commit(now);
     }
 
-    /// The height whose block is here already, or on its way into the store.
+    /// The height, where its block is here already and only waits to be stacked.
     fn busy_height(&self) -> Option<Height> {
-        let committing = self.committing.as_ref().map(|committing| committing.block.header.height);
-        let known = || {
-            let block = self.decided.as_ref()?.block?;
-            self.candidates.is_known(&block).then(|| self.height())
-        };
-        committing.or_else(known)
+        let block = self.decided.as_ref()?.block?;
+        self.candidates.is_known(&block).then(|| self.height())
     }
 
     pub(super) fn on_sync_timer(&mut self, now: Now) {
         self.set_timer(Timer::Sync, now.mono.plus(super::SYNC_PERIOD));
         self.ask_next_status();
-        self.advance_sync(now);
+        self.advance_sync();
     }
 }

@@ -5,7 +5,7 @@ use super::{
     safety::SafetyRecord,
 };
 use crate::{
-    ledger::{BlockDelta, LedgerState},
+    ledger::{BlockDelta, Layer, LedgerState},
     mempool::Reject,
     rules::Spend,
     types::{Block, Certificate, ConsensusMessage, Millis, Transaction, TxId, VotesAnswer, WTxId},
@@ -28,8 +28,8 @@ pub enum Effect {
     Persist {
         /// The record.
         record: Arc<SafetyRecord>,
-        /// The block of its valid polka, when it was not persisted with an earlier record.
-        block: Option<Arc<Block>>,
+        /// The blocks it names that were not persisted with the record before.
+        blocks: Vec<Arc<Block>>,
     },
     /// Gossip a consensus message.
     Publish {
@@ -79,10 +79,12 @@ pub enum Effect {
         block: Arc<Block>,
         /// The state after its parent.
         parent: Arc<LedgerState>,
+        /// The coins of ancestors that may not be durable yet, oldest first.
+        layers: Vec<Arc<Layer>>,
         /// Transactions whose signatures were checked.
         verified: BTreeSet<WTxId>,
     },
-    /// Write a final block; the answer is `Input::Committed`. Failure stops the node.
+    /// Write a final block. One at a time, in order of height; the answer is `Input::Committed`. Failure stops the node.
     Commit {
         /// The block.
         block: Arc<Block>,

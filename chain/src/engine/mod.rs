@@ -6,9 +6,9 @@
 //! Never does anything itself: no clock, no socket, no disk, no log. Never waits: what takes time is
 //! an effect whose answer is an input.
 //!
-//! Invariants: a signed message is published only after the record that holds it was persisted; one
-//! block is being committed at a time, and nothing is signed for the next height before it is durable;
-//! a node that knows a later final height signs nothing.
+//! Invariants: a signed message is published only after the record that holds it was persisted; the next
+//! height may begin before a block is durable, but no precommit is signed for it; a node that knows a
+//! later final height signs nothing.
 mod admission;
 mod bodies;
 mod candidate;
@@ -34,20 +34,21 @@ use crate::{
     consensus::{self, Consensus, Output, Step},
     crypto::Signer,
     genesis::Chain,
-    ledger::{LedgerState, LedgerView},
-    mempool::{Mempool, MempoolLimits},
+    ledger::{LedgerState, LedgerView, Overlay},
+    mempool::{Entry, Mempool, MempoolLimits},
     sync::Planner,
     types::{BlockHash, Certificate, Height, MasternodeSet, Millis, Now, Round, TxId},
 };
 use admission::Admissions;
 use candidate::Candidates;
-use commit::Committing;
+use commit::Stack;
 use future::Future;
 use safety::Guard;
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
+use voting::OwedVote;
 
 /// What a node is made of.
 pub struct EngineConfig {
@@ -74,14 +75,18 @@ pub struct Engine<V> {
     chain: Arc<Chain>,
     set: Arc<MasternodeSet>,
     me: Option<u16>,
-    view: V,
+    /// The coins after the last decided block.
+    view: Overlay<V>,
+    /// The state after it.
     state: Arc<LedgerState>,
+    /// What decided it.
     tip: Option<Arc<Certificate>>,
+    /// Decided blocks that are not durable yet.
+    stack: Stack,
     guard: Option<Guard>,
     recovered: Option<Recovered>,
     consensus: Consensus,
     candidates: Candidates,
-    committing: Option<Committing>,
     decided: Option<Arc<Certificate>>,
     future: Future,
     mempool: Mempool,
@@ -98,8 +103,10 @@ pub struct Engine<V> {
     /// From where the spacing to the next block is counted.
     spacing_from: Millis,
     height_started: Millis,
-    /// The polka block that the last persisted record has the body of.
-    persisted_block: Option<BlockHash>,
+    /// The blocks that were made durable with the last record.
+    persisted_blocks: BTreeSet<BlockHash>,
+    /// Votes that wait for a block to become durable.
+    owed_votes: Vec<OwedVote>,
     repeats: u64,
     turn: usize,
     /// Whether a laggard was helped, or a status asked for on a hint, since the last timer.
@@ -122,7 +129,8 @@ impl<V: LedgerView> Engine<V> {
         let record = stored.safety.as_ref().map(|recovered| recovered.record.clone());
         let guard =
             signer.zip(me).map(|(signer, index)| Guard::new(signer, index, chain.hash, record));
-        let next = stored.state.height.next();
+        let state = Arc::new(stored.state);
+        let next = state.height.next();
         Self {
             consensus: Consensus::new(set.clone(), me, next),
             mempool: Mempool::new(chain.id(), mempool),
@@ -130,13 +138,13 @@ impl<V: LedgerView> Engine<V> {
             chain,
             set,
             me,
-            view,
-            state: Arc::new(stored.state),
+            view: Overlay::new(view, Vec::new()),
+            stack: Stack::new(state.clone()),
+            state,
             tip: stored.tip.map(Arc::new),
             guard,
             recovered: stored.safety,
             candidates: Candidates::default(),
-            committing: None,
             decided: None,
             future: Future::default(),
             admissions: Admissions::default(),
@@ -147,7 +155,8 @@ impl<V: LedgerView> Engine<V> {
             patience: 0,
             spacing_from: Millis::default(),
             height_started: Millis::default(),
-            persisted_block: None,
+            persisted_blocks: BTreeSet::new(),
+            owed_votes: Vec::new(),
             repeats: 0,
             turn: 0,
             helped: false,
@@ -163,6 +172,7 @@ impl<V: LedgerView> Engine<V> {
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
         if self.halted.is_none() {
             self.dispatch(now, input);
+            while self.advance(now) {}
         }
         std::mem::take(&mut self.effects)
     }
@@ -181,7 +191,7 @@ impl<V: LedgerView> Engine<V> {
             Input::Committed { height } => self.on_committed(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
             Input::Status { from, tip } => self.on_status(now, from, tip),
-            Input::Blocks { from, blocks } => self.on_blocks(now, from, blocks),
+            Input::Blocks { from, blocks } => self.on_blocks(from, blocks),
             Input::Bodies { from: _, transactions } => self.on_bodies(now, transactions),
             Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
             Input::Ask { ticket, ask } => self.on_ask(ticket, &ask),
@@ -198,6 +208,17 @@ impl<V: LedgerView> Engine<V> {
         &self.mempool
     }
 
+    /// A transaction that this node took and that is not final yet: in the mempool, or in a block that
+    /// is decided and being written.
+    pub fn pending(&self, txid: &TxId) -> Option<&Entry> {
+        self.mempool.get_by_txid(txid).or_else(|| self.stack.entry(txid))
+    }
+
+    /// The coins after the last decided block, which may not be durable yet.
+    pub fn view(&self) -> &Overlay<V> {
+        &self.view
+    }
+
     /// The masternode set that votes now.
     pub fn masternodes(&self) -> &Arc<MasternodeSet> {
         &self.set
@@ -209,12 +230,13 @@ impl<V: LedgerView> Engine<V> {
         self.start_height(now);
     }
 
-    /// Begins the height after the committed one.
+    /// Begins the height after the decided one.
     fn start_height(&mut self, now: Now) {
         let height = self.height();
         self.candidates = Candidates::default();
         self.decided = None;
         self.owes_proposal = None;
+        self.owed_votes.clear();
         self.hurried = !self.mempool.is_empty();
         self.repeats = 0;
         self.height_started = now.mono;
@@ -223,6 +245,7 @@ impl<V: LedgerView> Engine<V> {
         let outputs = self.consensus.start(resume);
         self.run(now, outputs);
         self.recount_own_messages(now);
+        self.recover_decision(now, height);
         self.set_rebroadcast(now);
         for message in self.future.take(height) {
             self.apply_message(now, None, message);
@@ -230,7 +253,7 @@ impl<V: LedgerView> Engine<V> {
         if let Some(proof) = self.proof.take_if(|proof| proof.height == height) {
             self.drive(now, consensus::Input::Certificate(proof));
         }
-        self.advance_sync(now);
+        self.advance_sync();
     }
 
     fn on_timer(&mut self, now: Now, timer: Timer) {
@@ -261,10 +284,11 @@ impl<V: LedgerView> Engine<V> {
         while let Some(output) = queue.pop_front() {
             match output {
                 Output::RoundStarted { round, reason } => self.on_round_started(round, reason),
-                Output::Propose { round, valid } => self.on_propose(now, round, valid),
+                Output::Propose { round, .. } => self.on_propose(now, round),
                 Output::Cast { kind, round, block, valid_round, nil } => {
                     self.report_nil(kind, round, nil);
-                    if let Some(vote) = self.cast(kind, round, block, valid_round) {
+                    let vote = OwedVote { kind, round, block, valid_round };
+                    if let Some(vote) = self.cast(vote) {
                         queue.extend(self.consensus.handle(consensus::Input::Vote(vote)));
                     }
                 }
@@ -272,7 +296,7 @@ impl<V: LedgerView> Engine<V> {
                 // In round 0 everyone has the votes; later, somebody may have missed them.
                 Output::Locked(polka) if polka.round > Round(0) => self.publish_certificate(polka),
                 Output::Locked(_) => {}
-                Output::Decide(certificate) => self.on_decided(now, certificate),
+                Output::Decide(certificate) => self.on_decided(certificate),
                 Output::Evidence(evidence) => {
                     self.effects.push(Effect::Report(Report::Evidence(evidence)))
                 }

@@ -31,7 +31,7 @@ impl<V: LedgerView> Engine<V> {
         if tip.height == self.height() {
             self.drive(now, consensus::Input::Certificate(tip));
         }
-        self.advance_sync(now);
+        self.advance_sync();
     }
 
     /// A checked certificate proves its height; the peer that showed it may have its block.
@@ -54,8 +54,7 @@ impl<V: LedgerView> Engine<V> {
 
     /// A peer speaks of a later height without proof: ask it for one.
     pub(super) fn hint(&mut self, from: Peer) {
-        let is_catching_up = self.sync.target() >= self.height() || self.committing.is_some();
-        if !is_catching_up && !self.hinted {
+        if self.sync.target() < self.height() && !self.hinted {
             self.hinted = true;
             self.effects.push(Effect::Request { to: from, request: Request::Status });
         }
@@ -75,12 +74,7 @@ impl<V: LedgerView> Engine<V> {
         peers.get(self.turn.checked_rem(peers.len())?).copied()
     }
 
-    pub(super) fn on_blocks(
-        &mut self,
-        now: Now,
-        from: Peer,
-        blocks: Vec<(Block, Verified<Certificate>)>,
-    ) {
+    pub(super) fn on_blocks(&mut self, from: Peer, blocks: Vec<(Block, Verified<Certificate>)>) {
         let blocks = blocks
             .into_iter()
             .map(|(block, certificate)| (block, certificate.into_inner()))
@@ -96,7 +90,7 @@ impl<V: LedgerView> Engine<V> {
             self.prove(Some(from), certificate);
         }
         self.sync.answered(from, self.state.height, blocks);
-        self.advance_sync(now);
+        self.advance_sync();
     }
 
     pub(super) fn on_request_failed(&mut self, from: Peer, request: &Request) {
@@ -123,7 +117,8 @@ impl<V: LedgerView> Engine<V> {
         if let Some(entry) = self.mempool.get(id) {
             return Some((entry.transaction().clone(), entry.bytes()));
         }
-        let body = self.candidates.body(id)?;
+        let stacked = || self.stack.bodies().find_map(|bodies| Some(&bodies.get(id)?.0));
+        let body = self.candidates.body(id).or_else(stacked)?;
         Some((body.clone(), codec::encode(&**body).len()))
     }
 

@@ -8,13 +8,13 @@ use crate::{
     limits::{BLOCK_TRANSACTIONS_MAX, CERTIFICATE_BYTES_MAX},
     types::{
         Block, Certificate, ConsensusMessage, Header, Millis, Now, Proposal, Round, Timestamp,
-        Transaction, WTxId,
+        Transaction, VoteKind, WTxId,
     },
 };
 use std::sync::Arc;
 
 impl<V: LedgerView> Engine<V> {
-    pub(super) fn on_propose(&mut self, now: Now, round: Round, valid: Option<Certificate>) {
+    pub(super) fn on_propose(&mut self, now: Now, round: Round) {
         if !self.may_sign() {
             return;
         }
@@ -22,13 +22,10 @@ impl<V: LedgerView> Engine<V> {
         let stored = self.guard.as_ref().and_then(|guard| guard.stored_proposal(height, round));
         if let Some(stored) = stored.cloned() {
             self.publish(ConsensusMessage::Proposal(Box::new(stored.clone())));
-            self.on_proposal(now, None, stored);
-        } else if let Some(polka) = valid {
-            self.propose_again(now, round, polka);
-        } else {
-            self.owes_proposal = Some(round);
-            self.try_propose(now);
+            return self.on_proposal(now, None, stored);
         }
+        self.owes_proposal = Some(round);
+        self.try_propose(now);
     }
 
     /// When the proposal of round 0 is due: as soon as the spacing allows when there is something to
@@ -42,11 +39,15 @@ impl<V: LedgerView> Engine<V> {
         self.spacing_from.plus(wait).max(now.mono)
     }
 
-    /// Proposes a new block if one is owed and due; otherwise comes back when it is.
+    /// Makes the proposal that is owed, should it be due and the blocks below it durable enough;
+    /// otherwise comes back when it is.
     pub(super) fn try_propose(&mut self, now: Now) {
         let Some(round) = self.owes_proposal else { return };
-        if !self.may_sign() {
+        if !self.may_sign() || !self.stack.allows(VoteKind::Prevote) {
             return;
+        }
+        if let Some(polka) = self.consensus.valid().filter(|polka| polka.round < round).cloned() {
+            return self.propose_again(now, round, polka);
         }
         let due = if round == Round(0) { self.proposal_due(now) } else { now.mono };
         if due > now.mono {
@@ -61,7 +62,7 @@ impl<V: LedgerView> Engine<V> {
     /// The mempool has something: the proposal is due earlier than the interval.
     pub(super) fn hurry(&mut self, now: Now) {
         let waits = self.consensus.round() == Round(0) && self.consensus.step() == Step::Propose;
-        if !waits || self.committing.is_some() {
+        if !waits {
             return;
         }
         if self.owes_proposal.is_some() {
@@ -77,6 +78,7 @@ impl<V: LedgerView> Engine<V> {
         let Some(block) = polka.block.and_then(|block| self.candidates.block(&block)) else {
             return; // Its body is on its way; the round may time out, the next proposer has it.
         };
+        self.owes_proposal = None;
         let ids = block.transactions.iter().map(Transaction::wtxid).collect();
         self.propose(now, round, block, ids, Some(polka));
     }

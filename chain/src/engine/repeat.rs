@@ -32,7 +32,7 @@ impl<V: LedgerView> Engine<V> {
         self.set_rebroadcast(now);
         self.helped = false;
         let is_waiting = self.consensus.step() == Step::Propose && self.consensus.round().0 == 0;
-        if self.committing.is_some() || (is_waiting && now.mono < self.proposal_due(now)) {
+        if is_waiting && now.mono < self.proposal_due(now) {
             return;
         }
         if self.me.is_some() {

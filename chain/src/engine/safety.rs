@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What must survive a crash, beside the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct SafetyRecord {
     /// What justified this round; none in round 0. Without it, nodes that come back in different
     /// rounds could not join each other.
     pub entry: Option<RoundCertificate>,
+    /// What decided the height before, where that block was not durable when this was signed.
+    pub parent: Option<Certificate>,
     /// The proposal signed in this round.
     pub proposal: Option<Proposal>,
     /// The prevote signed in this round.
@@ -54,10 +56,17 @@ impl SafetyRecord {
             locked: None,
             valid: None,
             entry: None,
+            parent: None,
             proposal: None,
             prevote: None,
             precommit: None,
         }
+    }
+
+    /// The blocks that a restarted node must have to go on from here: that of the valid polka, and the
+    /// parent where it is not durable elsewhere.
+    pub fn blocks(&self) -> BTreeSet<BlockHash> {
+        [&self.valid, &self.parent].into_iter().flatten().filter_map(|named| named.block).collect()
     }
 }
 
@@ -66,8 +75,8 @@ impl SafetyRecord {
 pub struct Recovered {
     /// The record.
     pub record: SafetyRecord,
-    /// The block of its valid polka.
-    pub block: Option<Block>,
+    /// The blocks that it names.
+    pub blocks: Vec<Block>,
 }
 
 /// Why the guard did not sign.
@@ -109,6 +118,11 @@ impl Guard {
 
     pub(super) fn record(&self) -> &SafetyRecord {
         &self.record
+    }
+
+    /// Notes what decided the parent, while that is not durable.
+    pub(super) fn set_parent(&mut self, parent: Option<Arc<Certificate>>) {
+        self.record.parent = parent.map(Arc::unwrap_or_clone);
     }
 
     /// Signs a vote, or returns the stored one when it says the same.

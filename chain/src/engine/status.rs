@@ -33,8 +33,10 @@ pub struct MasternodeStatus {
 /// The node at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineStatus {
-    /// The last committed height.
+    /// The last final height that is durable here.
     pub committed: Height,
+    /// The height being decided: the next one, or while blocks are being written one or two later.
+    pub deciding: Height,
     /// Its block.
     pub block: BlockHash,
     /// Its timestamp.
@@ -74,7 +76,7 @@ pub struct EngineStatus {
 impl EngineStatus {
     /// Whether a later height is proven than is committed here.
     pub fn is_syncing(&self) -> bool {
-        self.sync_target > self.committed.next()
+        self.sync_target > self.deciding
     }
 
     /// In words, what is missing for blocks to go on; nothing where they do.
@@ -91,7 +93,7 @@ impl EngineStatus {
         Some(format!(
             "halted at height {}: {}/{} weight online, need more than 2/3; missing: {}. Nothing is \
              lost; it resumes when enough return",
-            self.committed.next(),
+            self.deciding,
             self.online_weight,
             self.total_weight,
             missing.join(", "),
@@ -127,13 +129,15 @@ impl<V: LedgerView> Engine<V> {
                 }
             })
             .collect();
+        let durable = &self.stack.durable;
         let online = masternodes.iter().filter(|node| node.online);
         let online_weight = online.map(|node| node.weight).sum();
         EngineStatus {
-            committed: self.state.height,
-            block: self.state.block,
-            timestamp: self.state.timestamp,
-            state_root: self.state.root(),
+            committed: durable.height,
+            block: durable.block,
+            timestamp: durable.timestamp,
+            state_root: durable.root(),
+            deciding: self.height(),
             round,
             step: self.consensus.step(),
             proposer: self.set.proposer(self.height(), round),

@@ -7,25 +7,30 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// A vote that the state machine wants to cast in the current round.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwedVote {
+    pub(super) kind: VoteKind,
+    pub(super) round: Round,
+    pub(super) block: Option<BlockHash>,
+    pub(super) valid_round: Option<Round>,
+}
+
 impl<V: LedgerView> Engine<V> {
     /// Whether this node may sign at its height: it is a masternode, and the height is not known to
     /// be decided already.
     pub(super) fn may_sign(&self) -> bool {
-        self.guard.is_some()
-            && self.committing.is_none()
-            && self.decided.is_none()
-            && self.sync.target() < self.height()
+        self.guard.is_some() && self.decided.is_none() && self.sync.target() < self.height()
     }
 
-    /// Signs, persists and publishes a vote.
-    pub(super) fn cast(
-        &mut self,
-        kind: VoteKind,
-        round: Round,
-        block: Option<BlockHash>,
-        valid_round: Option<Round>,
-    ) -> Option<Vote> {
+    /// Signs, persists and publishes a vote, now or when the blocks below it are durable.
+    pub(super) fn cast(&mut self, vote: OwedVote) -> Option<Vote> {
         if !self.may_sign() {
+            return None;
+        }
+        let OwedVote { kind, round, block, valid_round } = vote;
+        if !self.stack.allows(kind) {
+            self.owed_votes.push(vote);
             return None;
         }
         let (height, resume) = (self.height(), self.consensus.resume());
@@ -42,6 +47,15 @@ impl<V: LedgerView> Engine<V> {
         Some(vote)
     }
 
+    /// A block became durable: votes that waited for it are cast, unless their round is over.
+    pub(super) fn pay_owed_votes(&mut self, now: Now) {
+        for vote in std::mem::take(&mut self.owed_votes) {
+            if let Some(vote) = self.cast(vote) {
+                self.drive(now, consensus::Input::Vote(vote));
+            }
+        }
+    }
+
     /// The message, with the record that holds it made durable first.
     pub(super) fn persisted<T>(&mut self, signed: Signed<T>) -> T {
         if signed.is_new {
@@ -51,16 +65,21 @@ impl<V: LedgerView> Engine<V> {
     }
 
     fn persist(&mut self) {
-        let Some(guard) = &self.guard else { return };
+        let Some(guard) = &mut self.guard else { return };
+        // Until the parent is durable in the ledger, this record is what brings it back.
+        guard.set_parent(self.stack.top().map(|parent| parent.certificate.clone()));
         let record = Arc::new(guard.record().clone());
-        let valid = record.valid.as_ref().and_then(|polka| polka.block);
-        let block = valid
-            .filter(|block| self.persisted_block != Some(*block))
-            .and_then(|block| self.candidates.block(&block));
-        if block.is_some() {
-            self.persisted_block = valid;
-        }
-        self.effects.push(Effect::Persist { record, block });
+        let named = record.blocks();
+        let parent = self.stack.top().map(|parent| &parent.block);
+        let blocks = named
+            .difference(&self.persisted_blocks)
+            .filter_map(|hash| {
+                let parent = parent.filter(|parent| parent.hash() == *hash);
+                parent.cloned().or_else(|| self.candidates.block(hash))
+            })
+            .collect();
+        self.persisted_blocks = named;
+        self.effects.push(Effect::Persist { record, blocks });
     }
 
     pub(super) fn publish(&mut self, message: ConsensusMessage) {
@@ -79,12 +98,13 @@ impl<V: LedgerView> Engine<V> {
         if recovered.record.height > height {
             return None; // Kept: nothing is signed below it, and its own height is still to come.
         }
-        let Recovered { record, block } = self.recovered.take()?;
+        let Recovered { record, blocks } = self.recovered.take()?;
         if record.height < height || self.guard.is_none() {
             return None;
         }
-        if let Some(block) = block {
-            self.persisted_block = Some(block.hash());
+        self.persisted_blocks = record.blocks();
+        let valid = record.valid.as_ref().and_then(|polka| polka.block);
+        if let Some(block) = blocks.into_iter().find(|block| Some(block.hash()) == valid) {
             self.execute_candidate(Arc::new(block));
         }
         Some(Resume {
@@ -94,6 +114,20 @@ impl<V: LedgerView> Engine<V> {
             valid: record.valid,
             entry: record.entry,
         })
+    }
+
+    /// The record is of the next height, and its parent was decided but not durable when this node
+    /// stopped: it is decided again. Others may have stopped in the same moment.
+    pub(super) fn recover_decision(&mut self, now: Now, height: Height) {
+        let Some(Recovered { record, blocks }) = &self.recovered else { return };
+        let Some(parent) = record.parent.clone().filter(|parent| parent.height == height) else {
+            return;
+        };
+        let block = blocks.iter().find(|block| Some(block.hash()) == parent.block);
+        if let Some(block) = block.cloned() {
+            self.execute_candidate(Arc::new(block));
+            self.drive(now, consensus::Input::Certificate(parent));
+        }
     }
 
     /// Own messages of this height that were signed before a restart count and are sent again.
@@ -119,10 +153,10 @@ impl<V: LedgerView> Engine<V> {
         }
         if height < here {
             self.help_laggard(now, height);
-        } else if height == here && self.committing.is_none() {
+        } else if height == here {
             self.apply_message(now, Some(from), message);
         } else {
-            self.on_future_message(now, from, message);
+            self.on_future_message(from, message);
         }
     }
 
@@ -141,7 +175,7 @@ impl<V: LedgerView> Engine<V> {
                     self.prove(from, &certificate);
                 }
                 self.drive(now, consensus::Input::Certificate(certificate));
-                self.advance_sync(now);
+                self.advance_sync();
             }
             Message::Round(certificate) => {
                 self.drive(now, consensus::Input::Round(certificate.into_inner()));
@@ -150,21 +184,16 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    fn on_future_message(&mut self, now: Now, from: Peer, message: Message) {
+    fn on_future_message(&mut self, from: Peer, message: Message) {
         if let Message::Certificate(certificate) = &message
             && certificate.is_commit()
         {
             self.prove(Some(from), certificate);
-            self.advance_sync(now);
+            self.advance_sync();
         } else {
             self.hint(from);
         }
-        // While a block is being committed, the next height is one further than ours.
-        let next = match &self.committing {
-            Some(committing) => committing.block.header.height.next(),
-            None => self.height().next(),
-        };
-        self.future.add(next, message);
+        self.future.add(self.height().next(), message);
     }
 
     fn note_heard(&mut self, now: Now, message: &Message) {
@@ -185,6 +214,7 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_round_started(&mut self, round: Round, reason: RoundReason) {
         let height = self.height();
         self.owes_proposal = None;
+        self.owed_votes.clear();
         self.patience = 0;
         let proposer = self.set.proposer(height, round);
         self.effects.push(Effect::Report(Report::Round { height, round, reason, proposer }));

@@ -4,11 +4,13 @@
 //! tests all call it. It reads coins through a view and returns a delta; it never writes.
 mod delta;
 mod execute;
+mod overlay;
 mod rewards;
 mod state;
 mod view;
 
 pub use delta::{BlockDelta, PositionedCoin, TransactionRecord};
 pub use execute::{ExecuteError, execute};
+pub use overlay::{Layer, Overlay};
 pub use state::{LedgerState, genesis_delta};
 pub use view::{LedgerView, MemoryView, ViewError};

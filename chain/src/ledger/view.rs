@@ -11,7 +11,7 @@ pub struct ViewError {
     pub reason: String,
 }
 
-/// The unspent coins after the last committed block.
+/// The unspent coins after a block.
 pub trait LedgerView {
     /// The coin of an output, with its position, unless it is spent or never was.
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError>;

@@ -87,7 +87,7 @@ fn signatures_and_reads() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::of(&store, coins)?;
     let (start, before) = (Instant::now(), store.stats().flushes);
     for round in 0..times {
-        store.persist_safety(&record(Round(round)), None)?;
+        store.persist_safety(&record(Round(round)), &[])?;
     }
     let (each, flushes) = (start.elapsed() / times, store.stats().flushes - before);
     println!(
@@ -118,6 +118,7 @@ fn record(round: Round) -> SafetyRecord {
         locked: None,
         valid: None,
         entry: None,
+        parent: None,
         proposal: None,
         prevote: None,
         precommit: None,

@@ -42,6 +42,21 @@ pub enum StoreError {
         /// The latest schema that this program knows.
         supported: u32,
     },
+    /// An earlier version wrote the file, and this one does not convert it. Nothing was changed.
+    #[error(
+        "{} has schema {found}, and this program reads schema {supported} only: an earlier version \
+         wrote it. Nothing was changed. Next: start that version, or begin with an empty data \
+         directory; a masternode begins with a new key there",
+        .file.display()
+    )]
+    OlderSchema {
+        /// The file.
+        file: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The schema that this program knows.
+        supported: u32,
+    },
     /// The file belongs to another chain. Nothing was changed.
     #[error(
         "{} belongs to the chain with genesis {found}, and the node was started for genesis \
@@ -158,21 +173,18 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
-    /// The record's valid polka is for one block and another, or none, is stored.
+    /// The record names a block that is not beside it.
     #[error(
-        "the safety record in {} holds a polka for block {wanted}, but the block beside it is \
-         {}: the node could not keep its lock. Next: put the file back from this machine as it \
-         was when the node stopped; never from an older backup. If the file was not touched, \
-         report this message",
-        .file.display(), stored.map_or_else(|| "missing".to_owned(), |hash| hash.to_string())
+        "the safety record in {} names block {wanted}, which is missing beside it: the node could \
+         not go on from where it was. Next: put the file back from this machine as it was when the \
+         node stopped; never from an older backup. If the file was not touched, report this message",
+        .file.display()
     )]
     SafetyBlock {
         /// The file.
         file: PathBuf,
-        /// The block that the polka names.
+        /// The block.
         wanted: BlockHash,
-        /// The block that is there.
-        stored: Option<BlockHash>,
     },
 }
 

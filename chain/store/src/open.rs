@@ -170,6 +170,10 @@ fn is_new(txn: &ReadTransaction, path: &Path, genesis: &GenesisHash) -> Result<b
         let (file, supported) = (path.to_owned(), SCHEMA);
         return Err(StoreError::NewerSchema { file, found, supported }.into());
     }
+    if found < SCHEMA {
+        let (file, supported) = (path.to_owned(), SCHEMA);
+        return Err(StoreError::OlderSchema { file, found, supported }.into());
+    }
     let found = GenesisHash(identity(&meta, META_GENESIS)?);
     if found != *genesis {
         let (file, expected) = (path.to_owned(), *genesis);

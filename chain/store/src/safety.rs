@@ -1,16 +1,16 @@
 //! The safety record: what this node signed and locked, durable before a signature leaves.
 //!
-//! One record and the block of its valid polka, replaced by each write. The record is stored with a
-//! hash over its bytes, so a page that the disk lost or mixed up is never taken for a record.
+//! One record and the blocks that it names, replaced by each write. The record is stored with a hash
+//! over its bytes, so a page that the disk lost or mixed up is never taken for a record.
 //!
 //! Never forgets silently: what does not read back, or does not fit together, is an error that stops
 //! the node, because signing without the record could sign twice.
 use crate::{
     Store,
     error::{Fault, StoreError},
-    tables::{SAFETY, SAFETY_BLOCK, SAFETY_BLOCK_HASH, SAFETY_RECORD},
+    tables::{SAFETY, SAFETY_BLOCKS, SAFETY_RECORD},
 };
-use redb::{ReadableTable as _, Table, TableError};
+use redb::{ReadableTable as _, TableError};
 use timecoin_chain::{
     codec,
     crypto::hash,
@@ -19,32 +19,30 @@ use timecoin_chain::{
 };
 
 impl Store {
-    /// Makes a record durable before it returns, with the block of its valid polka where that is
-    /// not stored already. Refuses a record whose polka names neither this block nor the stored one.
+    /// Makes a record durable before it returns, with the blocks that it names. Those that were written
+    /// with the record before need not be given again; a record without its blocks is refused.
     pub fn persist_safety(
         &self,
         record: &SafetyRecord,
-        block: Option<&Block>,
+        blocks: &[&Block],
     ) -> Result<(), StoreError> {
         let record_bytes = seal(codec::encode(record));
-        let block = block.map(|block| (block.hash(), codec::encode(block)));
-        let block_bytes = block.as_ref().map_or(0, |(_, bytes)| 32 + bytes.len());
+        let blocks: Vec<_> =
+            blocks.iter().map(|block| (block.hash(), codec::encode(*block))).collect();
+        let block_bytes: usize = blocks.iter().map(|(_, bytes)| 32 + bytes.len()).sum();
         self.safety.write(|txn| {
-            let mut table = txn.open_table(SAFETY)?;
-            if let Some((hash, bytes)) = &block {
-                table.insert(SAFETY_BLOCK_HASH, hash.0.as_slice())?;
-                table.insert(SAFETY_BLOCK, bytes.as_slice())?;
+            let mut table = txn.open_table(SAFETY_BLOCKS)?;
+            for (hash, bytes) in &blocks {
+                table.insert(&hash.0, bytes.as_slice())?;
             }
-            let stored = stored_hash(&table)?;
-            match valid_block(record) {
-                Some(wanted) if stored != Some(wanted) => return Err(self.conflict(wanted, stored)),
-                None if stored.is_some() => {
-                    table.remove(SAFETY_BLOCK_HASH)?;
-                    table.remove(SAFETY_BLOCK)?;
+            let named = record.blocks();
+            for hash in &named {
+                if table.get(&hash.0)?.is_none() {
+                    return Err(self.lacks(*hash));
                 }
-                _ => {}
             }
-            table.insert(SAFETY_RECORD, record_bytes.as_slice())?;
+            table.retain(|hash, _| named.contains(&BlockHash(*hash)))?;
+            txn.open_table(SAFETY)?.insert(SAFETY_RECORD, record_bytes.as_slice())?;
             Ok(())
         })?;
         self.safety.counters().wrote(record_bytes.len() + block_bytes);
@@ -71,35 +69,24 @@ impl Store {
                 .ok_or_else(|| unreadable("its bytes do not match their hash".to_owned()))?;
             let record: SafetyRecord =
                 codec::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
-            let Some(wanted) = valid_block(&record) else {
-                return Ok(Some(Recovered { record, block: None }));
-            };
-            let Some(bytes) = table.get(SAFETY_BLOCK)? else {
-                return Err(self.conflict(wanted, None));
-            };
-            let block: Block = codec::decode(bytes.value())
-                .map_err(|error| unreadable(format!("the block beside it: {error}")))?;
-            match block.hash() {
-                hash if hash == wanted => Ok(Some(Recovered { record, block: Some(block) })),
-                hash => Err(self.conflict(wanted, Some(hash))),
+            let table = txn.open_table(SAFETY_BLOCKS)?;
+            let mut blocks = Vec::new();
+            for wanted in record.blocks() {
+                let Some(bytes) = table.get(&wanted.0)? else { return Err(self.lacks(wanted)) };
+                let block: Block = codec::decode(bytes.value())
+                    .map_err(|error| unreadable(format!("a block beside it: {error}")))?;
+                if block.hash() != wanted {
+                    return Err(unreadable(format!("block {wanted} beside it is another")));
+                }
+                blocks.push(block);
             }
+            Ok(Some(Recovered { record, blocks }))
         })
     }
 
-    fn conflict(&self, wanted: BlockHash, stored: Option<BlockHash>) -> Fault {
-        StoreError::SafetyBlock { file: self.safety.path().to_owned(), wanted, stored }.into()
+    fn lacks(&self, wanted: BlockHash) -> Fault {
+        StoreError::SafetyBlock { file: self.safety.path().to_owned(), wanted }.into()
     }
-}
-
-/// The block that a restarted node must have to keep its lock.
-fn valid_block(record: &SafetyRecord) -> Option<BlockHash> {
-    record.valid.as_ref().and_then(|polka| polka.block)
-}
-
-fn stored_hash(table: &Table<&'static str, &'static [u8]>) -> Result<Option<BlockHash>, Fault> {
-    let Some(bytes) = table.get(SAFETY_BLOCK_HASH)? else { return Ok(None) };
-    let wrong = |_| Fault::corrupt("safety", SAFETY_BLOCK_HASH, "the row has not 32 bytes");
-    Ok(Some(BlockHash(bytes.value().try_into().map_err(wrong)?)))
 }
 
 /// A hash over the bytes, then the bytes.

@@ -5,7 +5,7 @@
 use redb::TableDefinition;
 
 /// The shape of the tables that this program reads and writes.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// Both files: what the file is. Keys are the three below.
 pub(crate) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -44,11 +44,11 @@ pub(crate) const LOCKS: TableDefinition<&[u8; LOCK_KEY], ()> = TableDefinition::
 /// Bytes of a key of [`LOCKS`].
 pub(crate) const LOCK_KEY: usize = 40;
 
-/// The safety file: what this node signed. Keys are the three below.
+/// The safety file: what this node signed. Its key is the one below.
 pub(crate) const SAFETY: TableDefinition<&str, &[u8]> = TableDefinition::new("safety");
 /// In [`SAFETY`]: 32 bytes of tagged hash over the rest, then the canonical `SafetyRecord`.
 pub(crate) const SAFETY_RECORD: &str = "record";
-/// In [`SAFETY`]: the canonical `Block` of the record's valid polka.
-pub(crate) const SAFETY_BLOCK: &str = "block";
-/// In [`SAFETY`]: the hash of that block, 32 bytes, so that it is known without reading the block.
-pub(crate) const SAFETY_BLOCK_HASH: &str = "block-hash";
+
+/// The safety file: hash -> canonical `Block`, for each block that the record names.
+pub(crate) const SAFETY_BLOCKS: TableDefinition<&[u8; 32], &[u8]> =
+    TableDefinition::new("safety-blocks");

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, hash_lock, pay, prevote_of, seal};
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     sync::Arc,
 };
@@ -13,7 +13,7 @@ use timecoin_chain::{
     engine::{
         Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Stored, Ticket, Timer,
     },
-    ledger::{LedgerView, MemoryView, PositionedCoin, ViewError, execute},
+    ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
     rules,
     types::{
@@ -41,8 +41,8 @@ struct Node {
     view: SharedView,
     now: Now,
     timers: BTreeMap<Timer, Millis>,
-    /// The block beside the safety record, under the store's rule.
-    stored: Option<BlockHash>,
+    /// The blocks beside the safety record, under the store's rule.
+    stored: BTreeSet<BlockHash>,
     sent: Vec<Effect>,
 }
 
@@ -63,7 +63,7 @@ impl Node {
             fixture,
             now: Now { mono: Millis(0), wall },
             timers: BTreeMap::new(),
-            stored: None,
+            stored: BTreeSet::new(),
             sent: Vec::new(),
         };
         node.input(Input::Start);
@@ -83,9 +83,10 @@ impl Node {
 
     fn carry_out(&mut self, effect: &Effect) -> Option<Input> {
         match effect {
-            Effect::Execute { block, parent, verified } => {
-                let (chain, view) = (&self.fixture.chain, &*self.view.0.borrow());
-                let result = execute(&Ed25519, chain, view, parent, block, verified);
+            Effect::Execute { block, parent, layers, verified } => {
+                let chain = &self.fixture.chain;
+                let view = Overlay::new(self.view.clone(), layers.clone());
+                let result = execute(&Ed25519, chain, &view, parent, block, verified);
                 Some(Input::Executed { block: block.hash(), result: result.map(Box::new) })
             }
             Effect::Commit { delta, .. } => {
@@ -97,12 +98,11 @@ impl Node {
                     rules::verify_spends(&Ed25519, &self.fixture.chain.hash, spends.clone());
                 Some(Input::Checked { ticket: *ticket, results })
             }
-            Effect::Persist { record, block } => {
-                if let Some(block) = block {
-                    self.stored = Some(block.hash());
-                }
-                let wanted = record.valid.as_ref().and_then(|polka| polka.block);
-                assert!(wanted.is_none() || wanted == self.stored, "a lock without its block");
+            Effect::Persist { record, blocks } => {
+                self.stored.extend(blocks.iter().map(|block| block.hash()));
+                let named = record.blocks();
+                assert!(named.is_subset(&self.stored), "a record without its blocks");
+                self.stored = named;
                 None
             }
             Effect::SetTimer { timer, at } => {

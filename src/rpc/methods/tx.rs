@@ -97,6 +97,9 @@ async fn sent(context: &Context, txid: TxId, result: Result<TxId, Reject>) -> An
         Err(reject) => {
             // The inputs of a final transaction are spent: by itself.
             let is_missing = matches!(&reject, Reject::Rule(RuleError::MissingInput { .. }));
+            if is_missing && context.node.mempool_entry(txid).await?.is_some() {
+                return json(&txid.to_string()); // Decided already, and being written.
+            }
             let place = match is_missing {
                 true => context.reads.run(move |store| Ok(store.transaction(&txid)?)).await?,
                 false => None,

@@ -18,6 +18,10 @@ pub enum Met {
     CrashBeforePersist,
     /// A crash while a block was on its way to the disk.
     CrashInCommit,
+    /// A vote for the next height left before the block below it was durable.
+    SignedOverUndurable,
+    /// A node came back with a record that decides a block again which its ledger had lost.
+    DecisionRecovered,
     /// A block came by sync.
     SyncedBlock,
     /// All nodes crashed at once.
@@ -60,7 +64,7 @@ pub enum Met {
 
 impl Met {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::RoundTwo,
         Self::LockAcrossRounds,
         Self::LockMoved,
@@ -68,6 +72,8 @@ impl Met {
         Self::CrashAfterPersist,
         Self::CrashBeforePersist,
         Self::CrashInCommit,
+        Self::SignedOverUndurable,
+        Self::DecisionRecovered,
         Self::SyncedBlock,
         Self::WholeRestart,
         Self::PartitionHealed,

@@ -6,7 +6,7 @@
 use crate::{faults::Unsynced, rng::Rng};
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
     sync::Arc,
 };
@@ -17,7 +17,7 @@ use timecoin_chain::{
     ledger::{
         BlockDelta, LedgerState, LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta,
     },
-    types::{Block, Certificate, Height, OutPoint},
+    types::{Block, BlockHash, Certificate, Height, OutPoint},
 };
 
 /// A planted fault, to see whether the oracle notices.
@@ -56,7 +56,7 @@ pub struct Commit {
 /// A write that began and is not durable yet.
 #[derive(Debug, Clone)]
 enum Write {
-    Record { bytes: Vec<u8>, valid_block: Option<Arc<Block>> },
+    Record { bytes: Vec<u8>, named: BTreeSet<BlockHash>, blocks: Vec<Arc<Block>> },
     Commit(Commit),
 }
 
@@ -78,7 +78,7 @@ pub struct Disk {
     state: Arc<LedgerState>,
     blocks: BTreeMap<Height, (Arc<Block>, Arc<Certificate>)>,
     record: Option<Vec<u8>>,
-    valid_block: Option<Arc<Block>>,
+    safety_blocks: BTreeMap<BlockHash, Arc<Block>>,
     writing: VecDeque<Write>,
 }
 
@@ -93,7 +93,7 @@ impl Disk {
             state: Arc::new(genesis.state),
             blocks: BTreeMap::new(),
             record: None,
-            valid_block: None,
+            safety_blocks: BTreeMap::new(),
             writing: VecDeque::new(),
         }
     }
@@ -126,8 +126,8 @@ impl Disk {
     }
 
     /// Begins to write a record.
-    pub fn begin_record(&mut self, bytes: Vec<u8>, valid_block: Option<Arc<Block>>) {
-        self.writing.push_back(Write::Record { bytes, valid_block });
+    pub fn begin_record(&mut self, record: &SafetyRecord, bytes: Vec<u8>, blocks: Vec<Arc<Block>>) {
+        self.writing.push_back(Write::Record { bytes, named: record.blocks(), blocks });
     }
 
     /// The record in flight is durable.
@@ -139,10 +139,18 @@ impl Disk {
         }
     }
 
-    /// Whether the store would take this record: its valid block is beside it.
-    pub fn holds_valid_block(&self, record: &SafetyRecord, new: Option<&Block>) -> bool {
-        let held = || new.or(self.valid_block.as_deref()).map(Block::hash);
-        record.valid.as_ref().is_none_or(|polka| polka.block == held())
+    /// Whether the store would take this record: the blocks it names are beside it.
+    pub fn holds_blocks(&self, record: &SafetyRecord, new: &[Arc<Block>]) -> bool {
+        let new: BTreeSet<BlockHash> = new.iter().map(|block| block.hash()).collect();
+        record
+            .blocks()
+            .iter()
+            .all(|hash| new.contains(hash) || self.safety_blocks.contains_key(hash))
+    }
+
+    /// Whether a block is being written.
+    pub fn is_writing_block(&self) -> bool {
+        self.writing.iter().any(|write| matches!(write, Write::Commit(_)))
     }
 
     /// Begins to write a block.
@@ -161,9 +169,10 @@ impl Disk {
 
     fn apply(&mut self, write: Write) {
         match write {
-            Write::Record { bytes, valid_block } => {
+            Write::Record { bytes, named, blocks } => {
                 self.record = Some(bytes);
-                self.valid_block = valid_block.or(self.valid_block.take());
+                self.safety_blocks.extend(blocks.into_iter().map(|block| (block.hash(), block)));
+                self.safety_blocks.retain(|hash, _| named.contains(hash));
             }
             Write::Commit(Commit { block, certificate, delta }) => {
                 self.view.0.borrow_mut().apply(&delta);
@@ -213,14 +222,19 @@ impl Disk {
         }
     }
 
+    /// The height that the record can decide again.
+    pub fn lost_decision(&self) -> Option<Height> {
+        let record: SafetyRecord = codec::decode(self.record.as_ref()?).ok()?;
+        Some(record.parent?.height)
+    }
+
     /// What a node finds at start.
     pub fn load(&self) -> Stored {
         let safety = self.record.as_ref().map(|bytes| {
             let record: SafetyRecord =
                 codec::decode(bytes).expect("the record was encoded by this codec");
-            let valid = record.valid.as_ref().and_then(|polka| polka.block);
-            let block = self.valid_block.as_deref().filter(|block| Some(block.hash()) == valid);
-            Recovered { block: block.cloned(), record }
+            let blocks = self.safety_blocks.values().map(|block| (**block).clone()).collect();
+            Recovered { record, blocks }
         });
         let tip = self.tip().map(|certificate| (**certificate).clone());
         Stored { state: (*self.state).clone(), tip, safety }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use timecoin_chain::{
     engine::{Effect, Message, Peer, Report, Request, Ticket},
     mempool::Reject,
-    types::{Transaction, TransactionBatch, TxId},
+    types::{Transaction, TransactionBatch, TxId, VoteKind},
 };
 
 /// After this time a request has failed.
@@ -22,7 +22,7 @@ const CALL_TIMEOUT: u64 = 5 * SECOND;
 impl World {
     pub(crate) fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
-            Effect::Persist { record, block } => self.begin_persist(node, &record, block),
+            Effect::Persist { record, blocks } => self.begin_persist(node, &record, blocks),
             Effect::Publish { message, attempt } => {
                 let gossip = wire::gossip_message(&self.setup, &message, attempt);
                 self.publish(node, gossip);
@@ -45,10 +45,10 @@ impl World {
                 self.work_in(node, span, Work::Verify { ticket, spends });
             }
             Effect::Admission { ticket, results } => self.admission(node, ticket, &results),
-            Effect::Execute { block, parent, verified } => {
+            Effect::Execute { block, parent, layers, verified } => {
                 self.auditor.detail(21, &block.hash().0);
                 let span = self.labour.exponential(self.faults.work);
-                self.work_in(node, span, Work::Execute { block, parent, verified });
+                self.work_in(node, span, Work::Execute { block, parent, layers, verified });
             }
             Effect::Commit { block, certificate, delta } => {
                 self.begin_commit(node, Commit { block, certificate, delta });
@@ -90,6 +90,18 @@ impl World {
         let from = self.nodes[node].key;
         let result = self.oracle.message_leaves(&self.setup, from, message);
         self.expect(result);
+        let durable = self.nodes[node].disk.height();
+        if let Message::Vote(vote) = message
+            && Some(vote.signer) == from
+            && vote.height > durable.next()
+        {
+            self.coverage.met(Met::SignedOverUndurable);
+            if vote.kind == VoteKind::Precommit {
+                let detail =
+                    format!("node {node} precommits {} with {durable} durable", vote.height);
+                self.expect(Err(Violation::new("precommits stand on durable blocks", detail)));
+            }
+        }
         if let Message::Proposal(proposal) = message
             && proposal.valid_round.is_some()
         {

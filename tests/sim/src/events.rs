@@ -10,7 +10,7 @@ use crate::{
 use std::rc::Rc;
 use timecoin_chain::{
     engine::{Ask, Input, Peer, Request, Source, Ticket, Timer},
-    ledger::{self, ExecuteError},
+    ledger::{self, ExecuteError, Overlay},
     rules,
     types::Height,
 };
@@ -88,7 +88,7 @@ impl World {
             let (time, now) = (self.time, self.nodes[node].clocks(self.time));
             let place = self.nodes[node].running.as_ref().map_or("down".into(), |running| {
                 let status = running.engine.status(now);
-                format!("{}/{}/{:?}", status.committed.next(), status.round, status.step)
+                format!("{}/{}/{:?}", status.deciding, status.round, status.step)
             });
             let line = line();
             let (number, ms) = (self.auditor.events, time / 1_000);
@@ -212,13 +212,14 @@ impl World {
 
     fn on_work(&mut self, node: usize, work: Work) {
         match work {
-            Work::Execute { block, parent, verified } => {
-                let (setup, view) = (&self.setup, self.nodes[node].disk.view());
+            Work::Execute { block, parent, layers, verified } => {
+                let (setup, disk) = (&self.setup, &self.nodes[node].disk);
                 let (scheme, chain) = (&*setup.scheme, &*setup.chain);
-                let result = ledger::execute(scheme, chain, view, &parent, &block, &verified);
+                let view = Overlay::new(disk.view().clone(), layers);
+                let result = ledger::execute(scheme, chain, &view, &parent, &block, &verified);
                 let hash = block.hash();
                 // The ledger may have moved on: then nobody waits for this verdict any more.
-                let is_current = self.nodes[node].disk.height() == parent.height;
+                let is_current = self.nodes[node].disk.height() <= parent.height;
                 if let (Err(ExecuteError::Rule(error)), true) = (&result, is_current) {
                     let detail = format!("node {node}: {hash:?} of an honest proposer: {error}");
                     self.expect(Err(Violation::new("honest block", detail)));

@@ -9,7 +9,7 @@ use timecoin_sim::{
 };
 
 /// From this many seeds of four nodes or more on, everything that can be met must have been.
-const SEEDS_THAT_MEET_ALL: u64 = 200;
+const SEEDS_THAT_MEET_ALL: u64 = 1_000;
 
 #[derive(Parser)]
 #[command(about = "Runs the node's engine under virtual time and seeded faults")]

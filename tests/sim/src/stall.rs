@@ -95,15 +95,15 @@ impl World {
         &mut self,
         node: usize,
         record: &SafetyRecord,
-        block: Option<Arc<Block>>,
+        blocks: Vec<Arc<Block>>,
     ) {
         let bytes = codec::encode(record);
         self.auditor.detail(24, &bytes);
-        if !self.nodes[node].disk.holds_valid_block(record, block.as_deref()) {
-            let detail = format!("node {node} locks a block that it does not have");
-            self.expect(Err(Violation::new("a lock has its block", detail)));
+        if !self.nodes[node].disk.holds_blocks(record, &blocks) {
+            let detail = format!("node {node} signs on a block that it does not have");
+            self.expect(Err(Violation::new("a record has its blocks", detail)));
         }
-        self.nodes[node].disk.begin_record(bytes, block);
+        self.nodes[node].disk.begin_record(record, bytes, blocks);
         self.note_record(node, record);
         let incarnation = self.nodes[node].incarnation;
         let span = self.labour.exponential(self.faults.persist);
@@ -189,6 +189,11 @@ impl World {
         let span = self.labour.exponential(self.faults.commit);
         self.auditor.detail(22, &commit.delta.block.0);
         self.trace.append(|| format!(" | commit {}", commit.delta.height));
+        let disk = &self.nodes[node].disk;
+        if disk.is_writing_block() || commit.delta.height != disk.height().next() {
+            let detail = format!("node {node} writes {} out of turn", commit.delta.height);
+            self.expect(Err(Violation::new("blocks are written in order", detail)));
+        }
         self.nodes[node].disk.begin_commit(commit);
         let now = self.time;
         let Some(running) = &mut self.nodes[node].running else { return };

@@ -37,6 +37,9 @@ impl World {
         self.nodes[node].boot(&self.setup, self.time, mono_offset);
         let (found, told) = (self.nodes[node].disk.height(), self.nodes[node].externalised);
         self.expect(Oracle::recovered(node, found, told));
+        if self.nodes[node].disk.lost_decision() == Some(found.next()) {
+            self.coverage.met(Met::DecisionRecovered);
+        }
         self.note(node, 11, &found.0.to_le_bytes(), || format!("starts at height {found}"));
         if self.strikes(self.faults.crash_in_recovery)
             && let Some(running) = &mut self.nodes[node].running

@@ -22,7 +22,7 @@ use std::{
 };
 use timecoin_chain::{
     engine::{Input, Request, Ticket, Timer},
-    ledger::LedgerState,
+    ledger::{Layer, LedgerState},
     mempool::MempoolLimits,
     rules::Spend,
     types::{Block, Height, WTxId},
@@ -98,10 +98,20 @@ pub struct Outcome {
 
 /// Work that a shell does off its loop.
 pub(crate) enum Work {
-    Execute { block: Arc<Block>, parent: Arc<LedgerState>, verified: BTreeSet<WTxId> },
-    Verify { ticket: Ticket, spends: Vec<Spend> },
+    Execute {
+        block: Arc<Block>,
+        parent: Arc<LedgerState>,
+        layers: Vec<Arc<Layer>>,
+        verified: BTreeSet<WTxId>,
+    },
+    Verify {
+        ticket: Ticket,
+        spends: Vec<Spend>,
+    },
     Commit,
-    Committed { height: Height },
+    Committed {
+        height: Height,
+    },
 }
 
 /// What can happen.

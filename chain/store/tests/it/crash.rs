@@ -41,7 +41,7 @@ impl Workload {
             let height = block.header.height.0;
             for (round, valid) in [(0, None), (1, Some(block))] {
                 let record = record(&fixture.chain, height, round, valid);
-                records.push(Recovered { record, block: valid.cloned() });
+                records.push(Recovered { record, blocks: valid.cloned().into_iter().collect() });
             }
         }
         Self { fixture: genesis, blocks, records }
@@ -55,8 +55,8 @@ impl Workload {
     fn run(&self, store: &Store, done: &mut Done) -> Result<(), StoreError> {
         while let Some(block) = self.blocks.get(done.blocks) {
             if done.records < 2 * done.blocks + 2 {
-                let Recovered { record, block } = &self.records[done.records];
-                store.persist_safety(record, block.as_ref())?;
+                let Recovered { record, blocks } = &self.records[done.records];
+                store.persist_safety(record, &blocks.iter().collect::<Vec<_>>())?;
                 done.records += 1;
             } else {
                 store.commit(&block.block, &block.certificate, &block.delta)?;

@@ -261,6 +261,7 @@ pub(crate) fn record(
         locked: valid.map(|block| (Round(round), block.hash())),
         valid: valid.map(|block| certificate(chain, VoteKind::Prevote, Round(round), block)),
         entry: None,
+        parent: None,
         proposal: None,
         prevote: Some(prevote),
         precommit: None,

@@ -1,22 +1,36 @@
 //! The record of what was signed comes back as it was, or not at all.
-use crate::fixture::{Fixture, record};
+use crate::fixture::{Fixture, certificate, record};
 use redb::ReadableTable as _;
 use std::path::Path;
-use timecoin_chain::engine::Recovered;
+use timecoin_chain::{
+    codec,
+    engine::Recovered,
+    types::{Block, Round, VoteKind},
+};
 use timecoin_store::{SAFETY_FILE, Store, StoreError, StoreOptions};
 
 const SAFETY: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("safety");
+const BLOCKS: redb::TableDefinition<&[u8; 32], &[u8]> = redb::TableDefinition::new("safety-blocks");
 
 fn open(dir: &Path, fixture: &Fixture) -> Store {
     Store::open(dir, &fixture.chain, StoreOptions::default()).unwrap()
 }
 
 /// Changes the closed file behind the store's back.
-fn tamper(dir: &Path, change: impl FnOnce(&mut redb::Table<&'static str, &'static [u8]>)) {
+fn tamper(dir: &Path, change: impl FnOnce(&redb::WriteTransaction)) {
     let database = redb::Database::open(dir.join(SAFETY_FILE)).unwrap();
     let txn = database.begin_write().unwrap();
-    change(&mut txn.open_table(SAFETY).unwrap());
+    change(&txn);
     txn.commit().unwrap();
+}
+
+/// Puts other bytes in the place of each block.
+fn replace_blocks(txn: &redb::WriteTransaction, bytes: &[u8]) {
+    let mut table = txn.open_table(BLOCKS).unwrap();
+    let hashes: Vec<[u8; 32]> = table.iter().unwrap().map(|row| *row.unwrap().0.value()).collect();
+    for hash in hashes {
+        table.insert(&hash, bytes).unwrap();
+    }
 }
 
 #[test]
@@ -29,14 +43,18 @@ fn a_record_survives_reopening() {
     let mut same_polka = with_block.clone();
     same_polka.prevote = None;
     let without = record(&fixture.chain, 2, 0, None);
+    let mut with_parent = without.clone();
+    with_parent.parent = Some(certificate(&fixture.chain, VoteKind::Precommit, Round(0), &block));
     for (record, given, stored) in [
-        (&record(&fixture.chain, 1, 0, None), None, None),
-        (&with_block, Some(&block), Some(&block)),
-        (&same_polka, None, Some(&block)),
-        (&without, None, None),
+        (&record(&fixture.chain, 1, 0, None), &[][..], &[][..]),
+        (&with_block, &[&block], &[&block]),
+        (&same_polka, &[], &[&block]),
+        (&with_parent, &[], &[&block]),
+        (&without, &[], &[]),
     ] {
         open(dir.path(), &fixture).persist_safety(record, given).unwrap();
-        let recovered = Recovered { record: record.clone(), block: stored.cloned() };
+        let blocks = stored.iter().map(|block| (*block).clone()).collect();
+        let recovered = Recovered { record: record.clone(), blocks };
         assert_eq!(open(dir.path(), &fixture).load_safety().unwrap(), Some(recovered));
     }
 }
@@ -49,45 +67,59 @@ fn a_polka_without_its_block_is_refused() {
     let other = fixture.next().block;
     let store = open(dir.path(), &fixture);
     let before = record(&fixture.chain, 1, 0, None);
-    store.persist_safety(&before, None).unwrap();
+    store.persist_safety(&before, &[]).unwrap();
     let polka = record(&fixture.chain, 1, 1, Some(&block));
-    for given in [None, Some(&other)] {
-        let error = store.persist_safety(&polka, given).unwrap_err();
-        let stored = given.map(|other| other.hash());
-        let wanted = block.hash();
+    let is_refused = |result: Result<(), StoreError>, missing: &Block| {
+        let error = result.unwrap_err();
+        let missing = missing.hash();
         assert!(
-            matches!(&error, StoreError::SafetyBlock { wanted: w, stored: s, .. }
-                if (*w, *s) == (wanted, stored)),
+            matches!(&error, StoreError::SafetyBlock { wanted, .. } if *wanted == missing),
             "{error}"
         );
-        let recovered = Recovered { record: before.clone(), block: None };
+    };
+    for given in [&[][..], &[&other]] {
+        is_refused(store.persist_safety(&polka, given), &block);
+        let recovered = Recovered { record: before.clone(), blocks: vec![] };
         assert_eq!(store.load_safety().unwrap(), Some(recovered), "nothing was written");
     }
-    store.persist_safety(&polka, Some(&block)).unwrap();
-    let error = store.persist_safety(&record(&fixture.chain, 2, 0, Some(&other)), None);
-    assert!(matches!(error, Err(StoreError::SafetyBlock { .. })));
-    store.persist_safety(&record(&fixture.chain, 2, 0, None), None).unwrap();
-    let forgotten = store.persist_safety(&polka, None);
-    assert!(matches!(forgotten, Err(StoreError::SafetyBlock { stored: None, .. })));
+    store.persist_safety(&polka, &[&block]).unwrap();
+    is_refused(store.persist_safety(&record(&fixture.chain, 2, 0, Some(&other)), &[]), &other);
+    store.persist_safety(&record(&fixture.chain, 2, 0, None), &[]).unwrap();
+    is_refused(store.persist_safety(&polka, &[]), &block);
 }
 
 #[test]
 fn what_does_not_read_back_stops_the_node() {
-    type Change = fn(&mut redb::Table<&'static str, &'static [u8]>);
-    let cases: [(Change, &str); 4] = [
+    type Change = fn(&redb::WriteTransaction);
+    let cases: [(Change, &str); 5] = [
         (
-            |table| {
+            |txn| {
+                let mut table = txn.open_table(SAFETY).unwrap();
                 let mut bytes = table.get("record").unwrap().unwrap().value().to_vec();
                 *bytes.last_mut().unwrap() ^= 1;
                 table.insert("record", bytes.as_slice()).unwrap();
             },
             "cannot be read: its bytes do not match their hash",
         ),
-        (|table| drop(table.remove("record").unwrap()), "cannot be read: the record is missing"),
-        (|table| drop(table.remove("block").unwrap()), "but the block beside it is missing"),
         (
-            |table| drop(table.insert("block", [1, 2, 3].as_slice()).unwrap()),
-            "cannot be read: the block beside it: malformed encoding",
+            |txn| drop(txn.open_table(SAFETY).unwrap().remove("record").unwrap()),
+            "cannot be read: the record is missing",
+        ),
+        (
+            |txn| txn.open_table(BLOCKS).unwrap().retain(|_, _| false).unwrap(),
+            "which is missing beside it",
+        ),
+        (
+            |txn| replace_blocks(txn, &[1, 2, 3]),
+            "cannot be read: a block beside it: malformed encoding",
+        ),
+        (
+            |txn| {
+                let mut other = Fixture::new(5);
+                other.next();
+                replace_blocks(txn, &codec::encode(&other.next().block));
+            },
+            "beside it is another",
         ),
     ];
     for (change, text) in cases {
@@ -95,7 +127,7 @@ fn what_does_not_read_back_stops_the_node() {
         let fixture = Fixture::new(3);
         let block = fixture.block(vec![]);
         let polka = record(&fixture.chain, 1, 0, Some(&block));
-        open(dir.path(), &fixture).persist_safety(&polka, Some(&block)).unwrap();
+        open(dir.path(), &fixture).persist_safety(&polka, &[&block]).unwrap();
         tamper(dir.path(), change);
         let error = open(dir.path(), &fixture).load_safety().unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
