@@ -16,6 +16,7 @@
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
+//! | `exhaust` | every state of the consensus core, for four masternodes and a few rounds |
 //!
 //! Invariant: a seed and its options decide everything. Nothing here reads a clock, the environment or
 //! another source of chance, and nothing iterates over an unordered map; only `batch` uses threads,
@@ -26,6 +27,7 @@ pub mod coverage;
 pub mod disk;
 mod effects;
 mod events;
+pub mod exhaust;
 pub mod faults;
 pub mod fold;
 pub mod instances;

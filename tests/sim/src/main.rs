@@ -1,5 +1,8 @@
 //! `sim`: runs seeds, replays one, prints its digest.
+mod commands;
+
 use clap::{Args, Parser, Subcommand};
+use commands::exhaust;
 use std::{io::Write, process::ExitCode, time::Instant};
 use timecoin_sim::{
     batch::{self, Summary},
@@ -45,6 +48,8 @@ enum Command {
         #[command(flatten)]
         world: WorldArgs,
     },
+    /// Go through every state of the consensus core.
+    Exhaust(exhaust::ExhaustArgs),
     /// Run one seed and print the digest over its events.
     Hash {
         /// Which.
@@ -100,6 +105,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { seeds, first, jobs, world } => run(seeds, first, jobs, &world),
         Command::Replay { seed, until, world } => replay(seed, until, &world),
+        Command::Exhaust(arguments) => exhaust::run(&arguments),
         Command::Hash { seed, world } => {
             print(&hex(&world::run(seed, &world.options(false)).hash));
             ExitCode::SUCCESS

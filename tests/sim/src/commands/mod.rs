@@ -1,0 +1,2 @@
+//! The commands that need more than a few lines.
+pub(crate) mod exhaust;

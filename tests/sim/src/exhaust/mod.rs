@@ -1,0 +1,96 @@
+//! Every state of the consensus core, for four masternodes of which one is Byzantine, in one height and
+//! a few rounds.
+//!
+//! The state machine is the node's own (`timecoin_chain::consensus`). The Byzantine masternode has no
+//! state: in every slot it says everything to anyone at any time. That covers a twin, two unmodified
+//! machines with one key, and every other thing that one signer can do.
+//!
+//! Reductions, none of which leaves a behaviour out:
+//! - What was said is never lost and may be late for ever, so a state is what each honest masternode
+//!   has said and where its machine stands; delivery has no order but that of moves.
+//! - Between two moves a machine only collects. A message that does not make it move may as well come
+//!   later; so messages are delivered in batches that end with a move, any batch of what a move can rest
+//!   on: a proposal, the votes of one kind in one round, or both kinds where it is a later round.
+//! - After a move the machine starts again from what it would find after a crash. It can be told
+//!   everything once more, so it can do what the one that went on can do. Crashes are covered with it.
+//! - Masternodes that have no turn as proposer are alike.
+//!
+//! `walk` checks the reductions: machines that are never restarted and get one message at a time stay
+//! among the states found here.
+//!
+//! Bounded: the number of rounds (whoever goes beyond the last does nothing there), the number of
+//! blocks, four masternodes of equal weight, one height, blocks that keep the rules.
+mod check;
+mod local;
+mod machine;
+mod search;
+mod view;
+mod walk;
+
+pub use search::Counts;
+
+use crate::{oracle::Violation, rng::Rng};
+use search::Search;
+
+/// What to go through.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The masternode that is Byzantine. Masternode R proposes in round R.
+    pub byzantine: u16,
+    /// Rounds, at most three.
+    pub rounds: u8,
+    /// Different blocks that may be proposed.
+    pub blocks: u8,
+    /// Random walks of whole machines to compare with.
+    pub walks: u64,
+    /// A planted fault.
+    pub flaw: Flaw,
+    /// Checks nothing but that no two honest masternodes decide different blocks.
+    pub only_agreement: bool,
+}
+
+/// A planted fault, to see whether it is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flaw {
+    /// None.
+    #[default]
+    None,
+    /// A masternode forgets its lock as soon as it has it.
+    ForgetsLock,
+}
+
+/// What was gone through.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The states.
+    pub counts: Counts,
+    /// Different histories of one honest masternode.
+    pub locals: usize,
+    /// Different batches that were delivered to different machines.
+    pub batches: usize,
+    /// States of walks that were looked up.
+    pub looked_up: u64,
+    /// What did not hold.
+    pub violation: Option<Violation>,
+    /// How it came to be, a line for each move.
+    pub trace: Vec<String>,
+}
+
+/// Goes through all states.
+pub fn run(options: &Options) -> Report {
+    let mut search = Search::new(options);
+    let mut report = Report::default();
+    match search.run() {
+        Err((violation, trace)) => {
+            (report.violation, report.trace) = (Some(violation), trace);
+        }
+        Ok(()) => match walk::walk(&search, &mut Rng::new(0), options.walks) {
+            Err(violation) => report.violation = Some(violation),
+            Ok(looked_up) => report.looked_up = looked_up,
+        },
+    }
+    report.counts = search.counts.clone();
+    report.locals = search.locals.len();
+    report.batches = search.machines.offered();
+    report
+}

@@ -1,0 +1,112 @@
+//! A global state to look at: what everyone has said, and what is therefore on offer.
+//!
+//! Messages are never lost and may be late for ever: whatever was said may be delivered to anyone at
+//! any later time, so that there is no network beside what the masternodes have said.
+use super::{
+    local::{At, KINDS, Local, MEMBERS, QUORUM, Said, kind_index},
+    machine::{Batch, Lane, Slot},
+};
+use timecoin_chain::types::VoteKind;
+
+/// Honest masternodes.
+pub(super) const HONEST: usize = 3;
+
+/// Three honest masternodes beside a Byzantine one.
+pub(super) struct View<'a> {
+    pub(super) locals: [&'a Local; HONEST],
+    pub(super) members: [u16; HONEST],
+    /// Rounds that are looked at.
+    pub(super) rounds: u8,
+    /// Everything that a proposal may say, by round.
+    pub(super) proposable: &'a [Vec<Said>],
+    /// Whether the Byzantine one says nothing any more.
+    pub(super) is_silent: bool,
+}
+
+impl View<'_> {
+    /// All batches for one of the three.
+    pub(super) fn batches(&self, place: usize) -> Vec<Batch> {
+        let here = self.locals[place].core.round;
+        let alone = |lane| Batch { proposal: None, lane: Some(lane) };
+        let mut batches = Vec::with_capacity(16);
+        if here >= self.rounds {
+            // Beyond the last round only a decision of an earlier one is looked at.
+            batches.extend((0..self.rounds).map(|r| alone(self.lane(r, &[VoteKind::Precommit]))));
+            return batches;
+        }
+        batches.push(Batch { proposal: None, lane: None });
+        for proposal in self.proposals(here) {
+            let lane = proposal.valid_round.map(|r| self.lane(r, &[VoteKind::Prevote]));
+            batches.push(Batch { proposal: Some(proposal), lane });
+        }
+        for round in 0..=here {
+            batches.extend(KINDS.map(|kind| alone(self.lane(round, &[kind]))));
+        }
+        batches.extend((here + 1..self.rounds).map(|round| alone(self.lane(round, &KINDS))));
+        batches
+    }
+
+    /// Whether a proposal of this round says this.
+    pub(super) fn is_proposed(&self, round: u8, said: Said) -> bool {
+        self.proposals(round).contains(&said)
+    }
+
+    /// Whether more than two thirds can be shown to have said this.
+    pub(super) fn has_quorum(&self, kind: VoteKind, round: u8, said: Said) -> bool {
+        let honest = self.locals.iter().filter(|local| local.vote(kind, round) == Some(said));
+        honest.count() + 1 >= QUORUM
+    }
+
+    /// Whether a block can be shown to have a polka in a round.
+    pub(super) fn has_polka(&self, (round, block): At) -> bool {
+        let valid_rounds = std::iter::once(None).chain((0..round).map(Some));
+        valid_rounds.into_iter().any(|valid_round| {
+            self.has_quorum(VoteKind::Prevote, round, Said { block: Some(block), valid_round })
+        })
+    }
+
+    /// How many others can be shown to have voted in a round.
+    pub(super) fn voters(&self, round: u8, kinds: &[VoteKind]) -> usize {
+        let votes = |local: &&&Local| kinds.iter().any(|&kind| local.vote(kind, round).is_some());
+        self.locals.iter().filter(votes).count() + 1
+    }
+
+    fn proposals(&self, round: u8) -> Vec<Said> {
+        let proposer = u16::from(round);
+        match self.members.iter().position(|&member| member == proposer) {
+            Some(place) => self.locals[place].proposals[usize::from(round)].into_iter().collect(),
+            None if self.is_silent => Vec::new(),
+            None => self.proposable[usize::from(round)].clone(),
+        }
+    }
+
+    fn lane(&self, round: u8, kinds: &[VoteKind]) -> Lane {
+        let byzantine = (0..MEMBERS).find(|member| !self.members.contains(member));
+        let mut slots = [[Slot::Nothing; 2]; MEMBERS as usize];
+        for &kind in kinds {
+            for (member, local) in self.members.iter().zip(self.locals) {
+                let said = local.vote(kind, round).map_or(Slot::Nothing, Slot::One);
+                slots[usize::from(*member)][kind_index(kind)] = said;
+            }
+            if let Some(member) = byzantine
+                && (!self.is_silent || self.was_shown(kind, round))
+            {
+                slots[usize::from(member)][kind_index(kind)] = Slot::Any;
+            }
+        }
+        Lane { round, slots }
+    }
+
+    /// Whether an honest masternode acted on votes of the Byzantine one, and so shows them to others:
+    /// with a commit, with the polka of its valid block, or with what justified its round.
+    fn was_shown(&self, kind: VoteKind, round: u8) -> bool {
+        self.locals.iter().any(|local| {
+            let polka = local.core.valid.is_some_and(|(valid, _)| valid == round);
+            let commit = local.decided.is_some_and(|(decided, _)| decided == round);
+            local.core.round > round
+                || (local.core.round == round && round > 0)
+                || (kind == VoteKind::Prevote && polka)
+                || (kind == VoteKind::Precommit && commit)
+        })
+    }
+}
