@@ -221,7 +221,10 @@ impl<V: LedgerView> Engine<V> {
     fn is_ahead_of_clock(&mut self, now: Now, proposal: &Proposal) -> bool {
         let timestamp = proposal.header.timestamp;
         let drift = self.chain.params().clock_drift_max.0;
-        let is_ahead = timestamp > Timestamp(now.wall.0.saturating_add(drift));
+        // No block can be earlier than just after its parent: should clocks that were ahead have carried
+        // the chain's time away, refusing that one would stop the chain until the clocks get there.
+        let least = Timestamp(self.state.timestamp.0 + 1);
+        let is_ahead = timestamp > least.max(Timestamp(now.wall.0.saturating_add(drift)));
         if is_ahead {
             let (height, proposer) = (proposal.height(), proposal.header.proposer);
             let clock = now.wall;

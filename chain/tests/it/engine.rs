@@ -278,6 +278,22 @@ fn a_proposal_that_never_came_is_not_waited_for() {
     assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
 }
 
+#[test]
+fn the_earliest_possible_block_is_never_ahead_of_the_clock() {
+    let fixture = Fixture::at_height(1);
+    let tip = fixture.state.timestamp;
+    for (after, is_accepted) in [(1, true), (2, false)] {
+        let mut node = Node::new(fixture.clone(), bystander(&fixture));
+        node.now.wall = Timestamp(tip.0 - 20_000);
+        let mut block = fixture.block(vec![]);
+        block.header.timestamp = Timestamp(tip.0 + after);
+        seal(&mut block);
+        node.proposal(fixture.propose(&block, Round(0), None));
+        let prevote = (VoteKind::Prevote, Round(0), Some(block.hash()));
+        assert_eq!(node.votes().contains(&prevote), is_accepted, "{after} ms after the parent");
+    }
+}
+
 /// What a node asks that has no vote of a height.
 fn nothing_of(height: Height) -> VotesRequest {
     let (prevotes, precommits) = (SignerSet::empty(4), SignerSet::empty(4));
