@@ -60,11 +60,29 @@ pub enum Met {
     ClockJumped,
     /// A wall clock stood still.
     ClockStoodStill,
+    /// Somebody reached round 3 or later.
+    RoundThree,
+    /// A block came by sync during a partition.
+    SyncedInPartition,
+    /// Two groups that only some nodes reach both of.
+    BridgePartition,
+    /// A group that hears the others and is not heard.
+    OneWayPartition,
+    /// A link lost one kind of message.
+    KindFiltered,
+    /// A link held everything for a while.
+    Clogged,
+    /// A message with flipped bits was refused.
+    CorruptionRefused,
+    /// A message with flipped bits was taken.
+    CorruptionTaken,
+    /// A message of an earlier height came again.
+    PastReplayed,
 }
 
 impl Met {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 37] = [
         Self::RoundTwo,
         Self::LockAcrossRounds,
         Self::LockMoved,
@@ -93,6 +111,15 @@ impl Met {
         Self::BurstAfterPause,
         Self::ClockJumped,
         Self::ClockStoodStill,
+        Self::RoundThree,
+        Self::SyncedInPartition,
+        Self::BridgePartition,
+        Self::OneWayPartition,
+        Self::KindFiltered,
+        Self::Clogged,
+        Self::CorruptionRefused,
+        Self::CorruptionTaken,
+        Self::PastReplayed,
     ];
 }
 

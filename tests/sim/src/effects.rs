@@ -3,7 +3,9 @@ use crate::{
     coverage::Met,
     disk::Commit,
     events::describe,
+    net::Arrival,
     node::{Call, Ticketed},
+    obstacles::{Kind, Label},
     oracle::Violation,
     trace,
     wire::{self, Gossip, Payback, Payload, Refused, Reply},
@@ -118,16 +120,60 @@ impl World {
     pub(crate) fn spread(&mut self, node: usize, gossip: &Rc<Gossip>, except: Option<usize>) {
         let Some(running) = &self.nodes[node].running else { return };
         let peers: Vec<(u64, usize)> = running.peers.iter().map(|(&c, &peer)| (c, peer)).collect();
+        let label = Label::of_gossip(&gossip.payload);
         for (connection, to) in peers.into_iter().filter(|(_, peer)| Some(*peer) != except) {
             let link = (node, to);
-            let gossip = match self.network.chance(self.faults.tamper) {
+            let gossip = match self.fate(self.faults.tamper) {
                 true => self.tampered(gossip),
                 false => gossip.clone(),
             };
-            for arrival in self.net.arrivals(&mut self.network, &self.faults, self.time, link) {
-                let (gossip, passes_cache) = (gossip.clone(), arrival.passes_cache);
-                self.at(arrival.at, Event::Gossip { to, connection, gossip, passes_cache });
+            for Arrival { at, passes_cache } in self.arrivals(link, label) {
+                let Some(gossip) = self.corrupted(&gossip) else { continue };
+                self.at(at, Event::Gossip { to, connection, gossip, passes_cache });
+                self.replay_past(to, connection, at);
             }
+        }
+        if self.faults.replay > 0 {
+            self.past.see(gossip);
+        }
+    }
+
+    /// When a message sent now arrives.
+    fn arrivals(&mut self, link: (usize, usize), label: Label) -> Vec<Arrival> {
+        let fates = (&self.faults, &mut self.instances);
+        self.net.arrivals(&mut self.network, fates, self.time, link, label)
+    }
+
+    /// Whether a fault with this chance strikes a message now.
+    fn fate(&mut self, permille: u64) -> bool {
+        self.network.chance(permille) && self.instances.strikes()
+    }
+
+    /// What a receiver makes of gossip of which bits may have flipped; nothing where it refuses it.
+    fn corrupted(&mut self, gossip: &Rc<Gossip>) -> Option<Rc<Gossip>> {
+        if !self.fate(self.faults.corrupt) {
+            return Some(gossip.clone());
+        }
+        let corrupted = wire::corrupt_gossip(&self.setup, &mut self.network, gossip);
+        self.note_corruption(corrupted.is_some());
+        corrupted.map(Rc::new)
+    }
+
+    fn note_corruption(&mut self, passes: bool) {
+        let number = self.instances.count();
+        self.trace.append(|| format!(" | bits flip (fault {number}), taken: {passes}"));
+        self.coverage.met(if passes { Met::CorruptionTaken } else { Met::CorruptionRefused });
+    }
+
+    /// Somebody sends a message of an earlier height again.
+    fn replay_past(&mut self, to: usize, connection: u64, at: u64) {
+        if !self.fate(self.faults.replay) {
+            return;
+        }
+        let before = self.nodes[to].disk.height();
+        if let Some(gossip) = self.past.draw(&mut self.network, before) {
+            self.coverage.met(Met::PastReplayed);
+            self.at(at, Event::Gossip { to, connection, gossip, passes_cache: true });
         }
     }
 
@@ -159,10 +205,17 @@ impl World {
         let peer = running.peers.get(&connection).copied();
         self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
         let Some(peer) = peer else { return };
-        let arrivals = self.net.arrivals(&mut self.network, &self.faults, self.time, (node, peer));
-        if let Some(arrival) = arrivals.first() {
-            let request = Rc::new(request);
-            self.at(arrival.at, Event::Question { to: peer, connection, call, request, id });
+        let arrivals = self.arrivals((node, peer), Label::of(Kind::Question));
+        let Some(&Arrival { at, .. }) = arrivals.first() else { return };
+        let request = match self.fate(self.faults.corrupt) {
+            true => wire::corrupt_request(&mut self.network, &request),
+            false => Some(request),
+        };
+        match request.map(Rc::new) {
+            Some(request) => {
+                self.at(at, Event::Question { to: peer, connection, call, request, id });
+            }
+            None => self.at(at, Event::CallTimeout { node, incarnation, call }),
         }
     }
 
@@ -183,13 +236,26 @@ impl World {
         }
         let Some(running) = &self.nodes[node].running else { return };
         let Some(&to) = running.peers.get(&connection) else { return };
-        if self.network.chance(self.faults.tamper) && wire::tamper_reply(&mut reply) {
+        if self.fate(self.faults.tamper) && wire::tamper_reply(&mut reply) {
             self.coverage.met(Met::TamperedBlock);
         }
-        let arrivals = self.net.arrivals(&mut self.network, &self.faults, self.time, (node, to));
-        if let Some(arrival) = arrivals.first() {
-            let reply = Rc::new(reply);
-            self.at(arrival.at, Event::Reply { to, connection, call, reply });
+        let arrivals = self.arrivals((node, to), Label::of(Kind::Reply));
+        let Some(&Arrival { at, .. }) = arrivals.first() else { return };
+        let reply = match self.fate(self.faults.corrupt) {
+            true => {
+                let corrupted = wire::corrupt_reply(&self.setup, &mut self.network, &reply);
+                self.note_corruption(corrupted.is_some());
+                corrupted
+            }
+            false => Some(reply),
+        };
+        match reply.map(Rc::new) {
+            Some(reply) => self.at(at, Event::Reply { to, connection, call, reply }),
+            None => {
+                // Nonsense: whoever asked sees that at once.
+                let incarnation = self.nodes[to].incarnation;
+                self.at(at, Event::CallTimeout { node: to, incarnation, call });
+            }
         }
     }
 
@@ -232,7 +298,8 @@ impl World {
             }
             Ticketed::Gossiped(gossip) => {
                 let mut refused = results.iter().filter_map(|result| result.as_ref().err());
-                if let Some(reject) = refused.find(|reject| is_blame(reject)) {
+                if let Some(reject) = refused.find(|reject| is_blame(reject) && !gossip.is_altered)
+                {
                     let detail = format!("node {node} refuses what another accepted: {reject}");
                     self.expect(Err(Violation::new("no honest node is blamed", detail)));
                 }
@@ -251,11 +318,19 @@ impl World {
         self.auditor.detail(29, format!("{report:?}").as_bytes());
         self.trace.append(|| format!(" | {}", trace::describe(report)));
         match report {
-            Report::Round { round, .. } if round.0 >= 2 => self.coverage.met(Met::RoundTwo),
+            Report::Round { round, .. } if round.0 >= 2 => {
+                self.coverage.met(Met::RoundTwo);
+                if round.0 >= 3 {
+                    self.coverage.met(Met::RoundThree);
+                }
+            }
             Report::Committed { height, synced, .. } => {
                 self.nodes[node].externalised = self.nodes[node].externalised.max(*height);
                 if *synced {
                     self.coverage.met(Met::SyncedBlock);
+                    if self.net.current_cut().is_some() {
+                        self.coverage.met(Met::SyncedInPartition);
+                    }
                 }
             }
             Report::Evidence(evidence) => {

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use timecoin_chain::{
     engine::{Ask, Input, Peer, Request, Source, Ticket, Timer},
     ledger::{self, ExecuteError, Overlay},
+    limits::SYNC_BLOCKS_MAX,
     rules,
     types::Height,
 };
@@ -63,6 +64,8 @@ impl World {
             Event::Heal => self.on_heal(),
             Event::Crash => self.on_crash(),
             Event::CrashAll => self.on_crash_all(),
+            Event::Clog => self.on_clog(),
+            Event::Filter => self.on_filter(),
             Event::Pause => self.on_pause(),
             Event::ClockFault => self.on_clock_fault(),
             Event::ClockSet { node } => self.on_clock_set(node),
@@ -143,7 +146,8 @@ impl World {
                 wire::reply_status(&self.setup, tip)
             }
             Request::Blocks(blocks) => {
-                let blocks = self.nodes[to].disk.blocks(blocks.from, blocks.count);
+                let count = blocks.count.min(SYNC_BLOCKS_MAX);
+                let blocks = self.nodes[to].disk.blocks(blocks.from, count);
                 wire::reply_blocks(&self.setup, blocks)
             }
             Request::Bodies(bodies) => {

@@ -52,6 +52,14 @@ pub struct Faults {
     pub late_duplicates: bool,
     /// Chance that a lying peer takes a transaction out of a proposal or a final block on its way.
     pub tamper: u64,
+    /// Chance that bits of a message flip on its way.
+    pub corrupt: u64,
+    /// Chance that a message of an earlier height comes again beside a message.
+    pub replay: u64,
+    /// Links that hold everything for a while.
+    pub clog: Option<Rhythm>,
+    /// Links that lose one kind of message for a while.
+    pub filter: Option<Rhythm>,
     /// Whether receivers pass gossip on.
     pub forward: bool,
     /// Partitions.
@@ -112,6 +120,10 @@ impl Faults {
             duplicate: class(rng, 400, |rng| rng.between(1, 200)).unwrap_or(0),
             late_duplicates: rng.chance(500),
             tamper: class(rng, 300, |rng| rng.between(1, 200)).unwrap_or(0),
+            corrupt: class(rng, 300, |rng| rng.between(1, 100)).unwrap_or(0),
+            replay: class(rng, 300, |rng| rng.between(1, 200)).unwrap_or(0),
+            clog: class(rng, 400, |rng| rhythm(rng, (1, 10), (1, 4))),
+            filter: class(rng, 400, |rng| rhythm(rng, (1, 10), (1, 8))),
             forward: rng.chance(300),
             partition: class(rng, 500, |rng| rhythm(rng, (2, 20), (1, 15))),
             partition_breaks: rng.chance(500),
@@ -148,6 +160,10 @@ impl Faults {
             duplicate: 0,
             late_duplicates: false,
             tamper: 0,
+            corrupt: 0,
+            replay: 0,
+            clog: None,
+            filter: None,
             forward: false,
             partition: None,
             partition_breaks: false,
@@ -180,6 +196,10 @@ impl Faults {
         self.loss = 0;
         self.duplicate = 0;
         self.tamper = 0;
+        self.corrupt = 0;
+        self.replay = 0;
+        self.clog = None;
+        self.filter = None;
         self.partition = None;
         self.crash = None;
         self.crash_at_effect = 0;

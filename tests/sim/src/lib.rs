@@ -7,6 +7,7 @@
 //! | `effects` | what a node's effects do to the world |
 //! | `stall` | what waits while a record is written or a machine is suspended |
 //! | `storm` | crashes, restarts, partitions |
+//! | `obstacles`, `past` | clogs, filters, messages of earlier heights |
 //! | `clock` | what a node's clocks show |
 //! | `instances` | the running numbers of single faults |
 //! | `faults` | which faults a seed has, and how hard |
@@ -33,7 +34,9 @@ pub mod fold;
 pub mod instances;
 pub mod net;
 pub mod node;
+pub mod obstacles;
 pub mod oracle;
+pub mod past;
 pub mod payments;
 pub mod rng;
 pub mod scheme;

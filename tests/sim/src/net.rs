@@ -1,5 +1,10 @@
 //! Who reaches whom, and when. Decides fates; carries nothing itself.
-use crate::{faults::Faults, rng::Rng};
+use crate::{
+    faults::Faults,
+    instances::Instances,
+    obstacles::{Label, Obstacles},
+    rng::Rng,
+};
 use std::collections::BTreeMap;
 
 /// When a copy of a message arrives, and whether it comes so late that no duplicate cache knows it.
@@ -11,28 +16,56 @@ pub struct Arrival {
     pub passes_cache: bool,
 }
 
+/// A group of nodes: a bit for each.
+pub type Group = u128;
+
 /// The shapes of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// One node reaches nobody, and nobody reaches it.
     One(usize),
-    /// Two groups: a bit for each node.
-    Halves(u64),
+    /// This group and the others.
+    Halves(Group),
     /// One node is heard and hears nothing.
     Deaf(usize),
     /// One node hears and is not heard.
     Mute(usize),
+    /// This group hears the others and is not heard by them.
+    OneWay(Group),
+    /// Two groups with nodes in common, which alone reach both.
+    Bridge(Group, Group),
 }
 
 impl Cut {
     /// Any shape.
     pub fn draw(rng: &mut Rng, nodes: usize) -> Self {
         let node = rng.index(nodes);
-        match rng.below(4) {
+        // Neither empty nor everyone.
+        let all = (0..nodes).fold(0, |all: Group, node| all | 1 << node);
+        let any = Group::from(rng.number()) << 64 | Group::from(rng.number());
+        let group = any & all & !(1 << node) | 1 << ((node + 1) % nodes);
+        let common = 1 << rng.index(nodes);
+        match rng.below(6) {
             0 => Self::One(node),
             1 => Self::Deaf(node),
             2 => Self::Mute(node),
-            _ => Self::Halves((rng.number() & !(1 << node)) | 1 << ((node + 1) % nodes)),
+            3 => Self::OneWay(group),
+            4 => Self::Bridge(group | common, all & !group | common),
+            _ => Self::Halves(group),
+        }
+    }
+
+    fn reaches(self, from: usize, to: usize) -> bool {
+        let holds = |group: Group, node: usize| (group >> node) & 1 == 1;
+        match self {
+            Self::One(node) => from != node && to != node,
+            Self::Deaf(node) => to != node,
+            Self::Mute(node) => from != node,
+            Self::Halves(group) => holds(group, from) == holds(group, to),
+            Self::OneWay(group) => !holds(group, from) || holds(group, to),
+            Self::Bridge(one, other) => {
+                holds(one, from) && holds(one, to) || holds(other, from) && holds(other, to)
+            }
         }
     }
 }
@@ -40,6 +73,8 @@ impl Cut {
 /// All directed links.
 #[derive(Debug)]
 pub struct Net {
+    /// What stands in the way for a while.
+    pub obstacles: Obstacles,
     cut: Option<Cut>,
     connections: BTreeMap<(usize, usize), u64>,
     connections_made: u64,
@@ -50,6 +85,7 @@ impl Net {
     /// Nobody is connected.
     pub fn new() -> Self {
         Self {
+            obstacles: Obstacles::default(),
             cut: None,
             connections: BTreeMap::new(),
             connections_made: 0,
@@ -62,25 +98,19 @@ impl Net {
         self.cut = Some(cut);
     }
 
-    /// Whether there is one.
-    pub fn is_cut(&self) -> bool {
-        self.cut.is_some()
-    }
-
     /// Ends a partition.
     pub fn heal(&mut self) {
         self.cut = None;
     }
 
+    /// The partition, should there be one.
+    pub fn current_cut(&self) -> Option<Cut> {
+        self.cut
+    }
+
     /// Whether messages get from one to the other.
     pub fn reaches(&self, from: usize, to: usize) -> bool {
-        match self.cut {
-            None => true,
-            Some(Cut::One(node)) => from != node && to != node,
-            Some(Cut::Deaf(node)) => to != node,
-            Some(Cut::Mute(node)) => from != node,
-            Some(Cut::Halves(bits)) => (bits >> from) & 1 == (bits >> to) & 1,
-        }
+        self.cut.is_none_or(|cut| cut.reaches(from, to))
     }
 
     /// Whether a connection can be made or kept: it needs both directions.
@@ -105,28 +135,32 @@ impl Net {
         self.connections.remove(&pair(a, b))
     }
 
-    /// When a message sent now arrives: never, once or twice.
+    /// When a message sent now arrives: never, once or twice. The same is drawn whatever becomes of it.
     pub fn arrivals(
         &mut self,
         rng: &mut Rng,
-        faults: &Faults,
+        (faults, instances): (&Faults, &mut Instances),
         now: u64,
-        (from, to): (usize, usize),
+        link: (usize, usize),
+        label: Label,
     ) -> Vec<Arrival> {
         let mut arrivals = Vec::with_capacity(1);
-        if !self.reaches(from, to) || rng.chance(faults.loss) {
+        let delay = 100 + rng.exponential(faults.delay);
+        let (is_lost, is_doubled) = (rng.chance(faults.loss), rng.chance(faults.duplicate));
+        let later = if is_doubled { rng.exponential(faults.delay * 4) } else { 0 };
+        let is_open = self.reaches(link.0, link.1) && !self.obstacles.takes(link, now, label);
+        if !is_open || is_lost && instances.strikes() {
             return arrivals;
         }
-        let mut at = now + 100 + rng.exponential(faults.delay);
-        let last = self.last_arrival.entry((from, to)).or_default();
+        let mut at = self.obstacles.held_until(link, now, now + delay);
+        let last = self.last_arrival.entry(link).or_default();
         if !faults.reorder {
             at = at.max(*last + 1);
         }
         *last = at;
         arrivals.push(Arrival { at, passes_cache: false });
-        if rng.chance(faults.duplicate) {
-            let at = at + rng.exponential(faults.delay * 4);
-            arrivals.push(Arrival { at, passes_cache: faults.late_duplicates });
+        if is_doubled && instances.strikes() {
+            arrivals.push(Arrival { at: at + later, passes_cache: faults.late_duplicates });
         }
         arrivals
     }

@@ -6,7 +6,7 @@ use crate::{
     coverage::Met,
     disk::Commit,
     oracle::Violation,
-    world::{Event, SECOND, Work, World},
+    world::{Event, SECOND, Work, World, signed},
 };
 use std::{collections::VecDeque, sync::Arc};
 use timecoin_chain::{
@@ -207,7 +207,7 @@ impl World {
     pub(crate) fn on_pause(&mut self) {
         let Some(rhythm) = self.faults.pause else { return };
         let node = self.rng.index(self.nodes.len());
-        let lasts = (self.rng.exponential(rhythm.lasts) + SECOND / 10).min(PAUSE_MAX);
+        let lasts = self.span(rhythm).min(PAUSE_MAX);
         let clock_stands = self.rng.chance(500);
         self.plan_next(Some(rhythm), Event::Pause);
         if !self.instances.strikes() {
@@ -248,29 +248,29 @@ impl World {
     pub(crate) fn on_clock_fault(&mut self) {
         let Some(rhythm) = self.faults.clock_fault else { return };
         let node = self.rng.index(self.nodes.len());
-        let most = self.faults.clock_step_ms;
-        let step = self.rng.below(2 * most + 1).cast_signed() - most.cast_signed();
+        // Nodes that all ask one time source may all be off together.
+        let nodes = if self.rng.chance(200) { 0..self.nodes.len() } else { node..node + 1 };
+        let step = signed(&mut self.rng, self.faults.clock_step_ms);
         let stands = self.rng.chance(250);
-        let lasts = self.rng.exponential(rhythm.lasts) + SECOND / 10;
+        let lasts = self.span(rhythm);
         self.plan_next(Some(rhythm), Event::ClockFault);
         if !self.instances.strikes() {
             return;
         }
-        let (now, number) = (self.time, self.instances.count());
-        let clock = &mut self.nodes[node].clock;
-        if stands {
-            clock.frozen = Some(clock.wall(now));
-            self.coverage.met(Met::ClockStoodStill);
-        } else {
-            clock.step_ms = step;
-            if step.unsigned_abs() > self.setup.chain.params().clock_drift_max.0 {
-                self.coverage.met(Met::ClockJumped);
+        self.note_fault(31, &(nodes.clone(), step, stands));
+        for node in nodes {
+            let clock = &mut self.nodes[node].clock;
+            if stands {
+                clock.frozen = Some(clock.wall(self.time));
+                self.coverage.met(Met::ClockStoodStill);
+            } else {
+                clock.step_ms = step;
+                if step.unsigned_abs() > self.setup.chain.params().clock_drift_max.0 {
+                    self.coverage.met(Met::ClockJumped);
+                }
             }
+            self.after(lasts, Event::ClockSet { node });
         }
-        self.note(node, 31, &step.to_le_bytes(), || {
-            format!("-- wall clock off by {step} ms or standing: {stands} (fault {number})")
-        });
-        self.after(lasts, Event::ClockSet { node });
     }
 
     pub(crate) fn on_clock_set(&mut self, node: usize) {

@@ -18,6 +18,8 @@ impl World {
         self.plan_next(self.faults.partition, Event::Partition);
         self.plan_next(self.faults.crash, Event::Crash);
         self.plan_next(self.faults.crash_all, Event::CrashAll);
+        self.plan_next(self.faults.clog, Event::Clog);
+        self.plan_next(self.faults.filter, Event::Filter);
         self.plan_next(self.faults.pause, Event::Pause);
         self.plan_next(self.faults.clock_fault, Event::ClockFault);
     }
@@ -142,10 +144,12 @@ impl World {
             return self.after(lasts, Event::Heal);
         }
         self.net.cut(cut);
-        let number = self.instances.count();
-        self.note(0, 15, format!("{cut:?}").as_bytes(), || {
-            format!("-- partition {cut:?} (fault {number})")
-        });
+        self.note_fault(15, &cut);
+        match cut {
+            Cut::OneWay(_) => self.coverage.met(Met::OneWayPartition),
+            Cut::Bridge(..) => self.coverage.met(Met::BridgePartition),
+            Cut::One(_) | Cut::Halves(_) | Cut::Deaf(_) | Cut::Mute(_) => {}
+        }
         if self.faults.partition_breaks {
             for a in 0..self.nodes.len() {
                 for b in 0..a {
@@ -170,7 +174,7 @@ impl World {
         if self.faults.partition.is_none() {
             return;
         }
-        if self.net.is_cut() {
+        if self.net.current_cut().is_some() {
             self.coverage.met(Met::PartitionHealed);
         }
         self.net.heal();
@@ -205,6 +209,7 @@ impl World {
     /// Ends all faults. A masternode without which the others are a quorum may stay away for good.
     pub(crate) fn heal_everything(&mut self) {
         self.net.heal();
+        self.net.obstacles.clear();
         self.faults.heal();
         for node in 0..self.nodes.len() {
             self.nodes[node].clock.heal();

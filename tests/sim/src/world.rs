@@ -8,6 +8,7 @@ use crate::{
     net::Net,
     node::Node,
     oracle::{Oracle, Violation},
+    past::Past,
     payments::{Fate, Payments},
     rng::Rng,
     setup::Setup,
@@ -133,6 +134,8 @@ pub(crate) enum Event {
     Heal,
     Crash,
     CrashAll,
+    Clog,
+    Filter,
     Pause,
     ClockFault,
     ClockSet { node: usize },
@@ -205,6 +208,7 @@ pub struct World {
     pub(crate) numbers: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) net: Net,
+    pub(crate) past: Past,
     pub(crate) oracle: Oracle,
     pub(crate) payments: Payments,
     pub(crate) auditor: Auditor,
@@ -234,7 +238,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
 }
 
 /// Any number as far from zero as this, either way.
-fn signed(rng: &mut Rng, most: u64) -> i64 {
+pub(crate) fn signed(rng: &mut Rng, most: u64) -> i64 {
     rng.below(2 * most + 1).cast_signed() - most.cast_signed()
 }
 
@@ -276,6 +280,7 @@ impl World {
             numbers: 0,
             nodes,
             net: Net::new(),
+            past: Past::default(),
             auditor: Auditor::default(),
             coverage: Coverage::default(),
             trace: Trace::new(options.trace),
