@@ -17,7 +17,6 @@ use prometheus_client::{
 };
 use snapshot::Snapshot;
 use timecoin_chain::{
-    consensus::{NilReason, RoundReason},
     engine::{Refusal, Report},
     types::{Millis, VoteKind},
 };
@@ -108,13 +107,13 @@ impl Metrics {
     pub fn on_report(&self, report: &Report) {
         let counts = &self.counts;
         match report {
-            Report::Round { reason, .. } => {
-                let reason = round_reason(*reason);
+            Report::Round { why, .. } => {
+                let reason = why.code();
                 counts.rounds.get_or_create(&OfReason { reason }).inc();
             }
             Report::Proposed { .. } => drop(counts.proposals.inc()),
-            Report::Nil { kind, reason, .. } => {
-                let (kind, reason) = (vote_kind(*kind), nil_reason(*reason));
+            Report::Nil { kind, why, .. } => {
+                let (kind, reason) = (vote_kind(*kind), why.code());
                 counts.nil_votes.get_or_create(&OfVote { kind, reason }).inc();
             }
             Report::InvalidBlock { .. } => drop(counts.invalid_blocks.inc()),
@@ -211,25 +210,6 @@ impl Counts {
         );
         registry.register("rpc_requests", "Calls, by error code or 0", self.calls.clone());
         registry
-    }
-}
-
-fn round_reason(reason: RoundReason) -> &'static str {
-    match reason {
-        RoundReason::NewHeight => "new_height",
-        RoundReason::NoDecision => "no_decision",
-        RoundReason::Skip => "skip",
-        RoundReason::Resumed => "resumed",
-    }
-}
-
-fn nil_reason(reason: NilReason) -> &'static str {
-    match reason {
-        NilReason::NoProposal => "no_proposal",
-        NilReason::InvalidBlock => "invalid_block",
-        NilReason::Locked => "locked",
-        NilReason::NilPolka => "nil_polka",
-        NilReason::NoPolka => "no_polka",
     }
 }
 

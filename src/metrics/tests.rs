@@ -1,6 +1,9 @@
 use super::*;
 use std::{sync::Arc, time::Duration};
-use timecoin_chain::types::{BlockHash, Height, Round};
+use timecoin_chain::{
+    engine::{NilWhy, RoundWhy},
+    types::{BlockHash, Height, Round},
+};
 use timecoin_network::Sample;
 
 fn snapshot() -> Snapshot {
@@ -47,14 +50,14 @@ fn reports_become_figures() {
     metrics.on_report(&Report::Round {
         height: Height(1),
         round: Round(1),
-        reason: RoundReason::NoDecision,
+        why: RoundWhy::Undecided { nil: vec![1], silent: vec![2] },
         proposer: 0,
     });
     metrics.on_report(&Report::Nil {
         height: Height(1),
         round: Round(1),
         kind: VoteKind::Prevote,
-        reason: NilReason::NoProposal,
+        why: NilWhy::ProposerSilent { proposer: 2 },
     });
     metrics.on_call("getblock", 0);
     metrics.on_call("getblock", -5);
@@ -69,8 +72,8 @@ fn reports_become_figures() {
         "timecoin_consensus_finality_seconds_bucket{le=\"0.075\"} 1",
         "timecoin_consensus_finality_seconds_bucket{le=\"0.1\"} 2",
         "timecoin_consensus_missed_votes_total{masternode=\"3\"} 1",
-        "timecoin_consensus_rounds_total{reason=\"no_decision\"} 1",
-        "timecoin_consensus_nil_votes_total{kind=\"prevote\",reason=\"no_proposal\"} 1",
+        "timecoin_consensus_rounds_total{reason=\"undecided\"} 1",
+        "timecoin_consensus_nil_votes_total{kind=\"prevote\",reason=\"proposer_silent\"} 1",
         "timecoin_rpc_requests_total{method=\"getblock\",code=\"0\"} 1",
         "timecoin_rpc_requests_total{method=\"getblock\",code=\"-5\"} 1",
     ] {

@@ -1,7 +1,7 @@
 //! What the engine reports, in words an operator reads. WARN means that an operator may act.
 use timecoin_chain::{
     engine::{EngineStatus, Report},
-    types::{Evidence, VoteKind},
+    types::VoteKind,
 };
 use tracing::{debug, info, warn};
 
@@ -40,8 +40,8 @@ pub(super) fn report(report: &Report) {
                 &block.to_string()[..12],
             );
         }
-        Report::Round { height, round, reason, proposer } if round.0 > 0 => {
-            info!("round height={height} round={round} proposer={proposer} reason={reason:?}");
+        Report::Round { height, round, why, proposer } if report.is_trouble() => {
+            info!("round height={height} round={round} proposer={proposer}: {why}");
         }
         Report::Round { height, round, proposer, .. } => {
             debug!("round height={height} round={round} proposer={proposer}");
@@ -52,30 +52,21 @@ pub(super) fn report(report: &Report) {
                 &block.to_string()[..12]
             );
         }
-        Report::Nil { height, round, kind, reason } => {
+        Report::Nil { height, round, kind, why } => {
             let kind = match kind {
                 VoteKind::Prevote => "prevote",
                 VoteKind::Precommit => "precommit",
             };
-            info!("nil {kind} height={height} round={round} reason={reason:?}");
+            info!("nil {kind} height={height} round={round}: {why}");
         }
-        Report::InvalidBlock { height, block, error } => {
-            warn!("invalid block height={height} block={block}: {error}");
+        Report::InvalidBlock { .. } | Report::ClockSkew { .. } | Report::Evidence(_) => {
+            warn!("{report}");
         }
-        Report::ClockSkew { height, proposer, timestamp, clock } => warn!(
-            "proposal of masternode {proposer} at height {height} is {} ms ahead of this clock: \
-             check the clocks of both (chronyc tracking)",
-            timestamp.0.saturating_sub(clock.0)
-        ),
         Report::Behind { height, target } => {
             info!("behind height={height} target={target}: catching up");
         }
         Report::Refused { height, round, refusal } => {
             info!("not signed height={height} round={round}: {refusal}");
         }
-        Report::Evidence(Evidence::Votes(first, second)) => warn!(
-            "masternode {} signed two votes at height {} round {}: {:?} and {:?}",
-            first.signer, first.height, first.round, first.block, second.block
-        ),
     }
 }

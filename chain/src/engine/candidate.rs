@@ -30,8 +30,8 @@ enum State {
     Executing,
     /// Keeps the rules; this is what it does.
     Valid(Arc<BlockDelta>),
-    /// Breaks a rule.
-    Invalid,
+    /// Breaks this rule.
+    Invalid(String),
 }
 
 /// Transactions of a block; `true` where the signatures were checked at admission.
@@ -69,7 +69,15 @@ impl Candidates {
     }
 
     pub(super) fn is_invalid(&self, hash: &BlockHash) -> bool {
-        matches!(self.0.get(hash).map(|candidate| &candidate.state), Some(State::Invalid))
+        matches!(self.0.get(hash).map(|candidate| &candidate.state), Some(State::Invalid(_)))
+    }
+
+    /// The rule that the block breaks.
+    pub(super) fn broken_rule(&self, hash: &BlockHash) -> Option<&str> {
+        match &self.0.get(hash)?.state {
+            State::Invalid(rule) => Some(rule),
+            _ => None,
+        }
     }
 
     pub(super) fn is_known(&self, hash: &BlockHash) -> bool {
@@ -226,6 +234,7 @@ impl<V: LedgerView> Engine<V> {
         let least = Timestamp(self.state.timestamp.0 + 1);
         let is_ahead = timestamp > least.max(Timestamp(now.wall.0.saturating_add(drift)));
         if is_ahead {
+            self.skewed = Some((proposal.round, Millis(timestamp.0.saturating_sub(now.wall.0))));
             let (height, proposer) = (proposal.height(), proposal.header.proposer);
             let clock = now.wall;
             let report = Report::ClockSkew { height, proposer, timestamp, clock };
@@ -306,7 +315,7 @@ impl<V: LedgerView> Engine<V> {
     /// A block breaks a rule.
     fn refuse_candidate(&mut self, now: Now, block: BlockHash, error: &RuleError) {
         let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
-        candidate.state = State::Invalid;
+        candidate.state = State::Invalid(error.to_string());
         candidate.bodies.clear();
         candidate.missing.clear();
         let (height, error) = (self.height(), error.to_string());

@@ -22,22 +22,25 @@ mod repeat;
 mod report;
 mod safety;
 mod status;
+mod timing;
 mod voting;
+mod why;
 
 pub use effect::{Answer, Effect};
 pub use input::{Ask, Input, Message, Peer, Request, Source, Ticket, Timer};
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord};
-pub use status::{EngineStatus, MasternodeStatus};
+pub use status::{EngineStatus, MasternodeStatus, Trouble};
+pub use why::{NilWhy, RoundWhy};
 
 use crate::{
-    consensus::{self, Consensus, Output, Step},
+    consensus::{self, Consensus, NilReason, Output, Step},
     crypto::Signer,
     genesis::Chain,
     ledger::{LedgerState, LedgerView, Overlay},
     mempool::{Entry, Mempool, MempoolLimits},
     sync::Planner,
-    types::{BlockHash, Certificate, Height, MasternodeSet, Millis, Now, Round, TxId},
+    types::{BlockHash, Certificate, Height, MasternodeSet, Millis, Now, Round, TxId, VoteKind},
 };
 use admission::Admissions;
 use candidate::Candidates;
@@ -48,6 +51,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
+use timing::Timing;
 use voting::OwedVote;
 
 /// What a node is made of.
@@ -100,6 +104,9 @@ pub struct Engine<V> {
     hurried: bool,
     /// How often the propose timer of the current round was set again.
     patience: u32,
+    /// By how much a proposal of the current round is ahead of this node's clock.
+    skewed: Option<(Round, Millis)>,
+    timing: Timing,
     /// From where the spacing to the next block is counted.
     spacing_from: Millis,
     height_started: Millis,
@@ -117,6 +124,7 @@ pub struct Engine<V> {
     regossips: u8,
     last_heard: Vec<Option<Millis>>,
     halted: Option<String>,
+    troubles: VecDeque<Trouble>,
     effects: Vec<Effect>,
 }
 
@@ -135,6 +143,7 @@ impl<V: LedgerView> Engine<V> {
             consensus: Consensus::new(set.clone(), me, next),
             mempool: Mempool::new(chain.id(), mempool),
             last_heard: vec![None; set.len()],
+            timing: Timing::new(set.len()),
             chain,
             set,
             me,
@@ -153,6 +162,7 @@ impl<V: LedgerView> Engine<V> {
             owes_proposal: None,
             hurried: false,
             patience: 0,
+            skewed: None,
             spacing_from: Millis::default(),
             height_started: Millis::default(),
             persisted_blocks: BTreeSet::new(),
@@ -164,6 +174,7 @@ impl<V: LedgerView> Engine<V> {
             local: BTreeSet::new(),
             regossips: 0,
             halted: None,
+            troubles: VecDeque::new(),
             effects: Vec::new(),
         }
     }
@@ -173,6 +184,7 @@ impl<V: LedgerView> Engine<V> {
         if self.halted.is_none() {
             self.dispatch(now, input);
             while self.advance(now) {}
+            self.note_troubles(now);
         }
         std::mem::take(&mut self.effects)
     }
@@ -287,6 +299,7 @@ impl<V: LedgerView> Engine<V> {
                 Output::Propose { round, .. } => self.on_propose(now, round),
                 Output::Cast { kind, round, block, valid_round, nil } => {
                     self.report_nil(kind, round, nil);
+                    self.note_cast(now, kind, round, nil);
                     let vote = OwedVote { kind, round, block, valid_round };
                     if let Some(vote) = self.cast(vote) {
                         queue.extend(self.consensus.handle(consensus::Input::Vote(vote)));
@@ -296,7 +309,12 @@ impl<V: LedgerView> Engine<V> {
                 // In round 0 everyone has the votes; later, somebody may have missed them.
                 Output::Locked(polka) if polka.round > Round(0) => self.publish_certificate(polka),
                 Output::Locked(_) => {}
-                Output::Decide(certificate) => self.on_decided(certificate),
+                Output::Decide(certificate) => {
+                    if certificate.round == self.consensus.round() {
+                        self.timing.quorum(VoteKind::Precommit, now.mono);
+                    }
+                    self.on_decided(certificate);
+                }
                 Output::Evidence(evidence) => {
                     self.effects.push(Effect::Report(Report::Evidence(evidence)))
                 }
@@ -306,17 +324,37 @@ impl<V: LedgerView> Engine<V> {
 
     fn set_step_timer(&mut self, now: Now, round: Round, step: Step) {
         let params = self.chain.params();
-        let timeout = match step {
-            Step::Propose => params.propose_timeout,
-            Step::Prevote | Step::Precommit => params.vote_timeout,
-        };
-        let span = timeout.base.0.saturating_add(timeout.step.0.saturating_mul(round.0.into()));
-        let span = Millis(span.min(params.timeout_max.0));
-        let from = match step {
-            Step::Propose if round == Round(0) => self.proposal_due(now),
-            _ => now.mono,
+        let (from, span) = match step {
+            Step::Propose => {
+                let is_first = round == Round(0);
+                let due = if is_first { self.proposal_due(now) } else { now.mono };
+                if self.patience == 0 {
+                    self.timing.round(due);
+                }
+                (due, self.timing.propose_timeout(params, &self.set, round))
+            }
+            Step::Prevote => (now.mono, self.timing.vote_timeout(params, VoteKind::Prevote, round)),
+            Step::Precommit => {
+                (now.mono, self.timing.vote_timeout(params, VoteKind::Precommit, round))
+            }
         };
         self.set_timer(Timer::Step(self.height(), round, step), from.plus(span));
+    }
+
+    /// What a vote of the state machine says about how long the round took so far.
+    fn note_cast(&mut self, now: Now, kind: VoteKind, round: Round, nil: Option<NilReason>) {
+        self.timing.cast(kind, now.mono);
+        let proposer = self.set.proposer(self.height(), round);
+        match (kind, nil) {
+            (VoteKind::Prevote, Some(NilReason::NoProposal)) => {
+                self.timing.missed(proposer, now.mono);
+            }
+            (VoteKind::Prevote, _) => self.timing.proposed(proposer, now.mono),
+            (VoteKind::Precommit, None | Some(NilReason::NilPolka)) => {
+                self.timing.quorum(VoteKind::Prevote, now.mono);
+            }
+            (VoteKind::Precommit, _) => {}
+        }
     }
 
     fn set_timer(&mut self, timer: Timer, at: Millis) {

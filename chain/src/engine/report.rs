@@ -1,9 +1,10 @@
 //! What the engine tells its operator. The core does not log; the shell does, from these.
-use super::safety::Refusal;
-use crate::{
-    consensus::{NilReason, RoundReason},
-    types::{BlockHash, Evidence, Height, Millis, Round, Timestamp, VoteKind},
+use super::{
+    safety::Refusal,
+    why::{NilWhy, RoundWhy},
 };
+use crate::types::{BlockHash, Evidence, Height, Millis, Round, Timestamp, VoteKind};
+use std::fmt::{self, Display, Formatter};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum Report {
         /// The round.
         round: Round,
         /// Why it began.
-        reason: RoundReason,
+        why: RoundWhy,
         /// Index of its proposer.
         proposer: u16,
     },
@@ -39,7 +40,7 @@ pub enum Report {
         /// Prevote or precommit.
         kind: VoteKind,
         /// Why.
-        reason: NilReason,
+        why: NilWhy,
     },
     /// A proposed block breaks a rule.
     InvalidBlock {
@@ -102,4 +103,65 @@ pub enum Report {
     },
     /// A masternode signed two messages for one slot.
     Evidence(Evidence),
+}
+
+impl Report {
+    /// Whether this is why blocks came late or not at all: worth keeping for whoever asks.
+    pub fn is_trouble(&self) -> bool {
+        match self {
+            Self::Round { why, .. } => *why != RoundWhy::NewHeight,
+            Self::Nil { .. }
+            | Self::InvalidBlock { .. }
+            | Self::ClockSkew { .. }
+            | Self::Refused { .. }
+            | Self::Evidence(_) => true,
+            Self::Proposed { .. } | Self::Committed { .. } | Self::Behind { .. } => false,
+        }
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Round { height, round, why, proposer } => {
+                write!(f, "round {round} of height {height} began, proposer {proposer}: {why}")
+            }
+            Self::Proposed { height, round, transactions, .. } => {
+                write!(
+                    f,
+                    "proposed in round {round} of height {height}: {transactions} transactions"
+                )
+            }
+            Self::Nil { height, round, kind, why } => {
+                let kind = match kind {
+                    VoteKind::Prevote => "prevoted",
+                    VoteKind::Precommit => "precommitted",
+                };
+                write!(f, "{kind} nil in round {round} of height {height}: {why}")
+            }
+            Self::InvalidBlock { height, block, error } => {
+                write!(f, "block {block} at height {height} breaks a rule: {error}")
+            }
+            Self::ClockSkew { height, proposer, timestamp, clock } => write!(
+                f,
+                "proposal of masternode {proposer} at height {height} is {} ms ahead of this clock: \
+                 check the clocks of both (chronyc tracking)",
+                timestamp.0.saturating_sub(clock.0)
+            ),
+            Self::Committed { height, round, transactions, .. } => {
+                write!(f, "height {height} is final in round {round}: {transactions} transactions")
+            }
+            Self::Behind { height, target } => {
+                write!(f, "at height {height}, and {target} is final: catching up")
+            }
+            Self::Refused { height, round, refusal } => {
+                write!(f, "not signed in round {round} of height {height}: {refusal}")
+            }
+            Self::Evidence(Evidence::Votes(first, second)) => write!(
+                f,
+                "masternode {} signed two votes at height {} round {}: {:?} and {:?}",
+                first.signer, first.height, first.round, first.block, second.block
+            ),
+        }
+    }
 }

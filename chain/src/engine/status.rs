@@ -1,14 +1,28 @@
 //! What the node shows of itself. RPC, logs and metrics read this, never the engine's own state.
-use super::Engine;
+use super::{Effect, Engine, Report, why::List};
 use crate::{
     consensus::Step,
     crypto::PublicKey,
     ledger::LedgerView,
+    limits::UNDURABLE_MAX,
     types::{BlockHash, Height, Millis, Now, Round, Timestamp, VoteKind},
 };
+use std::sync::Arc;
 
 /// How long a masternode may be silent during a stall before it counts as missing.
 const SILENCE: Millis = Millis(5_000);
+
+/// Troubles kept for whoever asks.
+const TROUBLES_MAX: usize = 32;
+
+/// Something that delayed a block, as of late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// When, by this node's clock.
+    pub at: Timestamp,
+    /// What.
+    pub report: Arc<Report>,
+}
 
 /// One masternode as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +75,12 @@ pub struct EngineStatus {
     pub online_weight: u64,
     /// Since the height began.
     pub height_age: Millis,
+    /// How long until the round's proposal is due; none where it is.
+    pub proposal_due_in: Option<Millis>,
+    /// Decided blocks that are being written.
+    pub undurable: usize,
+    /// What delayed blocks of late, the last one last.
+    pub troubles: Vec<Trouble>,
     /// Whether blocks are overdue because too little weight is online.
     pub stalled: bool,
     /// The greatest height proven final.
@@ -77,6 +97,38 @@ impl EngineStatus {
     /// Whether a later height is proven than is committed here.
     pub fn is_syncing(&self) -> bool {
         self.sync_target > self.deciding
+    }
+
+    /// In words, what this node waits for right now.
+    pub fn waiting_for(&self) -> String {
+        if self.is_syncing() {
+            return format!("blocks {} to {} from peers", self.deciding, self.sync_target);
+        }
+        if self.undurable == UNDURABLE_MAX {
+            return format!("the disk: {UNDURABLE_MAX} decided blocks are not written yet");
+        }
+        let without = |voted: fn(&MasternodeStatus) -> bool| -> (Vec<u16>, u64) {
+            let missing = self.masternodes.iter().filter(|node| !voted(node));
+            let weight = self.masternodes.iter().filter(|node| voted(node));
+            (missing.map(|node| node.index).collect(), weight.map(|node| node.weight).sum())
+        };
+        let (kind, (missing, weight)) = match self.step {
+            Step::Propose => {
+                return match self.proposal_due_in {
+                    Some(due) => {
+                        format!("the proposal of masternode {}, due in {} ms", self.proposer, due.0)
+                    }
+                    None => format!("the proposal of masternode {}, which is due", self.proposer),
+                };
+            }
+            Step::Prevote => ("prevotes", without(|node| node.prevoted)),
+            Step::Precommit => ("precommits", without(|node| node.precommitted)),
+        };
+        format!(
+            "{kind} of masternodes {}: {weight}/{} weight has voted, need more than 2/3 for one thing",
+            List(&missing),
+            self.total_weight
+        )
     }
 
     /// In words, what is missing for blocks to go on; nothing where they do.
@@ -102,6 +154,23 @@ impl EngineStatus {
 }
 
 impl<V: LedgerView> Engine<V> {
+    /// Keeps what went wrong in this input, for whoever asks why blocks are late.
+    pub(super) fn note_troubles(&mut self, now: Now) {
+        for effect in &self.effects {
+            let Effect::Report(report) = effect else { continue };
+            if report.is_trouble() {
+                self.troubles.push_back(Trouble { at: now.wall, report: Arc::new(report.clone()) });
+            }
+        }
+        let surplus = self.troubles.len().saturating_sub(TROUBLES_MAX);
+        self.troubles.drain(..surplus);
+    }
+
+    fn proposal_due_in(&self, now: Now) -> Option<Millis> {
+        let due = self.timing.proposal_due();
+        (due > now.mono).then(|| due.since(now.mono))
+    }
+
     /// The node now.
     pub fn status(&self, now: Now) -> EngineStatus {
         let round = self.consensus.round();
@@ -146,6 +215,9 @@ impl<V: LedgerView> Engine<V> {
             total_weight: self.set.total_weight(),
             online_weight,
             height_age,
+            proposal_due_in: self.proposal_due_in(now),
+            undurable: self.view.layers().len(),
+            troubles: self.troubles.iter().cloned().collect(),
             stalled: is_overdue && !self.set.is_quorum(online_weight),
             masternodes,
             sync_target: self.sync.target(),

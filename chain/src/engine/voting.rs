@@ -1,11 +1,11 @@
 //! Votes: casting our own through the guard, and counting those of others.
-use super::{Effect, Engine, Message, Peer, Recovered, Report, safety::Signed};
+use super::{Effect, Engine, Message, NilWhy, Peer, Recovered, Report, RoundWhy, safety::Signed};
 use crate::{
     consensus::{self, NilReason, Resume, RoundReason},
     ledger::LedgerView,
     types::{BlockHash, Certificate, ConsensusMessage, Height, Now, Round, Vote, VoteKind},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A vote that the state machine wants to cast in the current round.
 #[derive(Debug, Clone, Copy)]
@@ -216,8 +216,10 @@ impl<V: LedgerView> Engine<V> {
         self.owes_proposal = None;
         self.owed_votes.clear();
         self.patience = 0;
+        self.skewed = None;
         let proposer = self.set.proposer(height, round);
-        self.effects.push(Effect::Report(Report::Round { height, round, reason, proposer }));
+        let why = self.round_why(round, reason);
+        self.effects.push(Effect::Report(Report::Round { height, round, why, proposer }));
         if reason == RoundReason::NewHeight || self.me.is_none() {
             return;
         }
@@ -229,10 +231,77 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
+    fn round_why(&self, round: Round, reason: RoundReason) -> RoundWhy {
+        match reason {
+            RoundReason::NewHeight => RoundWhy::NewHeight,
+            RoundReason::Resumed => RoundWhy::Resumed,
+            RoundReason::Skip => {
+                let votes = self.consensus.entry().into_iter().flat_map(|entry| &entry.votes);
+                RoundWhy::OthersAhead { there: votes.map(|vote| vote.signer).collect() }
+            }
+            RoundReason::NoDecision => {
+                let before = Round(round.0.saturating_sub(1));
+                let (nil, silent) = self.nil_and_silent(before, VoteKind::Precommit);
+                RoundWhy::Undecided { nil, silent }
+            }
+        }
+    }
+
+    /// Who voted nil in a round, and who did not vote.
+    fn nil_and_silent(&self, round: Round, kind: VoteKind) -> (Vec<u16>, Vec<u16>) {
+        let votes = self.consensus.votes(round, kind).filter(|vote| vote.block.is_none());
+        let voters = self.consensus.voters(round, kind);
+        let members = (0..).zip(self.set.members()).map(|(index, _)| index);
+        (
+            votes.map(|vote| vote.signer).collect(),
+            members.filter(|index| !voters.contains(*index)).collect(),
+        )
+    }
+
     pub(super) fn report_nil(&mut self, kind: VoteKind, round: Round, nil: Option<NilReason>) {
         if let (Some(reason), true) = (nil, self.me.is_some()) {
-            let height = self.height();
-            self.effects.push(Effect::Report(Report::Nil { height, round, kind, reason }));
+            let (height, why) = (self.height(), self.nil_why(round, reason));
+            self.effects.push(Effect::Report(Report::Nil { height, round, kind, why }));
+        }
+    }
+
+    fn nil_why(&self, round: Round, reason: NilReason) -> NilWhy {
+        let proposer = self.set.proposer(self.height(), round);
+        match reason {
+            NilReason::NoProposal => self.proposal_why(round, proposer),
+            NilReason::InvalidBlock => {
+                let invalid = self.consensus.blocks_in(round).find_map(|block| {
+                    Some((block, self.candidates.broken_rule(&block)?.to_owned()))
+                });
+                match invalid {
+                    Some((block, rule)) => NilWhy::InvalidBlock { block, rule },
+                    None => NilWhy::NotChecked { proposer },
+                }
+            }
+            NilReason::Locked => match self.consensus.resume().locked {
+                Some((round, block)) => NilWhy::Locked { round, block },
+                None => NilWhy::NotChecked { proposer },
+            },
+            NilReason::NilPolka => {
+                NilWhy::NilPolka { nil: self.nil_and_silent(round, VoteKind::Prevote).0 }
+            }
+            NilReason::NoPolka => {
+                let (nil, silent) = self.nil_and_silent(round, VoteKind::Prevote);
+                NilWhy::NoPolka { nil, silent }
+            }
+        }
+    }
+
+    /// Why no proposal could be voted on in time.
+    fn proposal_why(&self, round: Round, proposer: u16) -> NilWhy {
+        if let Some(by) = self.skewed.filter(|(at, _)| *at == round).map(|(_, by)| by) {
+            return NilWhy::Ahead { proposer, by };
+        }
+        let missing = |block| self.candidates.missing(&block).map(BTreeSet::len);
+        match self.consensus.blocks_in(round).find_map(missing) {
+            None => NilWhy::ProposerSilent { proposer },
+            Some(0) => NilWhy::NotChecked { proposer },
+            Some(missing) => NilWhy::BodiesMissing { proposer, missing },
         }
     }
 }

@@ -31,7 +31,16 @@ struct ConsensusInfo {
     stalled: bool,
     stall_reason: Option<String>,
     halted: Option<String>,
+    waiting_for: String,
+    troubles: Vec<TroubleView>,
     masternodes: Vec<VoterView>,
+}
+
+/// What delayed a block of late.
+#[derive(Serialize)]
+struct TroubleView {
+    time: u64,
+    what: String,
 }
 
 #[derive(Serialize)]
@@ -73,7 +82,7 @@ impl VoterView {
 pub(in crate::rpc) async fn info(context: &Context, _: Params<'_>) -> Answer {
     let status = context.node.status();
     json(&ConsensusInfo {
-        height: status.committed.next().0,
+        height: status.deciding.0,
         round: status.round.0,
         step: match status.step {
             Step::Propose => "propose",
@@ -96,6 +105,12 @@ pub(in crate::rpc) async fn info(context: &Context, _: Params<'_>) -> Answer {
         stalled: status.stalled,
         stall_reason: status.stall_reason(),
         halted: status.halted.clone(),
+        waiting_for: status.waiting_for(),
+        troubles: status
+            .troubles
+            .iter()
+            .map(|trouble| TroubleView { time: trouble.at.0, what: trouble.report.to_string() })
+            .collect(),
         masternodes: status.masternodes.iter().map(|node| VoterView::new(&status, node)).collect(),
     })
 }

@@ -72,14 +72,14 @@ impl Trace {
 /// A report in a few words.
 pub fn describe(report: &Report) -> String {
     match report {
-        Report::Round { height, round, reason, proposer } => {
-            format!("round {height}/{round} {reason:?} proposer {proposer}")
+        Report::Round { height, round, why, proposer } => {
+            format!("round {height}/{round} {} proposer {proposer}", why.code())
         }
         Report::Proposed { height, round, block, transactions } => {
             format!("proposed {height}/{round} {block:?} with {transactions}")
         }
-        Report::Nil { height, round, kind, reason } => {
-            format!("nil {kind:?} {height}/{round} {reason:?}")
+        Report::Nil { height, round, kind, why } => {
+            format!("nil {kind:?} {height}/{round} {why}")
         }
         Report::Committed { height, round, block, synced, .. } => {
             let how = if *synced { " by sync" } else { "" };
