@@ -78,11 +78,41 @@ pub enum Met {
     CorruptionTaken,
     /// A message of an earlier height came again.
     PastReplayed,
+    /// A masternode was caught signing twice.
+    EvidenceFound,
+    /// A height was decided by precommits of a round that was over.
+    DecidedPastRound,
+    /// What a Byzantine masternode sent broke a rule that every receiver checks.
+    ByzantineRefused,
+    /// A proposer said nothing.
+    Silent,
+    /// A proposal went to 2f others only.
+    SelectiveProposer,
+    /// Two blocks were proposed in one round.
+    EquivocatingProposer,
+    /// A polka was shown to one masternode only.
+    HiddenLock,
+    /// A masternode prevoted what its engine would not.
+    Amnesia,
+    /// A vote was held back to the end of its timeout.
+    Withholder,
+    /// A masternode flooded others.
+    Flooder,
+    /// A masternode voted seconds late.
+    LateVoter,
+    /// Precommits of a round that was over came out.
+    PastRoundDecider,
+    /// Old messages came again.
+    StaleResender,
+    /// A changed message was signed again.
+    Mutator,
+    /// Two nodes had one key.
+    Twin,
 }
 
 impl Met {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: &'static [Self] = &[
         Self::RoundTwo,
         Self::LockAcrossRounds,
         Self::LockMoved,
@@ -120,6 +150,21 @@ impl Met {
         Self::CorruptionRefused,
         Self::CorruptionTaken,
         Self::PastReplayed,
+        Self::EvidenceFound,
+        Self::DecidedPastRound,
+        Self::ByzantineRefused,
+        Self::Silent,
+        Self::SelectiveProposer,
+        Self::EquivocatingProposer,
+        Self::HiddenLock,
+        Self::Amnesia,
+        Self::Withholder,
+        Self::Flooder,
+        Self::LateVoter,
+        Self::PastRoundDecider,
+        Self::StaleResender,
+        Self::Mutator,
+        Self::Twin,
     ];
 }
 
@@ -147,6 +192,6 @@ impl Coverage {
 
     /// What was never met.
     pub fn missing(&self) -> Vec<Met> {
-        Met::ALL.into_iter().filter(|what| self.count(*what) == 0).collect()
+        Met::ALL.iter().copied().filter(|what| self.count(*what) == 0).collect()
     }
 }

@@ -15,7 +15,7 @@ use std::rc::Rc;
 use timecoin_chain::{
     engine::{Effect, Message, Peer, Report, Request, Ticket},
     mempool::Reject,
-    types::{Transaction, TransactionBatch, TxId, VoteKind},
+    types::{Evidence, Height, Round, Transaction, TransactionBatch, TxId, VoteKind},
 };
 
 /// After this time a request has failed.
@@ -25,6 +25,7 @@ impl World {
     pub(crate) fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
             Effect::Persist { record, blocks } => self.begin_persist(node, &record, blocks),
+            Effect::Publish { message, attempt } if self.speaks(node, &message, attempt) => {}
             Effect::Publish { message, attempt } => {
                 let gossip = wire::gossip_message(&self.setup, &message, attempt);
                 self.publish(node, gossip);
@@ -35,6 +36,9 @@ impl World {
             }
             Effect::Request { to, request } => self.request(node, to, &request),
             Effect::Answer { ticket, answer } => {
+                if self.hides(node, &answer) {
+                    return drop(self.take_ticket(node, ticket));
+                }
                 let reply = wire::reply(&self.setup, &answer);
                 let ticketed = self.take_ticket(node, ticket);
                 if let Some(Ticketed::Question { connection, call }) = ticketed {
@@ -66,8 +70,11 @@ impl World {
             }
             Effect::Report(report) => self.report(node, &report),
             Effect::Halt { reason } => {
-                let detail = format!("node {node}: {reason}");
-                self.expect(Err(Violation::new("no honest node halts", detail)));
+                self.trace.append(|| format!(" | halts: {reason}"));
+                if self.is_honest(node) {
+                    let detail = format!("node {node}: {reason}");
+                    self.expect(Err(Violation::new("no honest node halts", detail)));
+                }
             }
         }
     }
@@ -88,13 +95,14 @@ impl World {
         }
     }
 
-    fn leaves(&mut self, node: usize, message: &Message) {
+    pub(crate) fn leaves(&mut self, node: usize, message: &Message) {
         let from = self.nodes[node].key;
         let result = self.oracle.message_leaves(&self.setup, from, message);
         self.expect(result);
         let durable = self.nodes[node].disk.height();
         if let Message::Vote(vote) = message
             && Some(vote.signer) == from
+            && self.is_honest(node)
             && vote.height > durable.next()
         {
             self.coverage.met(Met::SignedOverUndurable);
@@ -111,6 +119,16 @@ impl World {
         }
     }
 
+    fn note_round(&mut self, node: usize, height: Height, round: Round) {
+        self.rounds.insert((node, height), round);
+        if round.0 >= 2 {
+            self.coverage.met(Met::RoundTwo);
+        }
+        if round.0 >= 3 {
+            self.coverage.met(Met::RoundThree);
+        }
+    }
+
     fn sent_unacceptable(&mut self, node: usize, refused: &Refused) {
         let detail = format!("node {node} sent what others refuse: {}", refused.0);
         self.expect(Err(Violation::new("honest messages are acceptable", detail)));
@@ -120,21 +138,31 @@ impl World {
     pub(crate) fn spread(&mut self, node: usize, gossip: &Rc<Gossip>, except: Option<usize>) {
         let Some(running) = &self.nodes[node].running else { return };
         let peers: Vec<(u64, usize)> = running.peers.iter().map(|(&c, &peer)| (c, peer)).collect();
-        let label = Label::of_gossip(&gossip.payload);
         for (connection, to) in peers.into_iter().filter(|(_, peer)| Some(*peer) != except) {
-            let link = (node, to);
-            let gossip = match self.fate(self.faults.tamper) {
-                true => self.tampered(gossip),
-                false => gossip.clone(),
-            };
-            for Arrival { at, passes_cache } in self.arrivals(link, label) {
-                let Some(gossip) = self.corrupted(&gossip) else { continue };
-                self.at(at, Event::Gossip { to, connection, gossip, passes_cache });
-                self.replay_past(to, connection, at);
-            }
+            self.transmit(node, connection, to, gossip);
         }
         if self.faults.replay > 0 {
             self.past.see(gossip);
+        }
+    }
+
+    /// Sends gossip to one peer.
+    pub(crate) fn transmit(
+        &mut self,
+        node: usize,
+        connection: u64,
+        to: usize,
+        gossip: &Rc<Gossip>,
+    ) {
+        let label = Label::of_gossip(&gossip.payload);
+        let gossip = match self.fate(self.faults.tamper) {
+            true => self.tampered(gossip),
+            false => gossip.clone(),
+        };
+        for Arrival { at, passes_cache } in self.arrivals((node, to), label) {
+            let Some(gossip) = self.corrupted(&gossip) else { continue };
+            self.at(at, Event::Gossip { to, connection, gossip, passes_cache });
+            self.replay_past(to, connection, at);
         }
     }
 
@@ -283,7 +311,9 @@ impl World {
             Ticketed::Payments => {
                 let incarnation = self.nodes[node].incarnation;
                 for txid in &accepted {
-                    self.payments.accepted(*txid, node, incarnation);
+                    if self.is_honest(node) {
+                        self.payments.accepted(*txid, node, incarnation);
+                    }
                 }
                 let Some(running) = &self.nodes[node].running else { return };
                 let pool = running.engine.mempool();
@@ -318,13 +348,11 @@ impl World {
         self.auditor.detail(29, format!("{report:?}").as_bytes());
         self.trace.append(|| format!(" | {}", trace::describe(report)));
         match report {
-            Report::Round { round, .. } if round.0 >= 2 => {
-                self.coverage.met(Met::RoundTwo);
-                if round.0 >= 3 {
-                    self.coverage.met(Met::RoundThree);
+            Report::Round { height, round, .. } => self.note_round(node, *height, *round),
+            Report::Committed { height, round, synced, .. } => {
+                if self.rounds.get(&(node, *height)).is_some_and(|reached| reached > round) {
+                    self.coverage.met(Met::DecidedPastRound);
                 }
-            }
-            Report::Committed { height, synced, .. } => {
                 self.nodes[node].externalised = self.nodes[node].externalised.max(*height);
                 if *synced {
                     self.coverage.met(Met::SyncedBlock);
@@ -334,8 +362,14 @@ impl World {
                 }
             }
             Report::Evidence(evidence) => {
-                let detail = format!("node {node}: {evidence:?}");
-                self.expect(Err(Violation::new("no double signing", detail)));
+                let Evidence::Votes(vote, _) = evidence;
+                if self.oracle.is_honest(vote.signer) {
+                    let detail = format!("node {node}: {evidence:?}");
+                    self.expect(Err(Violation::new("no evidence against honest keys", detail)));
+                }
+                if self.is_honest(node) {
+                    self.coverage.met(Met::EvidenceFound);
+                }
             }
             _ => {}
         }

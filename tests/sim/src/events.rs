@@ -59,6 +59,11 @@ impl World {
             | Event::Wake { .. } => {}
             Event::Connect { a, b } => self.on_connect(a, b),
             Event::Boot { node } => self.on_boot(node),
+            Event::Parcel { node, incarnation, parcel } if self.is_up(node, incarnation) => {
+                self.send_parcel(node, parcel);
+            }
+            Event::Parcel { .. } => {}
+            Event::Tick { node } => self.on_tick(node),
             Event::Payment => self.on_payment(),
             Event::Partition => self.on_partition(),
             Event::Heal => self.on_heal(),
@@ -120,7 +125,7 @@ impl World {
             },
         };
         // Real gossip forwards a consensus message as soon as it is checked.
-        let forwards = self.faults.forward && is_new;
+        let forwards = self.faults.forward && is_new && self.nodes[to].actor.is_none();
         if forwards && matches!(gossip.payload, Payload::Consensus(_)) {
             self.spread(to, gossip, Some(from));
         }
@@ -139,6 +144,7 @@ impl World {
         let Some(&from) = running.peers.get(&connection) else { return };
         self.note(to, 2, id, || format!("<- n{from} asks {request:?}"));
         let reply = match request {
+            _ if !self.answers(to) => return,
             Request::Status => {
                 let disk = &self.nodes[to].disk;
                 let (height, tip) = (disk.height(), disk.tip().map(|tip| (**tip).clone()));
@@ -224,7 +230,8 @@ impl World {
                 let hash = block.hash();
                 // The ledger may have moved on: then nobody waits for this verdict any more.
                 let is_current = self.nodes[node].disk.height() <= parent.height;
-                if let (Err(ExecuteError::Rule(error)), true) = (&result, is_current) {
+                let is_honest = self.oracle.is_honest(block.header.proposer);
+                if let (Err(ExecuteError::Rule(error)), true) = (&result, is_current && is_honest) {
                     let detail = format!("node {node}: {hash:?} of an honest proposer: {error}");
                     self.expect(Err(Violation::new("honest block", detail)));
                 }
@@ -255,7 +262,7 @@ impl World {
         self.note(node, 8, &root, || format!("durable {} {:?}", delta.height, delta.block));
         let result = self.oracle.committed(&self.setup, block, certificate, &delta.state);
         self.expect(result);
-        if node >= self.setup.masternodes.len() {
+        if self.nodes[node].key.is_none() {
             self.coverage.met(Met::ObserverCommitted);
         }
     }

@@ -1,6 +1,6 @@
 //! What goes wrong in one seed. Each class of fault is first switched on or off and then drawn in
 //! its intensity, so that seeds differ in kind and not only in luck.
-use crate::rng::Rng;
+use crate::{byzantine::Role, rng::Rng};
 
 const MS: u64 = 1_000;
 const SECOND: u64 = 1_000 * MS;
@@ -106,6 +106,8 @@ pub struct Faults {
     pub payment: Option<u64>,
     /// Whether mempools are tiny.
     pub tiny_mempools: bool,
+    /// What masternodes with up to a third of the weight do instead of keeping the rules.
+    pub byzantine: Option<Role>,
     /// Whether signatures are real.
     pub real_signatures: bool,
 }
@@ -147,6 +149,7 @@ impl Faults {
             one_stays_away: rng.chance(250),
             payment: class(rng, 800, |rng| magnitude(rng, 200 * MS, 4 * SECOND)),
             tiny_mempools: rng.chance(150),
+            byzantine: class(rng, 400, Role::draw),
             real_signatures: rng.chance(30),
         }
     }
@@ -187,6 +190,7 @@ impl Faults {
             one_stays_away: false,
             payment: Some(SECOND),
             tiny_mempools: false,
+            byzantine: None,
             real_signatures: false,
         }
     }

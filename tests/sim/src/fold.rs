@@ -63,6 +63,10 @@ impl Fold {
         ensure(header.height == self.height.next(), || "its height does not follow".into())?;
         ensure(header.parent == self.block, || "its parent is not the last block".into())?;
         ensure(header.timestamp.0 > self.time, || "its time does not advance".into())?;
+        match &block.last_commit {
+            Some(commit) => check_certificate(setup, (self.height, self.block), commit)?,
+            None => ensure(self.height == Height::GENESIS, || "nobody signed its parent".into())?,
+        }
         self.height = header.height;
         let mut fees = 0;
         for tx in &block.transactions {
@@ -164,14 +168,12 @@ impl Fold {
 /// Whether a certificate makes a block final: the arithmetic and every signature, told again.
 pub fn check_certificate(
     setup: &Setup,
-    block: &Block,
+    (height, block): (Height, BlockHash),
     certificate: &Certificate,
 ) -> Result<(), String> {
     let members = setup.chain.masternodes.members();
     let named = (certificate.height, certificate.block, certificate.is_commit());
-    ensure(named == (block.header.height, Some(block.hash()), true), || {
-        "the certificate names something else".into()
-    })?;
+    ensure(named == (height, Some(block), true), || "the certificate names something else".into())?;
     let mut weight = 0;
     let mut signatures = certificate.signatures.iter();
     for (index, member) in (0_u16..).zip(members) {

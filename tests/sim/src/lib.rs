@@ -10,6 +10,7 @@
 //! | `obstacles`, `past` | clogs, filters, messages of earlier heights |
 //! | `clock` | what a node's clocks show |
 //! | `instances` | the running numbers of single faults |
+//! | `byzantine` | masternodes that break the rules |
 //! | `faults` | which faults a seed has, and how hard |
 //! | `setup`, `scheme` | the chain, its keys and how they sign |
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
@@ -23,6 +24,7 @@
 //! another source of chance, and nothing iterates over an unordered map; only `batch` uses threads,
 //! one seed on one thread.
 pub mod batch;
+pub mod byzantine;
 pub mod clock;
 pub mod coverage;
 pub mod disk;

@@ -1,5 +1,6 @@
 //! One simulated shell: an engine, its timers, peers and open questions, on a disk that outlives it.
 use crate::{
+    byzantine::{Actor, Role},
     clock::Clock,
     disk::{Disk, SharedView},
     setup::Setup,
@@ -79,6 +80,8 @@ pub struct Node {
     pub key: Option<u16>,
     /// Its clocks.
     pub clock: Clock,
+    /// What stands between its engine and the wire, should it be Byzantine.
+    pub actor: Option<(Role, Box<dyn Actor>)>,
     signer: Option<Arc<dyn Signer>>,
     mempool: MempoolLimits,
 }
@@ -101,9 +104,15 @@ impl Node {
                 .as_ref()
                 .and_then(|signer| setup.chain.masternodes.index_of(&signer.public_key())),
             clock,
+            actor: None,
             signer,
             mempool,
         }
+    }
+
+    /// Another node with the same key and a disk of its own.
+    pub fn twin(&self, setup: &Setup) -> Self {
+        Self::new(setup, self.signer.clone(), self.clock.clone(), self.mempool.clone())
     }
 
     /// Starts the node from what its disk holds.

@@ -168,6 +168,10 @@ impl World {
         if running.stall.is_on() {
             return running.stall.waiting.push_back(Event::Input { node, incarnation, input });
         }
+        if let Input::Message { message, .. } = &input {
+            self.hears(node, message);
+        }
+        let Some(running) = &mut self.nodes[node].running else { return };
         let effects = running.engine.handle(now, input);
         self.perform(node, effects.into());
         self.check_bounds(node);

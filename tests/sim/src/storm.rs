@@ -221,10 +221,10 @@ impl World {
             let set = &self.setup.chain.masternodes;
             let rest: u64 = (0_usize..)
                 .zip(set.members())
-                .filter(|(index, _)| *index != node)
+                .filter(|(index, _)| *index != node && self.is_honest(*index))
                 .map(|(_, member)| member.weight)
                 .sum();
-            if 3 * rest > 2 * set.total_weight() {
+            if self.is_honest(node) && 3 * rest > 2 * set.total_weight() {
                 self.coverage.met(Met::OneStayedAway);
                 self.nodes[node].is_away = true;
                 self.crash(node, SECOND);

@@ -1,5 +1,6 @@
 //! The scheduler: one heap of events in virtual time, one event after the other.
 use crate::{
+    byzantine::{Parcel, Role},
     clock::Clock,
     coverage::{Coverage, Met},
     disk::Flaw,
@@ -26,7 +27,7 @@ use timecoin_chain::{
     ledger::{Layer, LedgerState},
     mempool::MempoolLimits,
     rules::Spend,
-    types::{Block, Height, WTxId},
+    types::{Block, Height, Round, WTxId},
 };
 
 /// One second of virtual time, which is counted in microseconds.
@@ -53,6 +54,8 @@ pub struct Options {
     pub faults: Option<Faults>,
     /// Only the faults with these running numbers strike; all where none is given.
     pub only: Option<Vec<u64>>,
+    /// Masternodes up to a third of the weight do this, and not what the seed draws.
+    pub byzantine: Option<Role>,
     /// A planted fault.
     pub flaw: Flaw,
     /// Stop after the event with this number.
@@ -69,6 +72,7 @@ impl Default for Options {
             real_signatures: false,
             faults: None,
             only: None,
+            byzantine: None,
             flaw: Flaw::None,
             until: None,
             trace: false,
@@ -129,6 +133,8 @@ pub(crate) enum Event {
     Wake { node: usize, incarnation: u64 },
     Connect { a: usize, b: usize },
     Boot { node: usize },
+    Parcel { node: usize, incarnation: u64, parcel: Parcel },
+    Tick { node: usize },
     Payment,
     Partition,
     Heal,
@@ -199,6 +205,8 @@ pub struct World {
     pub(crate) labour: Rng,
     /// What users do.
     pub(crate) users: Rng,
+    /// What Byzantine nodes do.
+    pub(crate) actors: Rng,
     pub(crate) instances: Instances,
     pub(crate) faults: Faults,
     pub(crate) setup: Setup,
@@ -216,6 +224,8 @@ pub struct World {
     pub(crate) trace: Trace,
     pub(crate) violation: Option<Violation>,
     pub(crate) locks: BTreeMap<(usize, Height), u32>,
+    /// The last round that a node began at a height.
+    pub(crate) rounds: BTreeMap<(usize, Height), Round>,
     /// When everything healed, and the height that every node must reach from there.
     healed: Option<(u64, Height)>,
     is_over: bool,
@@ -247,6 +257,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let drawn = Faults::draw(&mut rng);
         let mut faults = options.faults.clone().unwrap_or(drawn);
+        faults.byzantine = options.byzantine.or(faults.byzantine);
         faults.real_signatures |= options.real_signatures;
         let setup = Setup::draw(&mut rng, &faults, options.masternodes);
         let mut limits = MempoolLimits::for_params(setup.chain.params());
@@ -271,6 +282,7 @@ impl World {
             network: Rng::stream(seed, 2),
             labour: Rng::stream(seed, 3),
             users: Rng::stream(seed, 4),
+            actors: Rng::stream(seed, 5),
             instances: Instances::new(options.only.as_deref()),
             faults,
             setup,
@@ -286,6 +298,7 @@ impl World {
             trace: Trace::new(options.trace),
             violation: None,
             locks: BTreeMap::new(),
+            rounds: BTreeMap::new(),
             healed: None,
             is_over: false,
             options,
@@ -295,6 +308,9 @@ impl World {
     fn begin(&mut self) {
         let faults = format!("{:?}", self.faults);
         self.trace.line(|| faults);
+        if let Some(role) = self.faults.byzantine {
+            self.assign(role);
+        }
         for node in 0..self.nodes.len() {
             let after = self.labour.below(SECOND);
             self.after(after, Event::Boot { node });
@@ -360,10 +376,17 @@ impl World {
             }
             return;
         };
-        let has_arrived = |node: &Node| node.is_away || node.disk.height() >= goal;
-        if self.nodes.iter().all(has_arrived) && self.open_payments().next().is_none() {
+        if (0..self.nodes.len()).all(|node| self.has_arrived(node, goal))
+            && self.open_payments().next().is_none()
+        {
             self.is_over = true;
         }
+    }
+
+    /// Byzantine nodes and those that stay away need not.
+    fn has_arrived(&self, node: usize, goal: Height) -> bool {
+        let is_excused = self.nodes[node].is_away || !self.is_honest(node);
+        is_excused || self.nodes[node].disk.height() >= goal
     }
 
     fn open_payments(&self) -> impl Iterator<Item = String> + '_ {
@@ -377,7 +400,7 @@ impl World {
         let open: Vec<String> = self.open_payments().collect();
         let (healed, goal) = self.healed.map_or((0, 0), |(healed, goal)| (healed, goal.0));
         let seconds = (self.time - healed) / SECOND;
-        let lags = self.nodes.iter().any(|node| !node.is_away && node.disk.height().0 < goal);
+        let lags = (0..self.nodes.len()).any(|node| !self.has_arrived(node, Height(goal)));
         let violation = if lags {
             let detail = format!("{seconds} s after healing heights are {heights:?}, not {goal}");
             Violation::new("progress", detail)

@@ -95,10 +95,12 @@ impl Oracle {
             }
             Message::Proposal(proposal) => {
                 let (height, round) = (proposal.height(), proposal.round);
-                let certificates = [&proposal.polka, &proposal.last_commit];
-                let mut certificates = certificates.into_iter().flatten();
-                certificates.try_for_each(|held| self.certificate(from, held))?;
                 let proposer = setup.chain.masternodes.proposer(height, round);
+                // Until it is executed nobody vouches for its last commit but its proposer.
+                let last_commit = proposal.last_commit.as_ref();
+                let last_commit = last_commit.filter(|_| self.votes.is_honest(proposer));
+                let mut certificates = proposal.polka.iter().chain(last_commit);
+                certificates.try_for_each(|held| self.certificate(from, held))?;
                 self.votes.propose(from, proposer, proposal)
             }
         }
@@ -152,7 +154,7 @@ impl Oracle {
         let (height, hash) = (block.header.height, block.hash());
         self.certificate(None, certificate)?;
         let invalid = |why| Violation::new("validity", format!("block {height} {hash:?}: {why}"));
-        fold::check_certificate(setup, block, certificate).map_err(invalid)?;
+        fold::check_certificate(setup, (height, hash), certificate).map_err(invalid)?;
         let known = usize::try_from(height.0 - 1).ok().and_then(|index| self.finals.get(index));
         let root = state.root();
         match known {

@@ -1,0 +1,147 @@
+//! Where actors meet the world: what they hear, when they wake, and how their parcels are sent.
+use super::{Actor, Parcel, Role, Stage};
+use crate::{
+    coverage::Met,
+    events::describe,
+    wire::{self, Payload},
+    world::{Event, SECOND, World},
+};
+use std::rc::Rc;
+use timecoin_chain::{
+    engine::{Answer, Message},
+    types::ConsensusMessage,
+};
+
+/// Between two ticks of an actor.
+const TICK: u64 = SECOND / 4;
+
+impl World {
+    /// Whether a node keeps the rules. Twins of one key do not, however honest each is.
+    pub(crate) fn is_honest(&self, node: usize) -> bool {
+        self.nodes[node].key.is_none_or(|key| self.oracle.is_honest(key))
+    }
+
+    /// Gives roles to masternodes with less than a third of the weight together.
+    pub(crate) fn assign(&mut self, role: Role) {
+        let members = self.setup.masternodes.len();
+        let set = self.setup.chain.masternodes.clone();
+        let (first, mut weight) = (self.actors.index(members), 0);
+        for place in 0..members {
+            let node = (first + place) % members;
+            let Some(key) = self.nodes[node].key else { continue };
+            let with = weight + set.weight_of([key]);
+            if 3 * with >= set.total_weight() {
+                return;
+            }
+            weight = with;
+            self.corrupt(node, key, role);
+            // One more, or as many as there may be.
+            if self.actors.chance(500) {
+                return;
+            }
+        }
+    }
+
+    fn corrupt(&mut self, node: usize, key: u16, role: Role) {
+        self.oracle.corrupt(key);
+        self.nodes[node].actor = role.actor(&mut self.actors).map(|actor| (role, actor));
+        self.trace.line(|| format!("n{node} is Byzantine: {role:?}"));
+        match role {
+            Role::Twin => {
+                self.coverage.met(role.met());
+                let twin = self.nodes[node].twin(&self.setup);
+                self.nodes.push(twin);
+            }
+            _ => self.after(TICK, Event::Tick { node }),
+        }
+    }
+
+    /// The engine of a Byzantine node wants to send this. False where the node is not one.
+    pub(crate) fn speaks(&mut self, node: usize, message: &ConsensusMessage, attempt: u8) -> bool {
+        let message = message.clone();
+        self.act(node, |actor, stage| actor.speak(stage, message, attempt))
+    }
+
+    /// A Byzantine node hears what its engine is about to get.
+    pub(crate) fn hears(&mut self, node: usize, message: &Message) {
+        self.act(node, |actor, stage| actor.hear(stage, message));
+    }
+
+    /// Whether a node answers at all.
+    pub(crate) fn answers(&self, node: usize) -> bool {
+        self.nodes[node].actor.as_ref().is_none_or(|(_, actor)| actor.answers())
+    }
+
+    /// Whether a node keeps an answer to itself.
+    pub(crate) fn hides(&self, node: usize, answer: &Answer) -> bool {
+        self.nodes[node].actor.is_some() && matches!(answer, Answer::Votes(_))
+    }
+
+    pub(crate) fn on_tick(&mut self, node: usize) {
+        self.after(TICK, Event::Tick { node });
+        self.act(node, |actor, stage| actor.tick(stage));
+    }
+
+    fn act(&mut self, node: usize, play: impl FnOnce(&mut dyn Actor, &mut Stage)) -> bool {
+        let now = self.nodes[node].clocks(self.time);
+        let Some((role, mut actor)) = self.nodes[node].actor.take() else { return false };
+        let (Some(running), Some(me)) = (&self.nodes[node].running, self.nodes[node].key) else {
+            self.nodes[node].actor = Some((role, actor));
+            return true;
+        };
+        let status = running.engine.status(now);
+        let mut stage = Stage {
+            setup: &self.setup,
+            rng: &mut self.actors,
+            me,
+            height: running.engine.height(),
+            round: status.round,
+            others: running.peers.values().copied().collect(),
+            parcels: Vec::new(),
+            is_at_work: false,
+        };
+        play(&mut *actor, &mut stage);
+        let Stage { parcels, is_at_work, .. } = stage;
+        self.nodes[node].actor = Some((role, actor));
+        if is_at_work {
+            self.coverage.met(role.met());
+        }
+        for parcel in parcels {
+            self.post(node, parcel);
+        }
+        true
+    }
+
+    fn post(&mut self, node: usize, parcel: Parcel) {
+        match parcel.after {
+            0 => self.send_parcel(node, parcel),
+            after => {
+                let incarnation = self.nodes[node].incarnation;
+                self.after(after, Event::Parcel { node, incarnation, parcel });
+            }
+        }
+    }
+
+    /// Sends what passes the checks that every receiver makes; nothing else gets to an engine.
+    pub(crate) fn send_parcel(&mut self, node: usize, parcel: Parcel) {
+        let Parcel { message, attempt, to, .. } = parcel;
+        let gossip = match wire::gossip_message(&self.setup, &message, attempt) {
+            Ok(gossip) => Rc::new(gossip),
+            Err(_) => return self.coverage.met(Met::ByzantineRefused),
+        };
+        let Some(running) = &self.nodes[node].running else { return };
+        let peers: Vec<(u64, usize)> = running.peers.iter().map(|(&c, &peer)| (c, peer)).collect();
+        let peers: Vec<_> = peers.into_iter().filter(|(_, peer)| to.contains(peer)).collect();
+        if peers.is_empty() {
+            return;
+        }
+        self.auditor.detail(30, &gossip.id);
+        self.trace.append(|| format!(" | to {to:?}: {}", describe(&gossip.payload)));
+        if let Payload::Consensus(message) = &gossip.payload {
+            self.leaves(node, message);
+        }
+        for (connection, peer) in peers {
+            self.transmit(node, connection, peer, &gossip);
+        }
+    }
+}
