@@ -192,7 +192,7 @@ impl<V: LedgerView> Engine<V> {
     fn dispatch(&mut self, now: Now, input: Input) {
         match input {
             Input::Start => self.on_start(now),
-            Input::PeerUp(peer) => self.on_peer_up(peer),
+            Input::PeerUp(peer) => self.on_peer_up(now, peer),
             Input::PeerDown(peer) => self.on_peer_down(peer),
             Input::Message { from, message } => self.on_message(now, from, message),
             Input::Transactions { source, ticket, transactions } => {

@@ -14,9 +14,14 @@ use crate::{
 use std::{collections::BTreeSet, sync::Arc};
 
 impl<V: LedgerView> Engine<V> {
-    pub(super) fn on_peer_up(&mut self, peer: Peer) {
+    pub(super) fn on_peer_up(&mut self, now: Now, peer: Peer) {
         self.sync.peer_up(peer);
         self.effects.push(Effect::Request { to: peer, request: Request::Status });
+        // Perhaps a partition heals: what was missed is not left to the next repetition.
+        if !self.is_idle(now) {
+            let request = Request::Votes(self.votes_request());
+            self.effects.push(Effect::Request { to: peer, request });
+        }
     }
 
     pub(super) fn on_peer_down(&mut self, peer: Peer) {

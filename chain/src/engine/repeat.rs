@@ -31,16 +31,13 @@ impl<V: LedgerView> Engine<V> {
         self.repeats += 1;
         self.set_rebroadcast(now);
         self.helped = false;
-        let is_waiting = self.consensus.step() == Step::Propose && self.consensus.round().0 == 0;
-        if is_waiting && now.mono < self.proposal_due(now) {
+        if self.is_idle(now) {
             return;
         }
         if self.me.is_some() {
             self.repeat_own_messages();
         }
-        if self.repeats >= 2 {
-            self.ask_for_votes();
-        }
+        self.ask_for_votes();
     }
 
     fn repeat_own_messages(&mut self) {
@@ -71,15 +68,26 @@ impl<V: LedgerView> Engine<V> {
         u8::try_from(self.repeats % 255).expect("below 255") + 1
     }
 
-    fn ask_for_votes(&mut self) {
+    /// Whether nothing is missing: the height's proposal is not due.
+    pub(super) fn is_idle(&self, now: Now) -> bool {
+        let is_waiting = self.consensus.step() == Step::Propose && self.consensus.round().0 == 0;
+        is_waiting && now.mono < self.proposal_due(now)
+    }
+
+    /// What this node wants of a peer: the votes of its round that it lacks, or what leads further.
+    pub(super) fn votes_request(&self) -> VotesRequest {
         let round = self.consensus.round();
-        let request = VotesRequest {
+        VotesRequest {
             height: self.height(),
             round,
             prevotes: self.consensus.voters(round, VoteKind::Prevote),
             precommits: self.consensus.voters(round, VoteKind::Precommit),
             has_proposal: self.consensus.has_proposal(round),
-        };
+        }
+    }
+
+    fn ask_for_votes(&mut self) {
+        let request = self.votes_request();
         for _ in 0..VOTE_REQUESTS.min(self.sync.peers().count()) {
             if let Some(to) = self.next_peer() {
                 self.effects.push(Effect::Request { to, request: Request::Votes(request.clone()) });

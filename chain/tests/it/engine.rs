@@ -13,7 +13,7 @@ use timecoin_chain::{
     engine::{
         Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Stored, Ticket, Timer,
     },
-    ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
+    ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
     rules,
     types::{
@@ -43,6 +43,8 @@ struct Node {
     timers: BTreeMap<Timer, Millis>,
     /// The blocks beside the safety record, under the store's rule.
     stored: BTreeSet<BlockHash>,
+    /// Blocks that are being written and not durable yet, where the disk is slow.
+    writing: Option<VecDeque<Arc<BlockDelta>>>,
     sent: Vec<Effect>,
 }
 
@@ -64,6 +66,7 @@ impl Node {
             now: Now { mono: Millis(0), wall },
             timers: BTreeMap::new(),
             stored: BTreeSet::new(),
+            writing: None,
             sent: Vec::new(),
         };
         node.input(Input::Start);
@@ -90,6 +93,10 @@ impl Node {
                 Some(Input::Executed { block: block.hash(), result: result.map(Box::new) })
             }
             Effect::Commit { delta, .. } => {
+                if let Some(writing) = &mut self.writing {
+                    writing.push_back(delta.clone());
+                    return None;
+                }
                 self.view.0.borrow_mut().apply(delta);
                 Some(Input::Committed { height: delta.height })
             }
@@ -111,6 +118,23 @@ impl Node {
             }
             _ => None,
         }
+    }
+
+    /// The slow disk has written a block.
+    fn written(&mut self) {
+        let delta = self.writing.as_mut().unwrap().pop_front().unwrap();
+        self.view.0.borrow_mut().apply(&delta);
+        self.input(Input::Committed { height: delta.height });
+    }
+
+    /// All other masternodes decide a block of this node's height, which was proposed by the rules.
+    fn decide(&mut self, me: u16, now: &mut Fixture) -> Block {
+        let block = now.block(vec![]);
+        self.proposal(now.propose(&block, Round(0), None));
+        let certificate = self.checked(now.certify_by(&others(me), &block));
+        self.message(Message::Certificate(certificate));
+        now.apply(&block);
+        block
     }
 
     fn message(&mut self, message: Message) {
@@ -292,6 +316,52 @@ fn the_earliest_possible_block_is_never_ahead_of_the_clock() {
         let prevote = (VoteKind::Prevote, Round(0), Some(block.hash()));
         assert_eq!(node.votes().contains(&prevote), is_accepted, "{after} ms after the parent");
     }
+}
+
+#[test]
+fn above_an_undurable_block_it_prevotes_and_its_precommit_waits() {
+    let mut now = Fixture::at_height(1);
+    let me = (0..4).find(|me| proposers(&now).all(|proposer| proposer != *me)).unwrap();
+    let mut node = Node::new(now.clone(), me);
+    node.writing = Some(VecDeque::new());
+    node.decide(me, &mut now);
+    assert_eq!(node.height(), Height(3), "the next height began");
+    let block = now.block(vec![]);
+    node.proposal(now.propose(&block, Round(0), None));
+    for signer in others(me) {
+        node.vote(signer, &prevote_of(&block, Round(0)));
+    }
+    let vote = |kind| (kind, Round(0), Some(block.hash()));
+    assert!(node.votes().contains(&vote(VoteKind::Prevote)), "{:?}", node.votes());
+    assert!(!node.votes().contains(&vote(VoteKind::Precommit)), "{:?}", node.votes());
+    node.written();
+    assert!(node.votes().contains(&vote(VoteKind::Precommit)), "{:?}", node.votes());
+}
+
+#[test]
+fn above_two_undurable_blocks_nothing_is_signed_and_a_third_waits() {
+    let mut now = Fixture::at_height(1);
+    let me = (0..4).find(|me| proposers(&now).all(|proposer| proposer != *me)).unwrap();
+    let mut node = Node::new(now.clone(), me);
+    node.writing = Some(VecDeque::new());
+    node.decide(me, &mut now);
+    node.decide(me, &mut now);
+    assert_eq!(node.height(), Height(4));
+    let third = node.decide(me, &mut now);
+    assert_eq!(node.height(), Height(4), "there is no room for a third");
+    assert!(!node.votes().iter().any(|(_, _, block)| *block == Some(third.hash())));
+    node.written();
+    assert_eq!(node.height(), Height(5));
+    node.written();
+    node.written();
+    assert_eq!(node.height(), Height(5));
+    assert_eq!(node.writing.unwrap().len(), 0, "each was written once");
+}
+
+/// Who proposes in round 0 of the next three heights.
+fn proposers(fixture: &Fixture) -> impl Iterator<Item = u16> + '_ {
+    let heights = (1..=3).map(|ahead| Height(fixture.state.height.0 + ahead));
+    heights.map(|height| fixture.chain.masternodes.proposer(height, Round(0)))
 }
 
 /// What a node asks that has no vote of a height.
