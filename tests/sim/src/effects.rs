@@ -4,7 +4,7 @@ use crate::{
     disk::Commit,
     events::describe,
     net::Arrival,
-    node::{Call, Ticketed},
+    node::{Call, Node, Ticketed},
     obstacles::{Kind, Label},
     oracle::Violation,
     trace,
@@ -159,17 +159,27 @@ impl World {
             true => self.tampered(gossip),
             false => gossip.clone(),
         };
-        for Arrival { at, passes_cache } in self.arrivals((node, to), label) {
+        let is_known =
+            |node: &Node| node.running.as_ref().is_some_and(|r| r.seen.contains(gossip.id));
+        let is_known = is_known(&self.nodes[to]);
+        for Arrival { at, passes_cache } in self.arrivals((node, to), label, gossip.bytes.len()) {
             let Some(gossip) = self.corrupted(&gossip) else { continue };
-            self.at(at, Event::Gossip { to, connection, gossip, passes_cache });
+            // What the duplicate cache will drop need not arrive.
+            if passes_cache || gossip.is_altered || !is_known {
+                self.at(at, Event::Gossip { to, connection, gossip, passes_cache });
+            }
             self.replay_past(to, connection, at);
         }
     }
 
     /// When a message sent now arrives.
-    fn arrivals(&mut self, link: (usize, usize), label: Label) -> Vec<Arrival> {
+    fn arrivals(&mut self, link: (usize, usize), label: Label, bytes: usize) -> Vec<Arrival> {
         let fates = (&self.faults, &mut self.instances);
-        self.net.arrivals(&mut self.network, fates, self.time, link, label)
+        let arrivals = self.net.arrivals(&mut self.network, fates, self.time, link, label);
+        if let (Some(traffic), false) = (&mut self.traffic, arrivals.is_empty()) {
+            traffic.sent(link, label.kind, bytes);
+        }
+        arrivals
     }
 
     /// Whether a fault with this chance strikes a message now.
@@ -215,7 +225,7 @@ impl World {
     }
 
     fn request(&mut self, node: usize, to: Peer, request: &Request) {
-        let (request, id) = match wire::request(request) {
+        let (request, id, bytes) = match wire::request(request) {
             Ok(passed) => passed,
             Err(refused) => return self.sent_unacceptable(node, &refused),
         };
@@ -233,7 +243,7 @@ impl World {
         let peer = running.peers.get(&connection).copied();
         self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
         let Some(peer) = peer else { return };
-        let arrivals = self.arrivals((node, peer), Label::of(Kind::Question));
+        let arrivals = self.arrivals((node, peer), Label::of(Kind::Question), bytes);
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
         let request = match self.fate(self.faults.corrupt) {
             true => wire::corrupt_request(&mut self.network, &request),
@@ -267,7 +277,7 @@ impl World {
         if self.fate(self.faults.tamper) && wire::tamper_reply(&mut reply) {
             self.coverage.met(Met::TamperedBlock);
         }
-        let arrivals = self.arrivals((node, to), Label::of(Kind::Reply));
+        let arrivals = self.arrivals((node, to), Label::of(Kind::Reply), reply.bytes.len());
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
         let reply = match self.fate(self.faults.corrupt) {
             true => {
@@ -347,6 +357,9 @@ impl World {
     fn report(&mut self, node: usize, report: &Report) {
         self.auditor.detail(29, format!("{report:?}").as_bytes());
         self.trace.append(|| format!(" | {}", trace::describe(report)));
+        if let Some(traffic) = &mut self.traffic {
+            traffic.reported(self.time, report);
+        }
         match report {
             Report::Round { height, round, .. } => self.note_round(node, *height, *round),
             Report::Committed { height, round, synced, .. } => {

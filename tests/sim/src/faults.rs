@@ -98,6 +98,8 @@ pub struct Faults {
     pub work: u64,
     /// Whether the weights of masternodes differ.
     pub uneven_weights: bool,
+    /// Whether they are 1, 10 and 100 in turn.
+    pub skewed_weights: bool,
     /// Observers beside the masternodes.
     pub observers: usize,
     /// Whether one masternode stays away for good when the others heal.
@@ -145,6 +147,7 @@ impl Faults {
             commit: magnitude(rng, MS, 100 * MS),
             work: magnitude(rng, 100, 20 * MS),
             uneven_weights: rng.chance(250),
+            skewed_weights: false,
             observers: usize::from(rng.chance(250)),
             one_stays_away: rng.chance(250),
             payment: class(rng, 800, |rng| magnitude(rng, 200 * MS, 4 * SECOND)),
@@ -186,6 +189,7 @@ impl Faults {
             commit: 2 * MS,
             work: MS,
             uneven_weights: false,
+            skewed_weights: false,
             observers: 0,
             one_stays_away: false,
             payment: Some(SECOND),

@@ -18,6 +18,7 @@
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
+//! | `scale` | networks of many nodes, and what they cost |
 //! | `exhaust` | every state of the consensus core, for four masternodes and a few rounds |
 //!
 //! Invariant: a seed and its options decide everything. Nothing here reads a clock, the environment or
@@ -41,6 +42,7 @@ pub mod oracle;
 pub mod past;
 pub mod payments;
 pub mod rng;
+pub mod scale;
 pub mod scheme;
 pub mod setup;
 mod stall;

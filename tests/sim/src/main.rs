@@ -2,7 +2,7 @@
 mod commands;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use commands::exhaust;
+use commands::{exhaust, scale};
 use std::{io::Write, process::ExitCode, time::Instant};
 use timecoin_sim::{
     batch::{self, Summary},
@@ -51,6 +51,8 @@ enum Command {
     },
     /// Go through every state of the consensus core.
     Exhaust(exhaust::ExhaustArgs),
+    /// Run a large network and say what it costs each node.
+    Scale(scale::ScaleArgs),
     /// Run one seed and print the digest over its events.
     Hash {
         /// Which.
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
         Command::Run { seeds, first, jobs, world } => run(seeds, first, jobs, &world),
         Command::Replay { seed, until, world } => replay(seed, until, &world),
         Command::Exhaust(arguments) => exhaust::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
         Command::Hash { seed, world } => {
             print(&hex(&world::run(seed, &world.options(false)).hash));
             ExitCode::SUCCESS

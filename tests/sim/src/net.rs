@@ -16,7 +16,7 @@ pub struct Arrival {
     pub passes_cache: bool,
 }
 
-/// A group of nodes: a bit for each.
+/// A group of nodes: a bit for each, and for every 128th after it.
 pub type Group = u128;
 
 /// The shapes of a partition.
@@ -37,7 +37,14 @@ pub enum Cut {
 }
 
 impl Cut {
-    /// Any shape.
+    /// Two groups of a large network: about half of it and the others, or about a quarter.
+    pub fn draw_groups(rng: &mut Rng) -> Self {
+        let mut half = || Group::from(rng.number()) << 64 | Group::from(rng.number());
+        let (half, other) = (half(), half());
+        Self::Halves(if rng.chance(500) { half } else { half & other })
+    }
+
+    /// Any shape of a small network.
     pub fn draw(rng: &mut Rng, nodes: usize) -> Self {
         let node = rng.index(nodes);
         // Neither empty nor everyone.
@@ -56,7 +63,7 @@ impl Cut {
     }
 
     fn reaches(self, from: usize, to: usize) -> bool {
-        let holds = |group: Group, node: usize| (group >> node) & 1 == 1;
+        let holds = |group: Group, node: usize| (group >> (node % 128)) & 1 == 1;
         match self {
             Self::One(node) => from != node && to != node,
             Self::Deaf(node) => to != node,

@@ -8,7 +8,7 @@ use crate::{
     wire::{Gossip, Id},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashSet},
     rc::Rc,
     sync::Arc,
 };
@@ -42,6 +42,27 @@ pub struct Call {
     pub request: Request,
 }
 
+/// The duplicate cache. Knows a message by the first bytes of its digest.
+#[derive(Default)]
+pub struct Seen(HashSet<u64>);
+
+impl Seen {
+    /// Notes a message; true where it is new.
+    pub fn insert(&mut self, id: Id) -> bool {
+        self.0.insert(first_bytes(id))
+    }
+
+    /// Whether it was noted.
+    pub fn contains(&self, id: Id) -> bool {
+        self.0.contains(&first_bytes(id))
+    }
+}
+
+fn first_bytes(id: Id) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = id;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
 /// A node that is up. A crash drops all of it.
 pub struct Running {
     /// The node itself.
@@ -51,7 +72,7 @@ pub struct Running {
     /// Connections and who is at the other end.
     pub peers: BTreeMap<u64, usize>,
     /// The duplicate cache.
-    pub seen: BTreeSet<Id>,
+    pub seen: Seen,
     /// Open tickets.
     pub tickets: BTreeMap<u64, Ticketed>,
     /// Open calls.
@@ -128,7 +149,7 @@ impl Node {
             engine: Engine::new(config, self.disk.view().clone(), self.disk.load()),
             timers: BTreeMap::new(),
             peers: BTreeMap::new(),
-            seen: BTreeSet::new(),
+            seen: Seen::default(),
             tickets: BTreeMap::new(),
             calls: BTreeMap::new(),
             writing_until: 0,

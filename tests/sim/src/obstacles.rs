@@ -37,7 +37,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    /// All of them.
+    pub const ALL: [Self; 8] = [
         Self::Proposal,
         Self::Prevote,
         Self::Precommit,

@@ -43,7 +43,11 @@ impl Setup {
             .zip(&signers)
             .map(|(index, signer)| Masternode {
                 key: signer.public_key(),
-                weight: if faults.uneven_weights { rng.between(6, 9) } else { 1 },
+                weight: match (faults.skewed_weights, faults.uneven_weights) {
+                    (true, _) => [1, 10, 100][usize::from(index % 3)],
+                    (_, true) => rng.between(6, 9),
+                    (false, false) => 1,
+                },
                 payout: lock(FIRST_PAYOUT + index % ACCOUNTS),
             })
             .collect();

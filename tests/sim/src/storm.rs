@@ -49,7 +49,11 @@ impl World {
             running.dies_in = Some(self.labour.below(RECOVERY_INPUTS));
         }
         self.feed(node, Input::Start);
-        for peer in 0..self.nodes.len() {
+        let peers: Vec<usize> = match &self.mesh {
+            Some(mesh) => mesh.neighbours(node).iter().copied().collect(),
+            None => (0..self.nodes.len()).collect(),
+        };
+        for peer in peers {
             let after = self.labour.between(1_000, SECOND / 2);
             self.after(after, Event::Connect { a: node, b: peer });
         }
@@ -138,7 +142,10 @@ impl World {
 
     pub(crate) fn on_partition(&mut self) {
         let Some(rhythm) = self.faults.partition else { return };
-        let cut = Cut::draw(&mut self.rng, self.nodes.len());
+        let cut = match self.mesh {
+            Some(_) => Cut::draw_groups(&mut self.rng),
+            None => Cut::draw(&mut self.rng, self.nodes.len()),
+        };
         let lasts = self.rng.exponential(rhythm.lasts) + SECOND / 10;
         if !self.instances.strikes() {
             return self.after(lasts, Event::Heal);

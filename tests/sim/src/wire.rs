@@ -84,21 +84,21 @@ pub fn gossip_transactions(batch: &TransactionBatch, attempt: u8) -> Result<Goss
     Ok(Gossip { id, payload, bytes, is_altered: false })
 }
 
-/// A request, and the digest of its bytes.
-pub fn request(request: &Request) -> Result<(Request, Id), Refused> {
+/// A request, the digest of its bytes and their number.
+pub fn request(request: &Request) -> Result<(Request, Id, usize), Refused> {
     Ok(match request {
-        Request::Status => (Request::Status, [0; 32]),
+        Request::Status => (Request::Status, [0; 32], 0),
         Request::Blocks(blocks) => {
-            let (blocks, id, _): (BlocksRequest, Id, _) = pass(blocks, 1)?;
-            (Request::Blocks(blocks), id)
+            let (blocks, id, bytes): (BlocksRequest, Id, _) = pass(blocks, 1)?;
+            (Request::Blocks(blocks), id, bytes.len())
         }
         Request::Bodies(bodies) => {
-            let (bodies, id, _): (BodiesRequest, Id, _) = pass(bodies, 2)?;
-            (Request::Bodies(bodies), id)
+            let (bodies, id, bytes): (BodiesRequest, Id, _) = pass(bodies, 2)?;
+            (Request::Bodies(bodies), id, bytes.len())
         }
         Request::Votes(votes) => {
-            let (votes, id, _): (VotesRequest, Id, _) = pass(votes, 3)?;
-            (Request::Votes(votes), id)
+            let (votes, id, bytes): (VotesRequest, Id, _) = pass(votes, 3)?;
+            (Request::Votes(votes), id, bytes.len())
         }
     })
 }

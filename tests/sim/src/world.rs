@@ -12,6 +12,7 @@ use crate::{
     past::Past,
     payments::{Fate, Payments},
     rng::Rng,
+    scale::{mesh::Mesh, traffic::Traffic},
     setup::Setup,
     trace::{Auditor, Trace},
     wire::{Gossip, Reply},
@@ -52,6 +53,10 @@ pub struct Options {
     pub real_signatures: bool,
     /// These faults and not those that the seed draws.
     pub faults: Option<Faults>,
+    /// Connections of a node on average; with everyone where none is given.
+    pub degree: Option<usize>,
+    /// Whether to count what travels.
+    pub counts_traffic: bool,
     /// Only the faults with these running numbers strike; all where none is given.
     pub only: Option<Vec<u64>>,
     /// Masternodes up to a third of the weight do this, and not what the seed draws.
@@ -71,6 +76,8 @@ impl Default for Options {
             heights: 20,
             real_signatures: false,
             faults: None,
+            degree: None,
+            counts_traffic: false,
             only: None,
             byzantine: None,
             flaw: Flaw::None,
@@ -97,6 +104,8 @@ pub struct Outcome {
     pub height: Height,
     /// What was met.
     pub coverage: Coverage,
+    /// What travelled, if it was counted.
+    pub traffic: Option<Traffic>,
     /// Lines for people.
     pub trace: Vec<String>,
 }
@@ -174,7 +183,8 @@ impl Event {
 struct Entry {
     time: u64,
     sequence: u64,
-    event: Event,
+    /// Elsewhere, because the queue moves its entries all the time.
+    event: Box<Event>,
 }
 
 impl PartialEq for Entry {
@@ -217,6 +227,8 @@ pub struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) net: Net,
     pub(crate) past: Past,
+    pub(crate) mesh: Option<Mesh>,
+    pub(crate) traffic: Option<Traffic>,
     pub(crate) oracle: Oracle,
     pub(crate) payments: Payments,
     pub(crate) auditor: Auditor,
@@ -228,6 +240,8 @@ pub struct World {
     pub(crate) rounds: BTreeMap<(usize, Height), Round>,
     /// When everything healed, and the height that every node must reach from there.
     healed: Option<(u64, Height)>,
+    /// A node that had not reached it when it was looked at last.
+    laggard: usize,
     is_over: bool,
 }
 
@@ -238,7 +252,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     while !world.is_over && world.violation.is_none() {
         let Some(Reverse(entry)) = world.queue.pop() else { break };
         world.time = entry.time;
-        world.dispatch(entry.event);
+        world.dispatch(*entry.event);
         world.check_progress();
         if options.until.is_some_and(|until| world.auditor.events >= until) {
             break;
@@ -266,7 +280,7 @@ impl World {
         }
         let signers = setup.masternodes.iter().cloned().map(Some);
         let observers = (0..faults.observers).map(|_| None);
-        let nodes = signers
+        let nodes: Vec<Node> = signers
             .chain(observers)
             .map(|signer| {
                 let offset = signed(&mut rng, faults.clock_offset_ms);
@@ -290,6 +304,8 @@ impl World {
             queue: BinaryHeap::new(),
             sequence: 0,
             numbers: 0,
+            mesh: options.degree.map(|degree| Mesh::new(&mut rng, nodes.len(), degree)),
+            traffic: options.counts_traffic.then(|| Traffic::new(nodes.len())),
             nodes,
             net: Net::new(),
             past: Past::default(),
@@ -300,6 +316,7 @@ impl World {
             locks: BTreeMap::new(),
             rounds: BTreeMap::new(),
             healed: None,
+            laggard: 0,
             is_over: false,
             options,
         }
@@ -326,6 +343,7 @@ impl World {
     /// Plans an event.
     pub(crate) fn at(&mut self, time: u64, event: Event) {
         self.sequence += 1;
+        let event = Box::new(event);
         self.queue.push(Reverse(Entry { time, sequence: self.sequence, event }));
     }
 
@@ -376,10 +394,15 @@ impl World {
             }
             return;
         };
-        if (0..self.nodes.len()).all(|node| self.has_arrived(node, goal))
-            && self.open_payments().next().is_none()
-        {
-            self.is_over = true;
+        if !self.has_arrived(self.laggard, goal) {
+            return;
+        }
+        match (0..self.nodes.len()).find(|&node| !self.has_arrived(node, goal)) {
+            Some(laggard) => self.laggard = laggard,
+            None => {
+                let is_over = self.open_payments().next().is_none();
+                self.is_over = is_over;
+            }
         }
     }
 
@@ -434,6 +457,7 @@ impl World {
             recovery: self.healed.map_or(0, |(healed, _)| self.time - healed),
             height,
             coverage: self.coverage,
+            traffic: self.traffic,
             trace: self.trace.into_lines(),
         }
     }

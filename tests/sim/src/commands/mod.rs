@@ -1,2 +1,3 @@
 //! The commands that need more than a few lines.
 pub(crate) mod exhaust;
+pub(crate) mod scale;

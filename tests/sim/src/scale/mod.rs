@@ -1,0 +1,57 @@
+//! Networks of many nodes: who is connected with whom, and what that costs each of them.
+//!
+//! The nodes, their faults and the oracle are those of every other seed. Gossip goes from neighbour to
+//! neighbour: who sees a message first passes it on, and copies are dropped before the engine.
+pub mod mesh;
+pub mod traffic;
+
+use crate::{
+    faults::{Faults, Rhythm},
+    world::{Options, SECOND},
+};
+
+/// A large network.
+#[derive(Debug, Clone)]
+pub struct Scale {
+    /// Masternodes. Their weights are 1, 10 and 100 in turn.
+    pub masternodes: u8,
+    /// Nodes beside them.
+    pub observers: usize,
+    /// Heights to reach at the least.
+    pub heights: u64,
+    /// Connections of a node on average.
+    pub degree: usize,
+    /// Mean one-way delay of a link in microseconds.
+    pub delay: u64,
+    /// Whether nodes leave and come back: each once in 100 seconds, for 5.
+    pub churn: bool,
+    /// Whether the network falls apart for about 4 of 12 seconds.
+    pub partition: bool,
+}
+
+impl Scale {
+    /// What to run.
+    pub fn options(&self) -> Options {
+        let nodes = u64::from(self.masternodes) + self.observers as u64;
+        let rhythm = |every, lasts| Some(Rhythm { every, lasts });
+        Options {
+            masternodes: self.masternodes,
+            heights: self.heights,
+            degree: Some(self.degree),
+            counts_traffic: true,
+            faults: Some(Faults {
+                delay: self.delay,
+                reorder: true,
+                forward: true,
+                skewed_weights: true,
+                observers: self.observers,
+                payment: Some(SECOND / 2),
+                crash: if self.churn { rhythm(100 * SECOND / nodes, 5 * SECOND) } else { None },
+                partition: if self.partition { rhythm(8 * SECOND, 4 * SECOND) } else { None },
+                partition_breaks: true,
+                ..Faults::none()
+            }),
+            ..Options::default()
+        }
+    }
+}
