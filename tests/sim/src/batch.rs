@@ -47,6 +47,11 @@ pub struct Summary {
 
 /// Runs `count` seeds from `first` on.
 pub fn run(first: u64, count: u64, jobs: usize, options: &Options) -> Summary {
+    run_each(count, jobs, |index| (first + index, options.clone()))
+}
+
+/// Runs so many cases, each with a seed and options of its own.
+pub fn run_each(count: u64, jobs: usize, case: impl Fn(u64) -> (u64, Options) + Sync) -> Summary {
     let (next, summary) = (AtomicU64::new(0), Mutex::new(Summary::default()));
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -56,8 +61,8 @@ pub fn run(first: u64, count: u64, jobs: usize, options: &Options) -> Summary {
                     if index >= count {
                         return;
                     }
-                    let seed = first + index;
-                    let result = run_one(seed, options);
+                    let (seed, options) = case(index);
+                    let result = run_one(seed, &options);
                     summary
                         .lock()
                         .expect("no thread panics while it holds the lock")

@@ -154,6 +154,9 @@ impl World {
         to: usize,
         gossip: &Rc<Gossip>,
     ) {
+        if !self.lets_gossip_pass(node, to, &gossip.payload) {
+            return;
+        }
         let label = Label::of_gossip(&gossip.payload);
         let gossip = match self.fate(self.faults.tamper) {
             true => self.tampered(gossip),
@@ -242,7 +245,7 @@ impl World {
         running.calls.insert(call, Call { connection, request: request.clone() });
         let peer = running.peers.get(&connection).copied();
         self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
-        let Some(peer) = peer else { return };
+        let Some(peer) = peer.filter(|peer| self.lets_question_pass(node, *peer)) else { return };
         let arrivals = self.arrivals((node, peer), Label::of(Kind::Question), bytes);
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
         let request = match self.fate(self.faults.corrupt) {

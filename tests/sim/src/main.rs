@@ -2,7 +2,7 @@
 mod commands;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use commands::{exhaust, scale};
+use commands::{exhaust, scale, twins};
 use std::{io::Write, process::ExitCode, time::Instant};
 use timecoin_sim::{
     batch::{self, Summary},
@@ -53,6 +53,8 @@ enum Command {
     Exhaust(exhaust::ExhaustArgs),
     /// Run a large network and say what it costs each node.
     Scale(scale::ScaleArgs),
+    /// Run scenarios of twins: one key on several nodes, and masks for who reaches whom.
+    Twins(twins::TwinsArgs),
     /// Run one seed and print the digest over its events.
     Hash {
         /// Which.
@@ -117,6 +119,7 @@ fn main() -> ExitCode {
         Command::Replay { seed, until, world } => replay(seed, until, &world),
         Command::Exhaust(arguments) => exhaust::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
+        Command::Twins(arguments) => twins::run(&arguments),
         Command::Hash { seed, world } => {
             print(&hex(&world::run(seed, &world.options(false)).hash));
             ExitCode::SUCCESS

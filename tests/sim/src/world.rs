@@ -1,6 +1,9 @@
 //! The scheduler: one heap of events in virtual time, one event after the other.
 use crate::{
-    byzantine::{Parcel, Role},
+    byzantine::{
+        Parcel, Role,
+        twins::{Masks, Scenario},
+    },
     clock::Clock,
     coverage::{Coverage, Met},
     disk::Flaw,
@@ -61,6 +64,8 @@ pub struct Options {
     pub only: Option<Vec<u64>>,
     /// Masternodes up to a third of the weight do this, and not what the seed draws.
     pub byzantine: Option<Role>,
+    /// One key on several nodes, and who reaches whom.
+    pub twins: Option<Scenario>,
     /// A planted fault.
     pub flaw: Flaw,
     /// Stop after the event with this number.
@@ -80,6 +85,7 @@ impl Default for Options {
             counts_traffic: false,
             only: None,
             byzantine: None,
+            twins: None,
             flaw: Flaw::None,
             until: None,
             trace: false,
@@ -217,6 +223,8 @@ pub struct World {
     pub(crate) users: Rng,
     /// What Byzantine nodes do.
     pub(crate) actors: Rng,
+    /// What a scenario of twins lets pass.
+    pub(crate) masks: Option<Masks>,
     pub(crate) instances: Instances,
     pub(crate) faults: Faults,
     pub(crate) setup: Setup,
@@ -297,6 +305,7 @@ impl World {
             labour: Rng::stream(seed, 3),
             users: Rng::stream(seed, 4),
             actors: Rng::stream(seed, 5),
+            masks: None,
             instances: Instances::new(options.only.as_deref()),
             faults,
             setup,
@@ -327,6 +336,9 @@ impl World {
         self.trace.line(|| faults);
         if let Some(role) = self.faults.byzantine {
             self.assign(role);
+        }
+        if let Some(scenario) = self.options.twins.clone() {
+            self.begin_twins(scenario);
         }
         for node in 0..self.nodes.len() {
             let after = self.labour.below(SECOND);

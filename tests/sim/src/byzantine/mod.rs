@@ -17,6 +17,7 @@ mod selective;
 mod silent;
 mod stage;
 mod stale;
+pub mod twins;
 mod withhold;
 
 use crate::{coverage::Met, rng::Rng};

@@ -1,3 +1,4 @@
 //! The commands that need more than a few lines.
 pub(crate) mod exhaust;
 pub(crate) mod scale;
+pub(crate) mod twins;
