@@ -12,6 +12,7 @@
 //! | `track` | which payment was sent when, and which node reported it final |
 //! | `usage` | what the system says about processes |
 //! | `percentile` | order statistics |
+//! | `faults` | how long nodes are without a block while others are killed or cut off |
 //! | `run` | warm-up, window, stragglers |
 //! | `measure`, `report`, `text` | from records to figures, as JSON and as a table |
 //!
@@ -20,6 +21,7 @@
 mod ceiling;
 mod chunked;
 mod error;
+mod faults;
 mod follow;
 mod http;
 mod measure;
@@ -36,6 +38,7 @@ mod usage;
 
 pub use ceiling::Ceiling;
 pub use error::BenchError;
+pub use faults::{Feed, Seen, Spread, Wait, Watch};
 pub use payments::Payments;
 pub use plan::{Load, Node, Plan};
 pub use report::Report;

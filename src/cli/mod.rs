@@ -119,6 +119,8 @@ mod tests {
             "rpc getbalance -- -1",
             "bench network",
             "bench network --validators 4 --full 1 --seconds 5 --warmup 1 --rate 50 --dir net --base-port 21000 --json",
+            "bench faults",
+            "bench faults --kills 3 --partitions 2 --cut-ms 5000 --rate 20 --dir net --json",
             "health",
             "health --config node/config.toml",
             "wallet new bob",

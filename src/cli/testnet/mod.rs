@@ -22,8 +22,8 @@ mod up;
 mod watch;
 
 pub(super) use layout::Layout;
-pub(super) use processes::is_running;
-pub(super) use state::TestnetState;
+pub(super) use processes::{is_running, signal};
+pub(super) use state::{NodeEntry, TestnetState};
 pub(super) use status::name_keys;
 
 use super::{error::CliError, target::DEFAULT_NET};

@@ -60,7 +60,11 @@ pub(super) fn start(
 }
 
 /// Sends a signal. Whether there was a process to receive it.
-pub(super) fn signal(layout: &Layout, node: &NodeEntry, signal: Signal) -> Result<bool, CliError> {
+pub(in crate::cli) fn signal(
+    layout: &Layout,
+    node: &NodeEntry,
+    signal: Signal,
+) -> Result<bool, CliError> {
     let Some(pid) = node.pid.filter(|_| is_running(layout, node)) else { return Ok(false) };
     let number = i32::try_from(pid)
         .map_err(|error| CliError::new(Exit::Failure, format!("process {pid}: {error}")))?;

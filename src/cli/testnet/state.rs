@@ -35,11 +35,11 @@ pub(in crate::cli) struct NodeEntry {
     /// Its identity in the network.
     pub(super) peer_id: String,
     /// Its port for other nodes.
-    pub(super) p2p: u16,
+    pub(in crate::cli) p2p: u16,
     /// Its port for JSON-RPC.
     pub(in crate::cli) rpc: u16,
     /// The process that was started last.
-    pub(super) pid: Option<u32>,
+    pub(in crate::cli) pid: Option<u32>,
 }
 
 impl TestnetState {
@@ -93,7 +93,7 @@ impl TestnetState {
     }
 
     /// Names of masternodes by their index in the genesis: the order of keys.
-    pub(super) fn masternodes(&self) -> Vec<&str> {
+    pub(in crate::cli) fn masternodes(&self) -> Vec<&str> {
         let mut found: Vec<(&str, &str)> = self
             .nodes
             .iter()

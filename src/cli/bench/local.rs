@@ -1,24 +1,27 @@
-//! `timecoin bench`: measures a network that is made for it on this machine.
+//! A network of nodes on this machine that lives as long as its owner.
 //!
 //! Invariant: the nodes are stopped however this ends, short of a kill of this process.
-use super::{
-    error::{CliError, Exit},
-    output,
-    signals::Interrupts,
-    testnet::Layout,
-};
+use super::{check_interrupts, failed};
 use crate::{
-    bench::{self, BenchError, Ceiling, Load, Node, Payments, Plan},
+    bench::{Node, Payments},
+    cli::{
+        error::{CliError, Exit},
+        output,
+        signals::Interrupts,
+        testnet::{Layout, NodeEntry, TestnetState},
+    },
     genesis_file,
+    rpc_client::RpcClient,
     wallet::{WalletFile, path_of},
 };
-use clap::{Args, Subcommand};
+use clap::Args;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde::Deserialize;
 use std::{
+    collections::BTreeSet,
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::process::CommandExt,
@@ -27,10 +30,8 @@ use std::{
     thread,
     time::Duration,
 };
-use timecoin_chain::limits::{GENESIS_OUTPUTS_MAX, MASTERNODES_MAX};
+use timecoin_chain::{genesis::Chain, limits::MASTERNODES_MAX};
 
-/// How long signatures are verified before the network starts.
-const CEILING_WITHIN: Duration = Duration::from_millis(1_500);
 /// How long the first block may take: a genesis with many coins is made first.
 const FIRST_BLOCK_SECONDS: u16 = 300;
 /// How long nodes may take to stop.
@@ -39,109 +40,32 @@ const STOP_SECONDS: u16 = 60;
 const BASE_PORTS: std::ops::Range<u16> = 23_000..32_000;
 const PORTS_STEP: usize = 1_000;
 const POLL: Duration = Duration::from_millis(20);
-/// What a shell shows for a program that was interrupted.
-const INTERRUPTED: u8 = 130;
 
-#[derive(Debug, Subcommand)]
-pub(super) enum BenchCommand {
-    /// Throughput, time to finality and cost of a local network, on the disks and cores of this machine.
-    Network(NetworkArgs),
-}
-
+/// What the network is like.
 #[derive(Debug, Args)]
-pub(super) struct NetworkArgs {
+pub(super) struct Shape {
     /// Masternodes.
     #[arg(long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u16).range(1..=MASTERNODES_MAX as i64))]
-    validators: u16,
+    pub(super) validators: u16,
     /// Nodes that do not vote.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=100))]
-    full: u16,
-    /// Length of the window that is measured.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    seconds: u64,
-    /// Load before the window.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    warmup: u64,
-    /// Payments a second; 0 for none [default: as many as become final]
-    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(0..=100_000))]
-    rate: Option<u64>,
+    pub(super) full: u16,
     /// Keep the network in this directory, which must be empty or new [default: a temporary one]
     #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
+    pub(super) dir: Option<PathBuf>,
     /// First port [default: the first of a few that is free]
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u16).range(1_024..))]
-    base_port: Option<u16>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-    /// For the maximum: payments that are signed before the start. The window ends with the last of them.
-    #[arg(long, value_name = "N", default_value_t = 250_000, hide_short_help = true,
-          value_parser = clap::value_parser!(u64).range(1..GENESIS_OUTPUTS_MAX))]
-    payments: u64,
-    /// For the maximum: payments on their way at a time.
-    #[arg(long, value_name = "N", default_value_t = 9_600, hide_short_help = true,
-          value_parser = clap::value_parser!(u64).range(200..=100_000))]
-    outstanding: u64,
+    pub(super) base_port: Option<u16>,
     /// Time between empty blocks [default: as for `testnet up`]
     #[arg(long, value_name = "MS", hide_short_help = true)]
-    block_interval_ms: Option<u64>,
+    pub(super) block_interval_ms: Option<u64>,
     /// Least time between blocks [default: as for `testnet up`]
     #[arg(long, value_name = "MS", hide_short_help = true)]
-    min_spacing_ms: Option<u64>,
+    pub(super) min_spacing_ms: Option<u64>,
 }
 
-pub(super) fn run(command: BenchCommand) -> Result<(), CliError> {
-    match command {
-        BenchCommand::Network(args) => network(&args),
-    }
-}
-
-/// `timecoin bench network`
-fn network(args: &NetworkArgs) -> Result<(), CliError> {
-    let interrupts = Interrupts::listen()?;
-    let plan = args.plan();
-    let payments = plan.payments(usize::try_from(args.payments).unwrap_or(usize::MAX));
-    output::note("measuring signatures");
-    let ceiling = Ceiling::measure(CEILING_WITHIN);
-    output::note(format_args!("starting the network with {payments} coins"));
-    let network = Network::start(args, payments, &interrupts)?;
-    let payments = network.sign(payments)?;
-    check_interrupts(&interrupts)?;
-    let seconds = args.warmup.saturating_add(args.seconds);
-    output::note(format_args!("running for {seconds} s"));
-    let is_interrupted = || interrupts.count() > 0;
-    let report = bench::run(&plan, &network.nodes, &payments, ceiling, &is_interrupted)
-        .map_err(|error| failed(&error))?;
-    drop(network);
-    match args.json {
-        true => output::json(&report)?,
-        false => output::line(&report),
-    }
-    let Some(failure) = report.failure() else { return Ok(()) };
-    let error = CliError::new(Exit::Failure, failure);
-    Err(report
-        .first_refusals()
-        .iter()
-        .fold(error, CliError::why)
-        .next("run it with --dir DIR and read the logs of the nodes there"))
-}
-
-impl NetworkArgs {
-    fn plan(&self) -> Plan {
-        let outstanding = usize::try_from(self.outstanding).unwrap_or(usize::MAX);
-        Plan {
-            load: match self.rate {
-                None => Load::Maximum { outstanding },
-                Some(0) => Load::Idle,
-                Some(rate) => Load::Rate(rate),
-            },
-            warmup: Duration::from_secs(self.warmup),
-            window: Duration::from_secs(self.seconds),
-            validators: usize::from(self.validators),
-        }
-    }
-
+impl Shape {
     /// The command that makes and starts the network.
     fn up(&self, layout: &Layout, coins: usize) -> Result<Command, CliError> {
         let base = match self.base_port {
@@ -168,9 +92,9 @@ impl NetworkArgs {
 }
 
 /// Nodes that are stopped when this goes out of use.
-struct Network {
+pub(super) struct Network {
     layout: Layout,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     is_temporary: bool,
 }
 
@@ -188,18 +112,22 @@ struct UpNode {
 }
 
 impl Network {
-    fn start(args: &NetworkArgs, coins: usize, interrupts: &Interrupts) -> Result<Self, CliError> {
+    pub(super) fn start(
+        shape: &Shape,
+        coins: usize,
+        interrupts: &Interrupts,
+    ) -> Result<Self, CliError> {
         let temporary =
             || std::env::temp_dir().join(format!("timecoin-bench-{}", std::process::id()));
-        let dir = args.dir.clone().unwrap_or_else(temporary);
+        let dir = shape.dir.clone().unwrap_or_else(temporary);
         let layout = Layout::new(&dir);
         if layout.state().exists() {
             let what = format!("{} already holds a network", dir.display());
-            return Err(CliError::new(Exit::Usage, what).next("timecoin bench network --dir OTHER"));
+            return Err(CliError::new(Exit::Usage, what).next("another --dir"));
         }
-        let mut command = args.up(&layout, coins)?;
+        let mut command = shape.up(&layout, coins)?;
         // From here on there may be nodes.
-        let mut network = Self { layout, nodes: Vec::new(), is_temporary: args.dir.is_none() };
+        let mut network = Self { layout, nodes: Vec::new(), is_temporary: shape.dir.is_none() };
         let up = wait_for_up(command.stdout(Stdio::piped()), interrupts)?;
         for node in up.nodes {
             network.nodes.push(Node {
@@ -213,8 +141,8 @@ impl Network {
     }
 
     /// Payments of the wallet that has the money.
-    fn sign(&self, count: usize) -> Result<Payments, CliError> {
-        let chain = genesis_file::load_chain(&self.layout.genesis())?;
+    pub(super) fn sign(&self, count: usize) -> Result<Payments, CliError> {
+        let chain = self.chain()?;
         let wallet = WalletFile::load(&path_of(&self.layout.wallets(), "alice")?)?;
         let progress = |done| output::progress(format_args!("signed {done} of {count} payments"));
         let payments = Payments::sign(&chain, &wallet.secret, count, progress);
@@ -222,6 +150,58 @@ impl Network {
         let payments = payments.map_err(|error| failed(&error))?;
         output::note(format_args!("signed {} payments", payments.len()));
         Ok(payments)
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(super) fn chain(&self) -> Result<Chain, CliError> {
+        Ok(genesis_file::load_chain(&self.layout.genesis())?)
+    }
+
+    /// The nodes as they run now, in the order of [`Self::nodes`].
+    pub(super) fn entries(&self) -> Result<Vec<NodeEntry>, CliError> {
+        Ok(TestnetState::load(&self.layout)?.nodes)
+    }
+
+    /// Which node is the masternode with this index.
+    pub(super) fn masternode(&self, index: u16) -> Result<usize, CliError> {
+        let state = TestnetState::load(&self.layout)?;
+        let name = state.masternodes().get(usize::from(index)).copied();
+        let node = self.nodes.iter().position(|node| Some(node.name.as_str()) == name);
+        node.ok_or_else(|| CliError::new(Exit::Failure, format!("there is no masternode {index}")))
+    }
+
+    /// Kills a node at once.
+    pub(super) fn kill(&self, node: usize) -> Result<(), CliError> {
+        succeed(testnet(&self.layout, &["kill", &self.nodes[node].name, "--json"])?)
+    }
+
+    /// Starts a node that was killed; returns when it answers.
+    pub(super) fn start_again(&self, node: usize) -> Result<(), CliError> {
+        succeed(testnet(&self.layout, &["start", &self.nodes[node].name])?)
+    }
+
+    /// Asks every node for all blocks up to a height.
+    pub(super) fn assert_one_chain(&self, to: u64) -> Result<(), CliError> {
+        let clients: Vec<RpcClient> = self
+            .nodes
+            .iter()
+            .map(|node| RpcClient::new(node.rpc, Some(node.cookie.clone())))
+            .collect();
+        for height in 1..=to {
+            let hashes = clients
+                .iter()
+                .map(|client| client.call::<String>("getblockhash", &[height]))
+                .collect::<Result<BTreeSet<_>, _>>()
+                .map_err(|error| CliError::new(Exit::Failure, error))?;
+            if hashes.len() > 1 {
+                let what = format!("nodes differ at height {height}: {hashes:?}");
+                return Err(CliError::new(Exit::Failure, what));
+            }
+        }
+        Ok(())
     }
 
     fn stop(&self) -> Result<(), CliError> {
@@ -295,13 +275,6 @@ fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, Cli
     serde_json::from_slice(&output.stdout).map_err(|error| not_started(&error))
 }
 
-fn check_interrupts(interrupts: &Interrupts) -> Result<(), CliError> {
-    match interrupts.count() {
-        0 => Ok(()),
-        _ => Err(failed(&BenchError::Interrupted)),
-    }
-}
-
 /// A base from which so many nodes find free ports.
 fn free_base(nodes: u16) -> Result<u16, CliError> {
     let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
@@ -312,17 +285,8 @@ fn free_base(nodes: u16) -> Result<u16, CliError> {
         })
     };
     BASE_PORTS.step_by(PORTS_STEP).find(fits).ok_or_else(|| {
-        CliError::new(Exit::AddressInUse, "no free ports were found")
-            .next("timecoin bench network --base-port P")
+        CliError::new(Exit::AddressInUse, "no free ports were found").next("--base-port P")
     })
-}
-
-fn failed(error: &BenchError) -> CliError {
-    match error {
-        BenchError::Interrupted => CliError::with_code(INTERRUPTED, error),
-        _ => CliError::new(Exit::Failure, error)
-            .next("run it with --dir DIR and read the logs of the nodes there"),
-    }
 }
 
 fn not_started(error: &dyn std::fmt::Display) -> CliError {
@@ -335,33 +299,6 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: NetworkArgs,
-    }
-
-    fn args(line: &str) -> NetworkArgs {
-        Line::try_parse_from(std::iter::once("bench").chain(line.split_whitespace())).unwrap().args
-    }
-
-    #[test]
-    fn the_rate_decides_the_load() {
-        assert_eq!(args("").plan().load, Load::Maximum { outstanding: 9_600 });
-        assert_eq!(args("--rate 0").plan().load, Load::Idle);
-        assert_eq!(args("--rate 50").plan().load, Load::Rate(50));
-    }
-
-    #[test]
-    fn the_network_is_started_with_the_documented_flags() {
-        let args = args("--rate 50 --base-port 22000 --min-spacing-ms 20 --full 1");
-        let command = args.up(&Layout::new("net".as_ref()), 7).unwrap();
-        let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
-        let line = format!("timecoin {}", words.join(" "));
-        assert!(line.contains("--alloc-outputs 7 --min-spacing-ms 20"), "{line}");
-        assert!(crate::cli::Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
-    }
-
     #[test]
     fn the_answer_of_testnet_up_is_understood() {
         let text = r#"{"dir":"net","genesis":"7f","nodes":[{"name":"val0","masternode":true,
@@ -369,5 +306,25 @@ mod tests {
         let up: Up = serde_json::from_str(text).unwrap();
         let node = &up.nodes[0];
         assert_eq!((node.name.as_str(), node.pid, node.rpc), ("val0", Some(7), 21_001));
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        shape: Shape,
+    }
+
+    fn shape(line: &str) -> Shape {
+        Line::try_parse_from(std::iter::once("bench").chain(line.split_whitespace())).unwrap().shape
+    }
+
+    #[test]
+    fn the_network_is_started_with_the_documented_flags() {
+        let shape = shape("--base-port 22000 --min-spacing-ms 20 --full 1");
+        let command = shape.up(&Layout::new("net".as_ref()), 7).unwrap();
+        let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
+        let line = format!("timecoin {}", words.join(" "));
+        assert!(line.contains("--alloc-outputs 7 --min-spacing-ms 20"), "{line}");
+        assert!(crate::cli::Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
 }

@@ -1,0 +1,52 @@
+//! `timecoin bench`: measures a network that is made for it on this machine.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `network` | payments: how many, how soon, at what cost |
+//! | `faults` | killed proposers and partitions: how long until the next block |
+//! | `cut` | takes the way between nodes away and gives it back |
+//! | `local` | the network, from its start to its end |
+mod cut;
+mod faults;
+mod local;
+mod network;
+
+use super::{
+    error::{CliError, Exit},
+    signals::Interrupts,
+};
+use crate::bench::BenchError;
+use clap::Subcommand;
+
+/// What a shell shows for a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// Throughput, time to finality and cost of a local network, on the disks and cores of this machine.
+    Network(network::NetworkArgs),
+    /// How long a local network is without a block when a proposer is killed or the network is cut in two.
+    Faults(faults::FaultsArgs),
+}
+
+pub(super) fn run(command: BenchCommand) -> Result<(), CliError> {
+    match command {
+        BenchCommand::Network(args) => network::run(&args),
+        BenchCommand::Faults(args) => faults::run(&args),
+    }
+}
+
+fn check_interrupts(interrupts: &Interrupts) -> Result<(), CliError> {
+    match interrupts.count() {
+        0 => Ok(()),
+        _ => Err(failed(&BenchError::Interrupted)),
+    }
+}
+
+fn failed(error: &BenchError) -> CliError {
+    match error {
+        BenchError::Interrupted => CliError::with_code(INTERRUPTED, error),
+        _ => CliError::new(Exit::Failure, error)
+            .next("run it with --dir DIR and read the logs of the nodes there"),
+    }
+}
