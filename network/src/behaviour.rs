@@ -22,12 +22,16 @@ use crate::{
     exchange,
     gossip::{self, Topics},
     no_records::NoRecords,
+    silence::SILENCE_MAX,
     topic::{Lane, Names, Protocol},
 };
 
-const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Both ends send bytes this often at the least: `silence` ends connections on which none arrive.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+
+const _: () = assert!(PING_INTERVAL.as_millis() * 3 <= SILENCE_MAX.as_millis());
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {

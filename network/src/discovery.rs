@@ -19,10 +19,11 @@ pub(crate) const ADDRESSES_MAX: usize = 16;
 const CANDIDATES_MAX: usize = 256;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
-/// In a local network a restarted node is back at once and nobody is harmed by asking often.
-const PAUSE_MAX_PRIVATE: Duration = Duration::from_millis(1500);
-/// A lost peer that was away this often is a stranger again.
-const LOST_ATTEMPTS: u32 = 20;
+/// Peers that were here are wanted back as soon as the way to them is: after a cut nothing is decided before. In a
+/// local network nobody is harmed by asking often.
+const PAUSE_MAX_LOST: Duration = Duration::from_millis(1500);
+/// A lost peer that was away this often, minutes, is a stranger again.
+const LOST_ATTEMPTS: u32 = 200;
 /// A stranger that failed this often is forgotten.
 const STRANGER_ATTEMPTS: u32 = 8;
 const LOOKUP_FIRST: Duration = Duration::from_millis(250);
@@ -54,7 +55,7 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Discovery {
     local: PeerId,
-    pause_max: Duration,
+    allow_private: bool,
     outbound_target: usize,
     peers_max: usize,
     candidates: HashMap<PeerId, Candidate>,
@@ -64,7 +65,6 @@ pub(crate) struct Discovery {
 
 impl Discovery {
     pub(crate) fn new(config: &NetworkConfig, local: PeerId, now: Instant) -> Self {
-        let pause_max = if config.allow_private { PAUSE_MAX_PRIVATE } else { PAUSE_MAX };
         let mut candidates: HashMap<PeerId, Candidate> = HashMap::new();
         for (peer, address) in config.bootstrap_peers().filter(|(peer, _)| *peer != local) {
             candidates
@@ -82,7 +82,7 @@ impl Discovery {
         }
         Discovery {
             local,
-            pause_max,
+            allow_private: config.allow_private,
             outbound_target: usize::try_from(config.limits.outbound_target).unwrap_or(usize::MAX),
             peers_max: usize::try_from(config.limits.peers_max).unwrap_or(usize::MAX),
             candidates,
@@ -145,10 +145,11 @@ impl Discovery {
 
     /// Dialling failed, or the connection ended before the peer identified itself.
     pub(crate) fn failed(&mut self, peer: &PeerId, now: Instant) {
-        let pause_max = self.pause_max;
         let Some(candidate) = self.candidates.get_mut(peer) else {
             return;
         };
+        let is_lost = candidate.met || self.allow_private;
+        let pause_max = if is_lost { PAUSE_MAX_LOST } else { PAUSE_MAX };
         let pause = PAUSE_MIN.saturating_mul(1 << candidate.failures.min(16)).min(pause_max);
         candidate.dial_at = now + jittered(pause);
         candidate.failures = candidate.failures.saturating_add(1);
@@ -301,6 +302,23 @@ mod tests {
         assert!(pauses[0] < Duration::from_millis(350), "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(20)));
         assert!(pauses[99] > Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_peer_that_was_here_is_dialled_often_for_minutes() {
+        let (start, peer) = (Instant::now(), PeerId::random());
+        let mut discovery = discovery(&[], start);
+        discovery.learn(peer, [address()], start);
+        discovery.met(&peer, start);
+        discovery.lost(&peer, start);
+        let mut now = start + Duration::from_secs(1);
+        while now < start + Duration::from_secs(180) {
+            assert_eq!(due(&mut discovery, ENOUGH, now), [peer]);
+            discovery.failed(&peer, now);
+            let next = discovery.candidates[&peer].dial_at;
+            assert!(next <= now + Duration::from_secs(2), "{:?}", next - now);
+            now = next;
+        }
     }
 
     #[test]

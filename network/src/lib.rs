@@ -28,6 +28,7 @@ mod handle;
 mod no_records;
 mod peers;
 mod rate;
+mod silence;
 mod start;
 mod stats;
 mod swarm;

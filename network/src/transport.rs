@@ -1,6 +1,7 @@
 //! TCP with noise and yamux over names or addresses, and the guard around it.
 //!
-//! Invariants: without `allow_private` no address outside the internet is dialled, whoever suggested it; a dial never
+//! Invariants: an attempt to connect ends soon, so that the next one can follow; a connection ends soon after the way
+//! to the other end does; without `allow_private` no address outside the internet is dialled, whoever suggested it; a dial never
 //! leaves from the listening port, because two nodes dialling each other from their listening ports meet in one TCP
 //! connection in which both believe to be the dialler.
 
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::BoxFuture;
 use hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use libp2p::{
     Multiaddr, PeerId, Transport,
@@ -24,8 +26,15 @@ use libp2p::{
     noise, tcp, yamux,
 };
 
-use crate::{address, error::NetworkError};
+use crate::{
+    address,
+    error::NetworkError,
+    silence::{SILENCE_MAX, Silence},
+};
 
+/// Room for a second packet should the first be lost, which the system sends after a second. The third would come
+/// three seconds later: a new attempt comes sooner.
+const CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Containers come back under another address while their name server still promises the old one for minutes.
 const NAME_TTL_MAX: Duration = Duration::from_secs(1);
@@ -35,7 +44,8 @@ pub(crate) fn build(
     allow_private: bool,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, NetworkError> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
-    let guarded = Guarded { inner: tcp, allow_private };
+    let watched = tcp.map(|stream, _| Silence::new(stream, SILENCE_MAX));
+    let guarded = Guarded { inner: watched, allow_private };
     let (resolver, options) = resolver();
     let named = dns::tokio::Transport::custom(guarded, resolver, options);
     let noise =
@@ -67,11 +77,12 @@ struct Guarded<T> {
 impl<T> Transport for Guarded<T>
 where
     T: Transport<Error = io::Error> + Unpin,
+    T::Dial: Send + 'static,
 {
     type Output = T::Output;
     type Error = io::Error;
     type ListenerUpgrade = T::ListenerUpgrade;
-    type Dial = T::Dial;
+    type Dial = BoxFuture<'static, io::Result<T::Output>>;
 
     fn listen_on(
         &mut self,
@@ -89,14 +100,18 @@ where
         &mut self,
         address: Multiaddr,
         options: DialOpts,
-    ) -> Result<T::Dial, TransportError<io::Error>> {
+    ) -> Result<Self::Dial, TransportError<io::Error>> {
         if !self.allow_private && address::is_private(&address) {
             return Err(TransportError::Other(io::Error::other(
                 "the address is private and allow_private is off",
             )));
         }
         let options = DialOpts { port_use: PortUse::New, ..options };
-        self.inner.dial(address, options)
+        let dial = self.inner.dial(address, options)?;
+        let connected = tokio::time::timeout(CONNECT_WITHIN, dial);
+        Ok(Box::pin(async {
+            connected.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        }))
     }
 
     fn poll(

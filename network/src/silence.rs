@@ -1,0 +1,126 @@
+//! A connection on which nothing arrives has ended, whether or not the system noticed.
+//!
+//! Both ends of every connection ask for a sign of life each second, so bytes arrive as long as the way is there,
+//! also while a large answer keeps the other direction full. On a broken line TCP waits longer each time before it
+//! sends again: 10 s after a cut of 10 s is over the line may still be silent. A new connection is there at once.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep};
+
+/// A connection ends after this long without a byte from the other end. Several times the interval of pings.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// A stream that fails when nothing was read for too long.
+pub(crate) struct Silence<S> {
+    inner: S,
+    limit: Duration,
+    read_at: Instant,
+    /// Looks at `read_at` when it runs out; set again only then, because reads are frequent.
+    check: Pin<Box<Sleep>>,
+}
+
+impl<S> Silence<S> {
+    pub(crate) fn new(inner: S, limit: Duration) -> Self {
+        let read_at = Instant::now();
+        Self { inner, limit, read_at, check: Box::pin(tokio::time::sleep_until(read_at + limit)) }
+    }
+
+    /// Ready when the limit was exceeded.
+    fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.check.as_mut().poll(context));
+            let end = self.read_at + self.limit;
+            if end <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.check.as_mut().reset(end);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Silence<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        // What waits to be read counts, however late this side comes to read it.
+        if let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(context, buffer) {
+            self.read_at = Instant::now();
+            return Poll::Ready(read);
+        }
+        ready!(self.poll_limit(context));
+        let what = format!("nothing arrived for {:?}", self.limit);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Silence<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use futures::{AsyncReadExt, AsyncWriteExt};
+    use libp2p::tcp::tokio::TcpStream;
+
+    use super::*;
+
+    /// Both ends of a connection; the first is watched.
+    async fn pair(limit: Duration) -> (Silence<TcpStream>, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        (Silence::new(TcpStream(near), limit), TcpStream(far))
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_ends_and_a_busy_one_does_not() {
+        let limit = Duration::from_millis(300);
+        let (mut near, mut far) = pair(limit).await;
+        let mut byte = [0; 1];
+        let begun = Instant::now();
+        while begun.elapsed() < 3 * limit {
+            far.write_all(&[7]).await.unwrap();
+            near.read_exact(&mut byte).await.unwrap();
+        }
+        let last = Instant::now();
+        let error = near.read_exact(&mut byte).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
+        assert!(last.elapsed() >= limit - Duration::from_millis(50), "{:?}", last.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_waits_to_be_read_counts_however_late_it_is_read() {
+        let limit = Duration::from_millis(50);
+        let (mut near, mut far) = pair(limit).await;
+        far.write_all(&[7]).await.unwrap();
+        tokio::time::sleep(3 * limit).await;
+        let mut byte = [0; 1];
+        near.read_exact(&mut byte).await.unwrap();
+        assert_eq!(byte, [7]);
+    }
+}
