@@ -10,10 +10,13 @@
 //!
 //! Invariants: one prevote and one precommit output for each round; a precommit for a block only
 //! after a polka for it in that round; the lock changes only to a block with a polka in a later round.
+mod books;
 mod round;
 mod tally;
 #[cfg(test)]
 mod tests;
+
+pub use books::Books;
 
 use crate::types::{
     BlockHash, Certificate, Evidence, Height, MasternodeSet, Round, RoundCertificate, SignerSet,

@@ -8,7 +8,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// Certificates kept for one round. Two that conflict already need a third of the weight to cheat.
-const CERTIFICATES_MAX: usize = 4;
+pub(super) const CERTIFICATES_MAX: usize = 4;
 
 /// What a proposal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,16 @@ impl RoundBook {
             certificates: Vec::new(),
             timers: BTreeSet::new(),
         }
+    }
+
+    /// How many votes are here.
+    pub(super) fn votes(&self) -> usize {
+        self.prevotes.votes().count() + self.precommits.votes().count()
+    }
+
+    /// How many certificates.
+    pub(super) fn certificates(&self) -> usize {
+        self.certificates.len()
     }
 
     pub(super) fn proposals(&self) -> &[ProposalFact] {

@@ -57,6 +57,10 @@ struct Candidate {
 pub(super) struct Candidates(BTreeMap<BlockHash, Candidate>);
 
 impl Candidates {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn block(&self, hash: &BlockHash) -> Option<Arc<Block>> {
         self.0.get(hash)?.block.clone()
     }

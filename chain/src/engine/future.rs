@@ -45,6 +45,17 @@ impl Future {
         }
     }
 
+    /// The most that is kept for a set of so many masternodes.
+    pub(super) fn most(members: usize) -> usize {
+        let rounds = usize::try_from(ROUNDS_AHEAD_MAX + 1).unwrap_or(usize::MAX);
+        rounds * (2 * members + 1) + CERTIFICATES_MAX
+    }
+
+    /// How many are kept.
+    pub(super) fn len(&self) -> usize {
+        self.votes.len() + self.proposals.len() + self.certificates.len()
+    }
+
     /// Everything kept for this height: proposals first, so that votes find their block.
     pub(super) fn take(&mut self, height: Height) -> Vec<Message> {
         if self.height != height {

@@ -15,6 +15,7 @@ mod candidate;
 mod commit;
 mod effect;
 mod future;
+mod held;
 mod input;
 mod peers;
 mod propose;
@@ -27,6 +28,7 @@ mod voting;
 mod why;
 
 pub use effect::{Answer, Effect};
+pub use held::Held;
 pub use input::{Ask, Input, Message, Peer, Request, Source, Ticket, Timer};
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord};

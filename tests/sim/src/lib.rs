@@ -16,6 +16,7 @@
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
 //! | `payments` | what users do |
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
+//! | `flood` | a masternode that sends without end |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //! | `scale` | networks of many nodes, and what they cost |
@@ -33,6 +34,7 @@ mod effects;
 mod events;
 pub mod exhaust;
 pub mod faults;
+pub mod flood;
 pub mod fold;
 pub mod instances;
 pub mod net;

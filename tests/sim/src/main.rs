@@ -2,7 +2,7 @@
 mod commands;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use commands::{exhaust, scale, twins};
+use commands::{exhaust, flood, scale, twins};
 use std::{io::Write, process::ExitCode, time::Instant};
 use timecoin_sim::{
     batch::{self, Summary},
@@ -51,6 +51,8 @@ enum Command {
     },
     /// Go through every state of the consensus core.
     Exhaust(exhaust::ExhaustArgs),
+    /// One masternode sends signed messages without end, each another, to three honest ones.
+    Flood(flood::FloodArgs),
     /// Run a large network and say what it costs each node.
     Scale(scale::ScaleArgs),
     /// Run scenarios of twins: one key on several nodes, and masks for who reaches whom.
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
         Command::Run { seeds, first, jobs, world } => run(seeds, first, jobs, &world),
         Command::Replay { seed, until, world } => replay(seed, until, &world),
         Command::Exhaust(arguments) => exhaust::run(&arguments),
+        Command::Flood(arguments) => flood::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
         Command::Twins(arguments) => twins::run(&arguments),
         Command::Hash { seed, world } => {

@@ -1,0 +1,62 @@
+//! How much the books of a height hold, and the most that they can.
+use super::{Consensus, ROUNDS_KEPT, round::CERTIFICATES_MAX, round::RoundBook};
+use crate::limits::{PROPOSALS_PER_ROUND_MAX, ROUNDS_AHEAD_MAX};
+
+/// Counts of what was received for one height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Books {
+    /// Rounds that have a book.
+    pub rounds: usize,
+    /// Votes in them.
+    pub votes: usize,
+    /// Certificates in them.
+    pub certificates: usize,
+    /// Proposals in them.
+    pub proposals: usize,
+}
+
+impl Books {
+    /// The most for a set of so many masternodes, fewer than a third of them hostile: only they can be made to
+    /// stand for a round beyond those that are kept.
+    pub fn most(members: usize) -> Self {
+        let rounds = usize::try_from(ROUNDS_KEPT + 1 + ROUNDS_AHEAD_MAX).unwrap_or(usize::MAX);
+        Self {
+            rounds,
+            votes: rounds * 2 * members,
+            certificates: rounds * CERTIFICATES_MAX,
+            proposals: rounds * PROPOSALS_PER_ROUND_MAX,
+        }
+    }
+
+    /// The greater of each count.
+    #[must_use]
+    pub fn max_of(&self, other: &Self) -> Self {
+        Self {
+            rounds: self.rounds.max(other.rounds),
+            votes: self.votes.max(other.votes),
+            certificates: self.certificates.max(other.certificates),
+            proposals: self.proposals.max(other.proposals),
+        }
+    }
+
+    /// Whether no count is above the other's.
+    pub fn is_within(&self, most: &Self) -> bool {
+        self.rounds <= most.rounds
+            && self.votes <= most.votes
+            && self.certificates <= most.certificates
+            && self.proposals <= most.proposals
+    }
+}
+
+impl Consensus {
+    /// What the books hold now.
+    pub fn books(&self) -> Books {
+        let sum = |count: fn(&RoundBook) -> usize| self.rounds.values().map(count).sum();
+        Books {
+            rounds: self.rounds.len(),
+            votes: sum(RoundBook::votes),
+            certificates: sum(RoundBook::certificates),
+            proposals: sum(|book| book.proposals().len()),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! How much is kept of what others sent. The bounds follow from the set and the limits, whatever is sent.
+use super::{Engine, future::Future};
+use crate::{consensus::Books, ledger::LedgerView, limits::CANDIDATES_MAX};
+
+/// Counts of what is held of consensus messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Of the height being decided.
+    pub books: Books,
+    /// Messages kept for the next height.
+    pub later: usize,
+    /// Blocks that may be decided.
+    pub candidates: usize,
+}
+
+impl Held {
+    /// The most for a set of so many masternodes, fewer than a third of them hostile.
+    pub fn most(members: usize) -> Self {
+        Self {
+            books: Books::most(members),
+            later: Future::most(members),
+            candidates: CANDIDATES_MAX,
+        }
+    }
+
+    /// The greater of each count.
+    #[must_use]
+    pub fn max_of(&self, other: &Self) -> Self {
+        Self {
+            books: self.books.max_of(&other.books),
+            later: self.later.max(other.later),
+            candidates: self.candidates.max(other.candidates),
+        }
+    }
+
+    /// Whether no count is above the other's.
+    pub fn is_within(&self, most: &Self) -> bool {
+        self.books.is_within(&most.books)
+            && self.later <= most.later
+            && self.candidates <= most.candidates
+    }
+}
+
+impl<V: LedgerView> Engine<V> {
+    /// What is held now.
+    pub fn held(&self) -> Held {
+        Held {
+            books: self.consensus.books(),
+            later: self.future.len(),
+            candidates: self.candidates.len(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A masternode that sends without end: correctly signed messages, each different, to three honest ones that
+//! decide meanwhile. What they hold must stay within its bounds, and blocks must come when they are due.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `shells` | the honest masternodes in virtual time, with a network that loses nothing |
+//! | `hostile` | what the fourth one sends |
+//!
+//! The messages reach the engines themselves: the shares that the shell allows each masternode
+//! (`src/node/recent.rs`) stand before them in a real node. Memory is measured by who calls this: nothing here
+//! keeps anything of what was sent.
+mod hostile;
+mod shells;
+
+use crate::{faults::Faults, rng::Rng, setup::Setup};
+use hostile::Hostile;
+use shells::Shells;
+use timecoin_chain::engine::Held;
+
+/// Hostile messages in a millisecond of virtual time, each to every honest masternode.
+const EACH_MS: u64 = 10;
+/// Heights that must be decided in a second of virtual time while the mempools are empty: one in two seconds is due,
+/// and the hostile masternode's own turns take a round more.
+const SECONDS_FOR_HEIGHT: u64 = 4;
+
+/// How far a flood is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Messages that reached each honest masternode.
+    pub sent: u64,
+    /// Virtual time in milliseconds.
+    pub ms: u64,
+    /// The height that all have decided.
+    pub height: u64,
+    /// The most that one of them held since the last report, in each count.
+    pub held: Held,
+    /// Messages that the honest ones published.
+    pub published: u64,
+    /// Messages that they proved to conflict.
+    pub evidence: u64,
+}
+
+/// Sends so many messages; `report` is told now and then how far it is.
+///
+/// # Errors
+/// What did not hold.
+pub fn run(
+    messages: u64,
+    every: u64,
+    mut report: impl FnMut(&Progress),
+) -> Result<Progress, String> {
+    let mut rng = Rng::new(0);
+    let setup = Setup::draw(&mut rng, &Faults::none(), 4);
+    let most = Held::most(setup.masternodes.len());
+    let mut hostile = Hostile::new(&setup, rng);
+    let mut shells = Shells::start(setup)?;
+    let (mut sent, mut peak) = (0, Held::default());
+    while sent < messages {
+        for _ in 0..EACH_MS {
+            let message = hostile.next(&shells);
+            shells.receive_all(&message)?;
+            sent += 1;
+            peak = peak.max_of(&shells.held());
+            if sent.is_multiple_of(every) {
+                report(&shells.progress(sent, std::mem::take(&mut peak)));
+            }
+        }
+        shells.pass_ms()?;
+        if !peak.is_within(&most) {
+            return Err(format!("after {sent} messages {peak:?} was held, more than {most:?}"));
+        }
+    }
+    let progress = shells.progress(sent, peak);
+    let due = progress.ms / 1_000 / SECONDS_FOR_HEIGHT;
+    match progress.height >= due {
+        true => Ok(progress),
+        false => Err(format!("height {} is less than {due}", progress.height)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_fills_no_book_beyond_its_bounds_and_stops_no_block() {
+        let progress = run(100_000, 50_000, |_| ()).expect("the flood is withstood");
+        assert_eq!(progress.sent, 100_000);
+        assert!(progress.height >= 2, "{progress:?}");
+        assert!(progress.evidence > 0, "equivocation was noticed: {progress:?}");
+    }
+}

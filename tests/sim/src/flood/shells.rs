@@ -1,0 +1,253 @@
+//! Three honest masternodes: engines whose effects are carried out at once, and a network that delivers at once.
+use super::Progress;
+use crate::{
+    setup::{GENESIS_MS, Setup},
+    wire::{self, Payload},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
+use timecoin_chain::{
+    engine::{
+        Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Report, Request,
+        Stored, Ticket, Timer,
+    },
+    ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute, genesis_delta},
+    mempool::MempoolLimits,
+    rules,
+    types::{ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
+};
+
+/// Messages of honest masternodes that are remembered, to be repeated by the hostile one.
+const SAID_MAX: usize = 256;
+
+#[derive(Clone)]
+struct SharedView(Rc<RefCell<MemoryView>>);
+
+impl LedgerView for SharedView {
+    fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
+        self.0.borrow().coin(outpoint)
+    }
+}
+
+struct Shell {
+    engine: Engine<SharedView>,
+    view: SharedView,
+    timers: BTreeMap<Timer, Millis>,
+}
+
+/// The honest masternodes.
+pub(super) struct Shells {
+    setup: Setup,
+    shells: Vec<Shell>,
+    ms: u64,
+    queue: VecDeque<(usize, Input)>,
+    said: Vec<ConsensusMessage>,
+    /// Who asked, by ticket.
+    asked: BTreeMap<u64, usize>,
+    tickets: u64,
+    published: u64,
+    evidence: u64,
+}
+
+impl Shells {
+    /// All masternodes but the last.
+    pub(super) fn start(setup: Setup) -> Result<Self, String> {
+        let honest = setup.masternodes.len() - 1;
+        let shells = (0..honest).map(|index| Shell::new(&setup, index)).collect();
+        let mut all = Self {
+            setup,
+            shells,
+            ms: 1,
+            queue: VecDeque::new(),
+            said: Vec::new(),
+            asked: BTreeMap::new(),
+            tickets: 0,
+            published: 0,
+            evidence: 0,
+        };
+        for index in 0..honest {
+            all.queue.push_back((index, Input::Start));
+            // The hostile one is a peer too.
+            let peers = (0..=honest).filter(|peer| *peer != index);
+            all.queue.extend(peers.map(|peer| (index, Input::PeerUp(peer_of(peer)))));
+        }
+        all.run()?;
+        Ok(all)
+    }
+
+    /// A message of the hostile masternode reaches all of them, checked as every message is.
+    pub(super) fn receive_all(&mut self, message: &ConsensusMessage) -> Result<(), String> {
+        let message = self.checked(message)?;
+        let from = peer_of(self.shells.len());
+        for index in 0..self.shells.len() {
+            self.queue.push_back((index, Input::Message { from, message: message.clone() }));
+        }
+        self.run()
+    }
+
+    /// A millisecond passes.
+    pub(super) fn pass_ms(&mut self) -> Result<(), String> {
+        self.ms += 1;
+        let now = Millis(self.ms);
+        for (index, shell) in self.shells.iter_mut().enumerate() {
+            let is_due = |(_, at): &(&Timer, &Millis)| **at <= now;
+            let due: Vec<Timer> =
+                shell.timers.iter().filter(is_due).map(|(timer, _)| *timer).collect();
+            for timer in due {
+                shell.timers.remove(&timer);
+                self.queue.push_back((index, Input::Timer(timer)));
+            }
+        }
+        self.run()
+    }
+
+    /// The height and round of the first of them.
+    pub(super) fn place(&self) -> (Height, Round) {
+        let engine = &self.shells[0].engine;
+        (engine.height(), engine.status(self.now()).round)
+    }
+
+    /// What they said of late.
+    pub(super) fn said(&self) -> &[ConsensusMessage] {
+        &self.said
+    }
+
+    /// The most that one of them holds, in each count.
+    pub(super) fn held(&self) -> Held {
+        self.shells
+            .iter()
+            .map(|shell| shell.engine.held())
+            .fold(Held::default(), |most, held| most.max_of(&held))
+    }
+
+    pub(super) fn progress(&self, sent: u64, held: Held) -> Progress {
+        let heights = self.shells.iter().map(|shell| shell.engine.height().0 - 1);
+        Progress {
+            sent,
+            ms: self.ms,
+            height: heights.min().unwrap_or(0),
+            held,
+            published: self.published,
+            evidence: self.evidence,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: Millis(self.ms), wall: Timestamp(GENESIS_MS + self.ms) }
+    }
+
+    fn checked(&self, message: &ConsensusMessage) -> Result<Message, String> {
+        let gossip = wire::gossip_message(&self.setup, message, 0).map_err(|refused| refused.0)?;
+        match gossip.payload {
+            Payload::Consensus(message) => Ok(message),
+            Payload::Transactions(_) => Err("a consensus message became transactions".into()),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        while let Some((index, input)) = self.queue.pop_front() {
+            let now = self.now();
+            for effect in self.shells[index].engine.handle(now, input) {
+                self.carry_out(index, effect)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, index: usize, effect: Effect) -> Result<(), String> {
+        let shell = &mut self.shells[index];
+        match effect {
+            Effect::Execute { block, parent, layers, verified } => {
+                let view = Overlay::new(shell.view.clone(), layers);
+                let (scheme, chain) = (&*self.setup.scheme, &*self.setup.chain);
+                let result = execute(scheme, chain, &view, &parent, &block, &verified);
+                let result = result.map(Box::new);
+                self.queue.push_back((index, Input::Executed { block: block.hash(), result }));
+            }
+            Effect::Commit { delta, .. } => {
+                shell.view.0.borrow_mut().apply(&delta);
+                self.queue.push_back((index, Input::Committed { height: delta.height }));
+            }
+            Effect::Verify { ticket, spends } => {
+                let results =
+                    rules::verify_spends(&*self.setup.scheme, &self.setup.chain.hash, spends);
+                self.queue.push_back((index, Input::Checked { ticket, results }));
+            }
+            Effect::SetTimer { timer, at } => {
+                shell.timers.insert(timer, at);
+            }
+            Effect::Publish { message, .. } => self.publish(index, message)?,
+            Effect::Request { to, request } => self.request(index, to, request),
+            Effect::Answer { ticket, answer } => self.answer(ticket, answer)?,
+            Effect::Report(Report::Evidence(_)) => self.evidence += 1,
+            Effect::Halt { reason } => return Err(format!("masternode {index} halts: {reason}")),
+            Effect::Persist { .. }
+            | Effect::Regossip { .. }
+            | Effect::Admission { .. }
+            | Effect::Report(_) => {}
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, index: usize, message: ConsensusMessage) -> Result<(), String> {
+        self.published += 1;
+        let checked = self.checked(&message)?;
+        for to in (0..self.shells.len()).filter(|to| *to != index) {
+            let input = Input::Message { from: peer_of(index), message: checked.clone() };
+            self.queue.push_back((to, input));
+        }
+        if self.said.len() == SAID_MAX {
+            self.said.remove(0);
+        }
+        self.said.push(message);
+        Ok(())
+    }
+
+    /// Votes are asked of the engine; for the rest this network has no answer.
+    fn request(&mut self, index: usize, to: Peer, request: Request) {
+        let peer = usize::try_from(to.0).unwrap_or(usize::MAX);
+        match request {
+            Request::Votes(votes) if peer < self.shells.len() => {
+                self.tickets += 1;
+                self.asked.insert(self.tickets, index);
+                let ticket = Ticket(self.tickets);
+                self.queue.push_back((peer, Input::Ask { ticket, ask: Ask::Votes(votes) }));
+            }
+            request => self.queue.push_back((index, Input::RequestFailed { from: to, request })),
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), String> {
+        let (Some(to), Answer::Votes(votes)) = (self.asked.remove(&ticket.0), answer) else {
+            return Ok(());
+        };
+        for message in &votes.0 {
+            let message = self.checked(message)?;
+            let from = peer_of(self.shells.len());
+            self.queue.push_back((to, Input::Message { from, message }));
+        }
+        Ok(())
+    }
+}
+
+impl Shell {
+    fn new(setup: &Setup, index: usize) -> Self {
+        let genesis = genesis_delta(&setup.chain);
+        let view = SharedView(Rc::new(RefCell::new(MemoryView::default())));
+        view.0.borrow_mut().apply(&genesis);
+        let config = EngineConfig {
+            chain: setup.chain.clone(),
+            signer: Some(setup.masternodes[index].clone()),
+            mempool: MempoolLimits::for_params(setup.chain.params()),
+        };
+        let stored = Stored { state: genesis.state, tip: None, safety: None };
+        Self { engine: Engine::new(config, view.clone(), stored), view, timers: BTreeMap::new() }
+    }
+}
+
+fn peer_of(index: usize) -> Peer {
+    Peer(u64::try_from(index).unwrap_or(u64::MAX))
+}
