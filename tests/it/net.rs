@@ -183,6 +183,24 @@ impl Net {
     }
 }
 
+/// The nodes of a network that a command keeps in a directory: they end with this, should the command not end them.
+pub(crate) struct Orphans(PathBuf);
+
+impl Orphans {
+    pub(crate) fn of(dir: &Path) -> Self {
+        end_all_when_interrupted();
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(dir.to_owned());
+        Self(dir.to_owned())
+    }
+}
+
+impl Drop for Orphans {
+    fn drop(&mut self) {
+        kill_all(&self.0);
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
 impl Drop for Net {
     fn drop(&mut self) {
         if thread::panicking() {
