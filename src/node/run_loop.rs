@@ -124,10 +124,11 @@ impl Shell {
 
     /// One input through the engine, and what follows from it.
     pub(super) async fn handle(&mut self, input: Input) -> Result<(), End> {
-        let now = self.clock.now();
+        let (now, height) = (self.clock.now(), self.engine.height());
         let effects = self.engine.handle(now, input);
         self.carry_out(effects).await?;
-        self.publish_status(now, false);
+        // What is let in from gossip depends on the height.
+        self.publish_status(now, self.engine.height() != height);
         Ok(())
     }
 

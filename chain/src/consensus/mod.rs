@@ -204,6 +204,9 @@ impl Consensus {
             None => self.start_round(Round(0), RoundReason::NewHeight, &mut out),
             Some(resume) => {
                 self.locked = resume.locked;
+                if let Some(polka) = &resume.valid {
+                    self.book(polka.round).add_certificate(polka.clone());
+                }
                 self.valid = resume.valid;
                 self.entry = resume.entry;
                 if resume.step == Step::Propose {
@@ -463,8 +466,10 @@ impl Consensus {
 
     /// L36: a polka for a valid block in this round: lock it and precommit it.
     fn lock_on_polka(&mut self, out: &mut Vec<Output>) -> bool {
-        if self.step == Step::Propose || self.valid.as_ref().is_some_and(|v| v.round >= self.round)
-        {
+        // A node that came back between its prevote and its precommit may hold the polka already.
+        let is_done = self.step == Step::Precommit
+            && self.valid.as_ref().is_some_and(|valid| valid.round >= self.round);
+        if self.step == Step::Propose || is_done {
             return false;
         }
         let Some(polka) = self.polka(self.round) else { return false };
@@ -529,10 +534,10 @@ impl Consensus {
         let oldest = Round(round.0.saturating_sub(ROUNDS_KEPT));
         self.rounds = self.rounds.split_off(&oldest);
         out.push(Output::RoundStarted { round, reason });
+        out.push(Output::SetTimer { round, step: Step::Propose });
         if self.me == Some(self.set.proposer(self.height, round)) {
             out.push(Output::Propose { round, valid: self.valid.clone() });
         }
-        out.push(Output::SetTimer { round, step: Step::Propose });
     }
 
     fn prevote(

@@ -90,7 +90,7 @@ use VoteKind::{Precommit, Prevote};
 fn the_proposer_of_round_zero_is_asked_for_a_block() {
     let mut machine = Consensus::new(set(), Some(0), H);
     let propose = Output::Propose { round: Round(0), valid: None };
-    let expected = vec![started(0, RoundReason::NewHeight), propose, set_timer(0, Step::Propose)];
+    let expected = vec![started(0, RoundReason::NewHeight), set_timer(0, Step::Propose), propose];
     assert_eq!(machine.start(None), expected);
 }
 
@@ -411,6 +411,21 @@ fn a_node_resumes_where_its_record_left_it() {
     );
 }
 
+/// Its prevote waited for the disk, and the polka came meanwhile.
+#[test]
+fn a_node_that_comes_back_with_the_polka_of_its_round_precommits_its_block() {
+    let mut machine = Consensus::new(set(), Some(3), H);
+    machine.start(Some(Resume {
+        round: Round(0),
+        step: Step::Prevote,
+        locked: Some((Round(0), A)),
+        valid: Some(polka(0, A, &[0, 1, 2])),
+        entry: None,
+    }));
+    let outputs = machine.handle(valid(A));
+    assert!(outputs.contains(&cast(Precommit, 0, Some(A), None)), "{outputs:?}");
+}
+
 #[test]
 fn the_proposer_proposes_the_valid_block_again() {
     let mut machine = locked_on_a();
@@ -420,7 +435,7 @@ fn the_proposer_proposes_the_valid_block_again() {
     let outputs =
         machine.handle(Input::Round(RoundCertificate { height: H, round: Round(3), votes }));
     let propose = Output::Propose { round: Round(3), valid: Some(polka(0, A, &[0, 1, 3])) };
-    assert_eq!(outputs, [started(3, RoundReason::Skip), propose, set_timer(3, Step::Propose)]);
+    assert_eq!(outputs, [started(3, RoundReason::Skip), set_timer(3, Step::Propose), propose]);
 }
 
 #[test]

@@ -155,6 +155,10 @@ impl<V: LedgerView> Engine<V> {
         }
         match self.mempool.check(&self.view, self.height(), transaction) {
             Ok(spend) => Ok(Checked::Spend(txid, spend)),
+            // Its inputs are spent: by itself, in a block that is being written.
+            Err(AdmitError::Reject(_)) if self.stack.holds(&txid) => {
+                Ok(Checked::Rejected(Reject::AlreadyKnown { txid }))
+            }
             Err(AdmitError::Reject(reject)) => Ok(Checked::Rejected(reject)),
             Err(AdmitError::View(error)) => Err(error),
         }
@@ -166,9 +170,12 @@ impl<V: LedgerView> Engine<V> {
         source: Source,
         spend: Verified<Spend>,
     ) -> Result<Result<TxId, Reject>, ViewError> {
-        let height = self.height();
+        let (height, txid) = (self.height(), spend.transaction.txid());
         let admitted = match self.mempool.admit(&self.view, height, now.mono, spend) {
             Ok(admitted) => admitted,
+            Err(AdmitError::Reject(_)) if self.stack.holds(&txid) => {
+                return Ok(Err(Reject::AlreadyKnown { txid }));
+            }
             Err(AdmitError::Reject(reject)) => return Ok(Err(reject)),
             Err(AdmitError::View(error)) => return Err(error),
         };

@@ -62,6 +62,18 @@ impl Stack {
         entries.into_iter().find(|entry| entry.txid() == *txid)
     }
 
+    /// Whether a stacked block holds this transaction.
+    pub(super) fn holds(&self, txid: &TxId) -> bool {
+        let records = self.blocks.iter().flat_map(|stacked| &stacked.delta.transactions);
+        records.into_iter().any(|record| record.txid == *txid)
+    }
+
+    /// What decided a stacked block.
+    pub(super) fn certificate(&self, height: Height) -> Option<&Arc<Certificate>> {
+        let mut certificates = self.blocks.iter().map(|stacked| &stacked.certificate);
+        certificates.find(|certificate| certificate.height == height)
+    }
+
     /// The bodies of the stacked blocks.
     pub(super) fn bodies(&self) -> impl Iterator<Item = &Bodies> {
         self.blocks.iter().map(|stacked| &stacked.bodies)
@@ -150,10 +162,11 @@ impl<V: LedgerView> Engine<V> {
         }
         self.stack.durable = Arc::new(stacked.delta.state.clone());
         self.view.settle();
-        self.write_next();
+        // Told before the next one is written: whoever carries this out has one block at hand.
         self.report_committed(now, &stacked);
-        self.pay_owed_votes(now);
+        self.write_next();
         self.try_propose(now);
+        self.pay_owed_votes(now);
     }
 
     /// A precommit for the last block that came after its quorum: the next block pays its signer too.

@@ -7,8 +7,8 @@ use crate::{
     limits::BODIES_BYTES_MAX,
     rules,
     types::{
-        Block, Certificate, ConsensusMessage, Now, SignerSet, Transaction, VoteKind, VotesAnswer,
-        VotesRequest, WTxId,
+        Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction, VoteKind,
+        VotesAnswer, VotesRequest, WTxId,
     },
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -127,11 +127,17 @@ impl<V: LedgerView> Engine<V> {
         Some((body.clone(), codec::encode(&**body).len()))
     }
 
+    /// What decided one of the last heights.
+    pub(super) fn decision(&self, height: Height) -> Option<&Arc<Certificate>> {
+        let tip = self.tip.as_ref().filter(|tip| tip.height == height);
+        tip.or_else(|| self.stack.certificate(height))
+    }
+
     /// What helps a node at this height and round: the decision, a later round, or missing votes.
     fn votes_for(&self, request: &VotesRequest) -> Vec<ConsensusMessage> {
         if request.height < self.height() {
-            let tip = self.tip.as_ref().filter(|tip| tip.height == request.height);
-            return tip
+            let decided = self.decision(request.height);
+            return decided
                 .map(|tip| ConsensusMessage::Certificate((**tip).clone()))
                 .into_iter()
                 .collect();

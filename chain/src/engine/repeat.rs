@@ -97,7 +97,7 @@ impl<V: LedgerView> Engine<V> {
 
     /// Somebody votes on a height that is decided: show the certificate, once in a while.
     pub(super) fn help_laggard(&mut self, _now: Now, height: Height) {
-        let tip = self.tip.clone().filter(|tip| tip.height == height && !self.helped);
+        let tip = self.decision(height).filter(|_| !self.helped).cloned();
         if let (Some(tip), true) = (tip, self.me.is_some()) {
             self.helped = true;
             let attempt = self.attempt();

@@ -41,6 +41,11 @@ pub(in crate::rpc) async fn tx_out(context: &Context, params: Params<'_>) -> Ans
         let has_body = store.transaction(&txid)?.is_some_and(|place| place.index.is_some());
         Ok((store.state()?, coin, has_body))
     };
+    // The mempool first: what leaves it for a block between the two questions is found there.
+    let waiting = match params.boolean("include_mempool")?.unwrap_or(true) {
+        true => context.node.mempool_entry(txid).await?,
+        false => None,
+    };
     let (state, coin, has_body) = context.reads.run(read).await?;
     let network = context.network();
     let bestblock = state.block.to_string();
@@ -55,10 +60,6 @@ pub(in crate::rpc) async fn tx_out(context: &Context, params: Params<'_>) -> Ans
             coinbase: !has_body,
         });
     }
-    let waiting = match params.boolean("include_mempool")?.unwrap_or(true) {
-        true => context.node.mempool_entry(txid).await?,
-        false => None,
-    };
     let output: Option<&Output> =
         waiting.as_ref().and_then(|entry| entry.transaction.body.outputs.get(usize::from(vout)));
     json(&output.map(|output| TxOut {

@@ -369,6 +369,10 @@ impl World {
                 if self.rounds.get(&(node, *height)).is_some_and(|reached| reached > round) {
                     self.coverage.met(Met::DecidedPastRound);
                 }
+                if self.nodes[node].disk.is_writing_block() {
+                    let detail = format!("node {node} writes on before it tells of {height}");
+                    self.expect(Err(Violation::new("a block is told of in its turn", detail)));
+                }
                 self.nodes[node].externalised = self.nodes[node].externalised.max(*height);
                 if *synced {
                     self.coverage.met(Met::SyncedBlock);
