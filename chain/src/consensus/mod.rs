@@ -18,9 +18,12 @@ mod tests;
 
 pub use books::Books;
 
-use crate::types::{
-    BlockHash, Certificate, Evidence, Height, MasternodeSet, Round, RoundCertificate, SignerSet,
-    Vote, VoteKind,
+use crate::{
+    planted::{self, Bug},
+    types::{
+        BlockHash, Certificate, Evidence, Height, MasternodeSet, Round, RoundCertificate,
+        SignerSet, Vote, VoteKind,
+    },
 };
 use round::{ProposalFact, RoundBook};
 use std::{collections::BTreeMap, sync::Arc};
@@ -364,8 +367,9 @@ impl Consensus {
         if vote.height != self.height {
             return;
         }
-        if let Some(earlier) = self.book(vote.round).tally_mut(vote.kind).add(vote.clone(), weight)
-        {
+        let strays = planted::is(Bug::PrecommitsOfAnyRound) && vote.kind == VoteKind::Precommit;
+        let round = if strays { self.round } else { vote.round };
+        if let Some(earlier) = self.book(round).tally_mut(vote.kind).add(vote.clone(), weight) {
             out.push(Output::Evidence(Evidence::Votes(earlier, vote)));
         }
     }
@@ -384,10 +388,11 @@ impl Consensus {
     }
 
     fn on_timeout(&mut self, round: Round, step: Step, out: &mut Vec<Output>) {
-        if round != self.round {
+        if round != self.round && !planted::is(Bug::TimerOfAnyRound) {
             return;
         }
-        match (step, self.step) {
+        let at = if planted::is(Bug::TimerOfAnyStep) { step } else { self.step };
+        match (step, at) {
             // L57: no proposal in time: prevote nil.
             (Step::Propose, Step::Propose) => {
                 self.prevote(None, None, Some(NilReason::NoProposal), out)
@@ -417,8 +422,10 @@ impl Consensus {
 
     /// L49: more than two thirds precommitted one block in any round: decided.
     fn decide(&mut self, out: &mut Vec<Output>) -> bool {
+        let early = planted::is(Bug::DecideOnPolka);
+        let kind = if early { VoteKind::Prevote } else { VoteKind::Precommit };
         let commit = self.rounds.values().find_map(|book| {
-            book.certificate(&self.set, VoteKind::Precommit).filter(Certificate::is_commit)
+            book.certificate(&self.set, kind).filter(|found| found.block.is_some())
         });
         let Some(commit) = commit else { return false };
         self.decided = true;
@@ -430,7 +437,10 @@ impl Consensus {
     fn skip_round(&mut self, out: &mut Vec<Output>) -> bool {
         let later = self.rounds.range(self.round.next()..).rev();
         let target = later
-            .filter(|(_, book)| self.set.is_honest_part(self.set.weight_of(book.voters())))
+            .filter(|(_, book)| {
+                self.set.is_honest_part(self.set.weight_of(book.voters()))
+                    || planted::is(Bug::SkipByOneVote) && !book.voters().is_empty()
+            })
             .map(|(round, book)| (*round, book.one_vote_each()))
             .next();
         let Some((round, votes)) = target else { return false };
@@ -446,7 +456,8 @@ impl Consensus {
         }
         let Some(book) = self.rounds.get(&self.round) else { return false };
         let ready = book.proposals().iter().find_map(|proposal| {
-            let valid = *self.validity.get(&proposal.block)?;
+            let verdict = self.validity.get(&proposal.block).copied();
+            let valid = verdict.or(planted::is(Bug::VoteBeforeVerdict).then_some(true))?;
             let has_polka = |round| self.has_polka_for(round, proposal.block);
             proposal.valid_round.is_none_or(has_polka).then_some((*proposal, valid))
         });
@@ -455,7 +466,9 @@ impl Consensus {
         // votes for nothing that rests on less than that, so that a vote that does is proof of amnesia.
         let lock_allows = self
             .locked
-            .is_none_or(|(locked, _)| proposal.valid_round.is_some_and(|vr| vr >= locked));
+            .is_none_or(|(locked, _)| proposal.valid_round.is_some_and(|vr| vr >= locked))
+            || planted::is(Bug::NoLockCheck)
+            || planted::is(Bug::UnlockByAnyPolka) && proposal.valid_round.is_some();
         match (valid, lock_allows) {
             (true, true) => self.prevote(Some(proposal.block), proposal.valid_round, None, out),
             (false, _) => self.prevote(None, None, Some(NilReason::InvalidBlock), out),
@@ -479,7 +492,7 @@ impl Consensus {
         }
         self.valid = Some(polka.clone());
         if self.step == Step::Prevote {
-            self.locked = Some((self.round, block));
+            self.locked = Some((self.round, block)).filter(|_| !planted::is(Bug::LockNotSet));
             out.push(Output::Locked(polka));
             self.precommit(Some(block), None, out);
         }
@@ -489,6 +502,7 @@ impl Consensus {
     /// L44: a polka for nil in this round: precommit nil.
     fn follow_nil_polka(&mut self, out: &mut Vec<Output>) -> bool {
         let is_nil = self.step == Step::Prevote
+            && !planted::is(Bug::NilPolkaIgnored)
             && self.polka(self.round).is_some_and(|polka| polka.block.is_none());
         if is_nil {
             self.precommit(None, Some(NilReason::NilPolka), out);
@@ -498,12 +512,15 @@ impl Consensus {
 
     /// L34: more than two thirds prevoted, for whatever: give the others a little time.
     fn time_prevotes(&mut self, out: &mut Vec<Output>) -> bool {
-        self.step == Step::Prevote && self.time_votes(VoteKind::Prevote, Step::Prevote, out)
+        self.step == Step::Prevote
+            && !planted::is(Bug::NoPrevoteTimer)
+            && self.time_votes(VoteKind::Prevote, Step::Prevote, out)
     }
 
     /// L47: more than two thirds precommitted, for whatever: the same.
     fn time_precommits(&mut self, out: &mut Vec<Output>) -> bool {
-        self.time_votes(VoteKind::Precommit, Step::Precommit, out)
+        !planted::is(Bug::NoPrecommitTimer)
+            && self.time_votes(VoteKind::Precommit, Step::Precommit, out)
     }
 
     fn time_votes(&mut self, kind: VoteKind, step: Step, out: &mut Vec<Output>) -> bool {
@@ -534,8 +551,11 @@ impl Consensus {
         let oldest = Round(round.0.saturating_sub(ROUNDS_KEPT));
         self.rounds = self.rounds.split_off(&oldest);
         out.push(Output::RoundStarted { round, reason });
-        out.push(Output::SetTimer { round, step: Step::Propose });
-        if self.me == Some(self.set.proposer(self.height, round)) {
+        if !planted::is(Bug::NoProposeTimer) {
+            out.push(Output::SetTimer { round, step: Step::Propose });
+        }
+        let mine = self.me == Some(self.set.proposer(self.height, round));
+        if mine || planted::is(Bug::EverybodyProposes) && self.me.is_some() {
             out.push(Output::Propose { round, valid: self.valid.clone() });
         }
     }

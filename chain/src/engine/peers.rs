@@ -5,6 +5,7 @@ use crate::{
     crypto::Verified,
     ledger::LedgerView,
     limits::BODIES_BYTES_MAX,
+    planted::{self, Bug},
     rules,
     types::{
         Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction, VoteKind,
@@ -87,7 +88,8 @@ impl<V: LedgerView> Engine<V> {
                 certificate.is_commit()
                     && certificate.height == block.header.height
                     && certificate.block == Some(block.hash())
-                    && rules::check_commitments(block).is_ok()
+                    && (planted::is(Bug::BodyNotCompared)
+                        || rules::check_commitments(block).is_ok())
             })
             .map(|(block, certificate)| (Arc::new(block), Arc::new(certificate)))
             .collect::<Vec<_>>();

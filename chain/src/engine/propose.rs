@@ -6,6 +6,7 @@ use crate::{
     crypto::Signature,
     ledger::LedgerView,
     limits::{BLOCK_TRANSACTIONS_MAX, CERTIFICATE_BYTES_MAX},
+    planted::{self, Bug},
     types::{
         Block, Certificate, ConsensusMessage, Header, Millis, Now, Proposal, Round, Timestamp,
         Transaction, VoteKind, WTxId,
@@ -46,7 +47,8 @@ impl<V: LedgerView> Engine<V> {
         if !self.may_sign() || !self.stack.allows(VoteKind::Prevote) {
             return;
         }
-        if let Some(polka) = self.consensus.valid().filter(|polka| polka.round < round).cloned() {
+        let valid = self.consensus.valid().filter(|_| !planted::is(Bug::ValidNotKept));
+        if let Some(polka) = valid.filter(|polka| polka.round < round).cloned() {
             return self.propose_again(now, round, polka);
         }
         let due = if round == Round(0) { self.proposal_due(now) } else { now.mono };
@@ -134,7 +136,10 @@ impl<V: LedgerView> Engine<V> {
             chain: self.chain.id(),
             height,
             parent: self.state.block,
-            timestamp: now.wall.max(Timestamp(self.state.timestamp.0 + 1)),
+            timestamp: match planted::is(Bug::ParentTimeIgnored) {
+                true => now.wall,
+                false => now.wall.max(Timestamp(self.state.timestamp.0 + 1)),
+            },
             proposer: self.set.proposer(height, round),
             state_root: self.state.root(),
             masternodes: self.set.hash(),

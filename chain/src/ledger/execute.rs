@@ -8,6 +8,7 @@ use super::{
 use crate::{
     crypto::SignatureScheme,
     genesis::Chain,
+    planted::{self, Bug},
     rules::{self, RuleError, Spend},
     types::{Amount, Block, Coin, OutPoint, Output, Transaction, TxId, WTxId},
 };
@@ -102,6 +103,7 @@ impl<'a> Run<'a> {
         rules::check_transaction(self.chain.id(), tx)?;
         let spent = self.spend_inputs(tx)?;
         let fee = rules::check_spend(self.state.height, tx, &spent)?;
+        let fee = if planted::is(Bug::FeesLost) { Amount::ZERO } else { fee };
         self.fees = self.fees.checked_add(fee).ok_or(RuleError::SupplyOverflow)?;
         if !verified.contains(&tx.wtxid()) {
             self.unverified.push((index, Spend { transaction: tx.clone(), spent }));
@@ -143,7 +145,8 @@ impl<'a> Run<'a> {
             let position = self.state.next_position;
             self.positions.insert(outpoint, position);
             self.created.insert(position, PositionedCoin { position, coin });
-            self.state.next_position += 1;
+            let is_reused = planted::is(Bug::PositionUsedTwice) && vout == 0;
+            self.state.next_position += u64::from(!is_reused);
         }
     }
 
@@ -171,7 +174,7 @@ impl<'a> Run<'a> {
         let mut spent: Vec<PositionedCoin> = self.spent.into_values().collect();
         spent.sort_unstable_by_key(|coin| coin.position);
         let created: Vec<PositionedCoin> = self.created.into_values().collect();
-        for coin in &spent {
+        for coin in spent.iter().filter(|_| !planted::is(Bug::SpentCoinKept)) {
             self.state.coins.remove(&coin.element());
         }
         for coin in &created {

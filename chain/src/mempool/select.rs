@@ -8,7 +8,10 @@ use super::{
     entry::{Key, Package, Seq},
     index::Index,
 };
-use crate::types::Height;
+use crate::{
+    planted::{self, Bug},
+    types::Height,
+};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -42,6 +45,9 @@ impl Mempool {
             if selection.count_left == 0 || (misfits >= MISFITS_MAX && is_nearly_full) {
                 break;
             }
+        }
+        if planted::is(Bug::ChildBeforeParent) {
+            selection.chosen.reverse();
         }
         selection.chosen
     }

@@ -5,6 +5,7 @@ use super::{Height, Lock, Round};
 use crate::{
     crypto::{PublicKey, hash_of},
     limits::{MASTERNODE_WEIGHT_MAX, MASTERNODES_MAX},
+    planted::{self, Bug},
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +117,10 @@ impl MasternodeSet {
 
     /// Whether a weight is more than two thirds: enough for a certificate.
     pub fn is_quorum(&self, weight: u64) -> bool {
-        3 * u128::from(weight) > 2 * u128::from(self.total)
+        let (three_of_it, two_of_all) = (3 * u128::from(weight), 2 * u128::from(self.total));
+        three_of_it > two_of_all
+            || planted::is(Bug::TwoThirdsAreAQuorum) && three_of_it == two_of_all
+            || planted::is(Bug::TwoFIsAQuorum) && three_of_it + 2 >= two_of_all
     }
 
     /// Whether a weight is more than one third: at least one honest member is among it.

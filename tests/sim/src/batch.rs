@@ -50,8 +50,22 @@ pub fn run(first: u64, count: u64, jobs: usize, options: &Options) -> Summary {
     run_each(count, jobs, |index| (first + index, options.clone()))
 }
 
+/// Runs seeds from `first` on until one fails, `count` at the most. All before that one are run too.
+pub fn run_until_failure(first: u64, count: u64, jobs: usize, options: &Options) -> Summary {
+    run_cases(count, jobs, true, |index| (first + index, options.clone()))
+}
+
 /// Runs so many cases, each with a seed and options of its own.
 pub fn run_each(count: u64, jobs: usize, case: impl Fn(u64) -> (u64, Options) + Sync) -> Summary {
+    run_cases(count, jobs, false, case)
+}
+
+fn run_cases(
+    count: u64,
+    jobs: usize,
+    until_failure: bool,
+    case: impl Fn(u64) -> (u64, Options) + Sync,
+) -> Summary {
     let (next, summary) = (AtomicU64::new(0), Mutex::new(Summary::default()));
     thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
@@ -63,6 +77,10 @@ pub fn run_each(count: u64, jobs: usize, case: impl Fn(u64) -> (u64, Options) + 
                     }
                     let (seed, options) = case(index);
                     let result = run_one(seed, &options);
+                    let holds = matches!(&result, Ok((outcome, _)) if outcome.violation.is_none());
+                    if until_failure && !holds {
+                        next.fetch_max(count, Ordering::Relaxed);
+                    }
                     summary
                         .lock()
                         .expect("no thread panics while it holds the lock")

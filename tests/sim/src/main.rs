@@ -12,6 +12,9 @@ use timecoin_sim::{
     world::{self, Options},
 };
 
+#[cfg(feature = "planted")]
+use timecoin_chain::planted::{Bug, plant};
+
 /// From this many seeds of four nodes or more on, everything that can be met must have been.
 const SEEDS_THAT_MEET_ALL: u64 = 1_000;
 
@@ -35,9 +38,15 @@ enum Command {
         /// Seeds at a time.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
+        /// Stop at the first seed that fails.
+        #[arg(long)]
+        until_failure: bool,
         #[command(flatten)]
         world: WorldArgs,
     },
+    /// Name the defects that can be planted.
+    #[cfg(feature = "planted")]
+    Bugs,
     /// Run one seed and print a line for each event.
     Replay {
         /// Which.
@@ -84,10 +93,19 @@ struct WorldArgs {
     /// No faults at all.
     #[arg(long)]
     calm: bool,
+    /// Plant this defect in every node.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_parser = bug_named)]
+    bug: Option<Bug>,
 }
 
 impl WorldArgs {
+    /// What was typed. Plants the defect that was named.
     fn options(&self, trace: bool) -> Options {
+        #[cfg(feature = "planted")]
+        if let Some(bug) = self.bug {
+            plant(bug);
+        }
         Options {
             masternodes: self.nodes,
             heights: self.heights,
@@ -111,13 +129,29 @@ impl WorldArgs {
         if self.calm {
             text.push_str(" --calm");
         }
+        #[cfg(feature = "planted")]
+        if let Some(bug) = self.bug {
+            text.push_str(&format!(" --bug {bug:?}"));
+        }
         text
     }
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run { seeds, first, jobs, world } => run(seeds, first, jobs, &world),
+        Command::Run { seeds, first, jobs, until_failure, world } => {
+            let began = Instant::now();
+            let run_seeds = if until_failure { batch::run_until_failure } else { batch::run };
+            let summary = run_seeds(first, seeds, jobs, &world.options(false));
+            show(&summary, began.elapsed().as_secs_f64(), &world)
+        }
+        #[cfg(feature = "planted")]
+        Command::Bugs => {
+            for (_, name, what) in Bug::ALL {
+                print(&format!("{name:<24} {what}"));
+            }
+            ExitCode::SUCCESS
+        }
         Command::Replay { seed, until, world } => replay(seed, until, &world),
         Command::Exhaust(arguments) => exhaust::run(&arguments),
         Command::Flood(arguments) => flood::run(&arguments),
@@ -130,10 +164,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(seeds: u64, first: u64, jobs: usize, world: &WorldArgs) -> ExitCode {
-    let began = Instant::now();
-    let summary = batch::run(first, seeds, jobs, &world.options(false));
-    let seconds = began.elapsed().as_secs_f64();
+fn show(summary: &Summary, seconds: f64, world: &WorldArgs) -> ExitCode {
     for failure in &summary.failures {
         print(&format!("seed {}: {}", failure.seed, failure.reason));
         print(&format!("  sim replay --seed {}{}", failure.seed, world.text()));
@@ -141,10 +172,10 @@ fn run(seeds: u64, first: u64, jobs: usize, world: &WorldArgs) -> ExitCode {
     let counts: Vec<String> =
         Met::ALL.iter().map(|met| format!("{met:?} {}", summary.coverage.count(*met))).collect();
     print(&format!("met: {}", counts.join(", ")));
-    print(&summary_line(&summary, seconds));
+    print(&summary_line(summary, seconds));
     let missing = summary.coverage.missing();
     let has_all = !world.calm && world.byzantine.is_none() && world.nodes >= 4;
-    let must_meet_all = has_all && seeds >= SEEDS_THAT_MEET_ALL;
+    let must_meet_all = has_all && summary.seeds >= SEEDS_THAT_MEET_ALL;
     if must_meet_all && !missing.is_empty() {
         print(&format!("never met: {missing:?}"));
     }
@@ -187,6 +218,13 @@ fn replay(seed: u64, until: Option<u64>, world: &WorldArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The defect with this name.
+#[cfg(feature = "planted")]
+fn bug_named(text: &str) -> Result<Bug, String> {
+    let found = Bug::ALL.iter().find(|(_, name, _)| *name == text);
+    found.map(|(bug, ..)| *bug).ok_or_else(|| "`sim bugs` lists the names".into())
 }
 
 /// A closed pipe ends the output and nothing else.
