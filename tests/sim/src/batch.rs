@@ -1,6 +1,7 @@
 //! Many seeds on a few threads, one seed on one thread.
 use crate::{
     coverage::Coverage,
+    instances::Instance,
     world::{self, Options, Outcome},
 };
 use std::{
@@ -94,20 +95,34 @@ fn run_cases(
     summary
 }
 
-/// Runs one seed, some of them twice. A panic is a failure.
+/// The property that does not hold in a seed, should there be one. A panic is a failure like others.
+pub fn failure(seed: u64, options: &Options) -> Option<String> {
+    match run_once(seed, options) {
+        Ok(outcome) => outcome.violation.map(|violation| violation.property.into()),
+        Err(_) => Some("panic".into()),
+    }
+}
+
+/// Single faults of a seed.
+pub fn faults_of(seed: u64, options: &Options) -> Vec<Instance> {
+    run_once(seed, options).map_or(Vec::new(), |outcome| outcome.faults)
+}
+
+fn run_once(seed: u64, options: &Options) -> Result<Outcome, String> {
+    panic::catch_unwind(AssertUnwindSafe(|| world::run(seed, options))).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("panic: {}", text.unwrap_or("without a message"))
+    })
+}
+
+/// Runs one seed, some of them twice.
 fn run_one(seed: u64, options: &Options) -> Result<(Outcome, bool), String> {
-    let once = || {
-        panic::catch_unwind(AssertUnwindSafe(|| world::run(seed, options))).map_err(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            format!("panic: {}", text.unwrap_or("without a message"))
-        })
-    };
-    let outcome = once()?;
+    let outcome = run_once(seed, options)?;
     if !seed.is_multiple_of(TWICE_EVERY) {
         return Ok((outcome, false));
     }
-    match once()?.hash == outcome.hash {
+    match run_once(seed, options)?.hash == outcome.hash {
         true => Ok((outcome, true)),
         false => Err("determinism: a second run has another digest".into()),
     }

@@ -3,6 +3,7 @@ use crate::{
     coverage::Met,
     disk::Commit,
     events::describe,
+    instances::Class,
     net::Arrival,
     node::{Call, Node, Ticketed},
     obstacles::{Kind, Label},
@@ -158,7 +159,7 @@ impl World {
             return;
         }
         let label = Label::of_gossip(&gossip.payload);
-        let gossip = match self.fate(self.faults.tamper) {
+        let gossip = match self.fate(Class::Tamper, self.faults.tamper) {
             true => self.tampered(gossip),
             false => gossip.clone(),
         };
@@ -177,8 +178,13 @@ impl World {
 
     /// When a message sent now arrives.
     fn arrivals(&mut self, link: (usize, usize), label: Label, bytes: usize) -> Vec<Arrival> {
+        let lost = self.instances.last(Class::Loss);
         let fates = (&self.faults, &mut self.instances);
         let arrivals = self.net.arrivals(&mut self.network, fates, self.time, link, label);
+        let number = self.instances.last(Class::Loss);
+        if number > lost && arrivals.is_empty() {
+            self.trace.append(|| format!(" | lost to n{} (Loss {number})", link.1));
+        }
         if let (Some(traffic), false) = (&mut self.traffic, arrivals.is_empty()) {
             traffic.sent(link, label.kind, bytes);
         }
@@ -186,13 +192,13 @@ impl World {
     }
 
     /// Whether a fault with this chance strikes a message now.
-    fn fate(&mut self, permille: u64) -> bool {
-        self.network.chance(permille) && self.instances.strikes()
+    fn fate(&mut self, class: Class, permille: u64) -> bool {
+        self.network.chance(permille) && self.instances.strikes(class)
     }
 
     /// What a receiver makes of gossip of which bits may have flipped; nothing where it refuses it.
     fn corrupted(&mut self, gossip: &Rc<Gossip>) -> Option<Rc<Gossip>> {
-        if !self.fate(self.faults.corrupt) {
+        if !self.fate(Class::Corrupt, self.faults.corrupt) {
             return Some(gossip.clone());
         }
         let corrupted = wire::corrupt_gossip(&self.setup, &mut self.network, gossip);
@@ -201,14 +207,14 @@ impl World {
     }
 
     fn note_corruption(&mut self, passes: bool) {
-        let number = self.instances.count();
-        self.trace.append(|| format!(" | bits flip (fault {number}), taken: {passes}"));
+        let number = self.instances.last(Class::Corrupt);
+        self.trace.append(|| format!(" | bits flip (Corrupt {number}), taken: {passes}"));
         self.coverage.met(if passes { Met::CorruptionTaken } else { Met::CorruptionRefused });
     }
 
     /// Somebody sends a message of an earlier height again.
     fn replay_past(&mut self, to: usize, connection: u64, at: u64) {
-        if !self.fate(self.faults.replay) {
+        if !self.fate(Class::Replay, self.faults.replay) {
             return;
         }
         let before = self.nodes[to].disk.height();
@@ -248,7 +254,7 @@ impl World {
         let Some(peer) = peer.filter(|peer| self.lets_question_pass(node, *peer)) else { return };
         let arrivals = self.arrivals((node, peer), Label::of(Kind::Question), bytes);
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
-        let request = match self.fate(self.faults.corrupt) {
+        let request = match self.fate(Class::Corrupt, self.faults.corrupt) {
             true => wire::corrupt_request(&mut self.network, &request),
             false => Some(request),
         };
@@ -277,12 +283,12 @@ impl World {
         }
         let Some(running) = &self.nodes[node].running else { return };
         let Some(&to) = running.peers.get(&connection) else { return };
-        if self.fate(self.faults.tamper) && wire::tamper_reply(&mut reply) {
+        if self.fate(Class::Tamper, self.faults.tamper) && wire::tamper_reply(&mut reply) {
             self.coverage.met(Met::TamperedBlock);
         }
         let arrivals = self.arrivals((node, to), Label::of(Kind::Reply), reply.bytes.len());
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
-        let reply = match self.fate(self.faults.corrupt) {
+        let reply = match self.fate(Class::Corrupt, self.faults.corrupt) {
             true => {
                 let corrupted = wire::corrupt_reply(&self.setup, &mut self.network, &reply);
                 self.note_corruption(corrupted.is_some());

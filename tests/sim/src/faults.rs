@@ -15,6 +15,13 @@ pub struct Rhythm {
     pub lasts: u64,
 }
 
+impl Rhythm {
+    /// How long one lasts.
+    pub fn span(&self, rng: &mut Rng) -> u64 {
+        rng.exponential(self.lasts) + SECOND / 10
+    }
+}
+
 /// What a crash leaves of the writes in flight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unsynced {

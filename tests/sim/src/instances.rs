@@ -1,28 +1,80 @@
-//! Every single fault of a seed has a running number: a lost message, a crash, a partition. Shrinking a
-//! failure ends with the few numbers that it takes.
-use std::collections::BTreeSet;
+//! Every single fault of a seed has a running number in its class: a lost message, a crash, a
+//! partition. Shrinking a failure ends with the few that it takes.
+use std::collections::BTreeMap;
+
+/// What can go wrong once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A message is lost.
+    Loss,
+    /// A message arrives twice.
+    Duplicate,
+    /// A peer lies.
+    Tamper,
+    /// Bits of a message flip.
+    Corrupt,
+    /// A message of an earlier height comes again.
+    Replay,
+    /// A link holds everything for a while.
+    Clog,
+    /// A link loses one kind of message for a while.
+    Filter,
+    /// A partition.
+    Partition,
+    /// A node crashes.
+    Crash,
+    /// A node crashes before an effect.
+    CrashAtEffect,
+    /// A node crashes while it writes.
+    CrashInWrite,
+    /// A node crashes after it made a record durable.
+    CrashAfterPersist,
+    /// A node crashes soon after its start.
+    CrashInRecovery,
+    /// All nodes crash.
+    CrashAll,
+    /// A machine stands still for a while.
+    Pause,
+    /// Wall clocks jump or stand still.
+    Clock,
+}
+
+/// One fault: its class, and its number in it, from one on.
+pub type Instance = (Class, u64);
 
 /// Counts faults, and says which strike.
 #[derive(Debug, Default)]
 pub struct Instances {
-    count: u64,
-    only: Option<BTreeSet<u64>>,
+    counts: BTreeMap<Class, u64>,
+    only: Option<Vec<Instance>>,
 }
 
 impl Instances {
-    /// All strike, or only those with these numbers.
-    pub fn new(only: Option<&[u64]>) -> Self {
-        Self { count: 0, only: only.map(|only| only.iter().copied().collect()) }
+    /// All strike, or only these.
+    pub fn new(only: Option<Vec<Instance>>) -> Self {
+        let only = only.map(|mut only| {
+            only.sort_unstable();
+            only
+        });
+        Self { counts: BTreeMap::new(), only }
     }
 
-    /// The next fault: whether it strikes. One that does not is numbered all the same.
-    pub fn strikes(&mut self) -> bool {
-        self.count += 1;
-        self.only.as_ref().is_none_or(|only| only.contains(&self.count))
+    /// The next fault of a class: whether it strikes. One that does not is counted all the same.
+    pub fn strikes(&mut self, class: Class) -> bool {
+        let count = self.counts.entry(class).or_default();
+        *count += 1;
+        let instance = (class, *count);
+        self.only.as_ref().is_none_or(|only| only.binary_search(&instance).is_ok())
     }
 
-    /// The number of the last one.
-    pub fn count(&self) -> u64 {
-        self.count
+    /// The number of the last one of a class.
+    pub fn last(&self, class: Class) -> u64 {
+        self.counts.get(&class).copied().unwrap_or(0)
+    }
+
+    /// All of them, whether they struck or not.
+    pub fn all(&self) -> Vec<Instance> {
+        let of_class = |(&class, &count): (&Class, &u64)| (1..=count).map(move |n| (class, n));
+        self.counts.iter().flat_map(of_class).collect()
     }
 }

@@ -20,6 +20,7 @@
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //! | `scale` | networks of many nodes, and what they cost |
+//! | `shrink` | from a seed that fails to the little that it takes |
 //! | `exhaust` | every state of the consensus core, for four masternodes and a few rounds |
 //!
 //! Invariant: a seed and its options decide everything. Nothing here reads a clock, the environment or
@@ -47,6 +48,7 @@ pub mod rng;
 pub mod scale;
 pub mod scheme;
 pub mod setup;
+pub mod shrink;
 mod stall;
 mod storm;
 pub mod trace;

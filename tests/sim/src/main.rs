@@ -9,6 +9,7 @@ use timecoin_sim::{
     byzantine::Role,
     coverage::Met,
     faults::Faults,
+    shrink,
     world::{self, Options},
 };
 
@@ -17,6 +18,9 @@ use timecoin_chain::planted::{Bug, plant};
 
 /// From this many seeds of four nodes or more on, everything that can be met must have been.
 const SEEDS_THAT_MEET_ALL: u64 = 1_000;
+
+/// Lines before a failure that shrinking shows.
+const TRACE_LINES: usize = 40;
 
 #[derive(Parser)]
 #[command(about = "Runs the node's engine under virtual time and seeded faults")]
@@ -55,6 +59,17 @@ enum Command {
         /// Stop after the event with this number.
         #[arg(long)]
         until: Option<u64>,
+        #[command(flatten)]
+        world: WorldArgs,
+    },
+    /// Shrink a seed that fails, and print it as a regression test.
+    Shrink {
+        /// Which.
+        #[arg(long)]
+        seed: u64,
+        /// Runs at the most.
+        #[arg(long, default_value_t = 2_000)]
+        runs: u64,
         #[command(flatten)]
         world: WorldArgs,
     },
@@ -153,6 +168,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Replay { seed, until, world } => replay(seed, until, &world),
+        Command::Shrink { seed, runs, world } => shrink(seed, runs, &world),
         Command::Exhaust(arguments) => exhaust::run(&arguments),
         Command::Flood(arguments) => flood::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
@@ -167,7 +183,8 @@ fn main() -> ExitCode {
 fn show(summary: &Summary, seconds: f64, world: &WorldArgs) -> ExitCode {
     for failure in &summary.failures {
         print(&format!("seed {}: {}", failure.seed, failure.reason));
-        print(&format!("  sim replay --seed {}{}", failure.seed, world.text()));
+        let command = format!("--seed {}{}", failure.seed, world.text());
+        print(&format!("  sim replay {command}\n  sim shrink {command}"));
     }
     let counts: Vec<String> =
         Met::ALL.iter().map(|met| format!("{met:?} {}", summary.coverage.count(*met))).collect();
@@ -225,6 +242,22 @@ fn replay(seed: u64, until: Option<u64>, world: &WorldArgs) -> ExitCode {
 fn bug_named(text: &str) -> Result<Bug, String> {
     let found = Bug::ALL.iter().find(|(_, name, _)| *name == text);
     found.map(|(bug, ..)| *bug).ok_or_else(|| "`sim bugs` lists the names".into())
+}
+
+fn shrink(seed: u64, runs: u64, world: &WorldArgs) -> ExitCode {
+    let Some(shrunk) = shrink::shrink(seed, &world.options(false), runs) else {
+        print(&format!("seed {seed} does not fail"));
+        return ExitCode::SUCCESS;
+    };
+    let outcome = world::run(seed, &Options { trace: true, ..shrunk.options.clone() });
+    let last = outcome.trace.len().saturating_sub(TRACE_LINES);
+    outcome.trace[last..].iter().for_each(|line| print(line));
+    if let Some(violation) = outcome.violation {
+        print(&format!("FAILED {violation}"));
+    }
+    print(&format!("after {} runs, for tests/sim/tests/regressions.rs:\n", shrunk.runs));
+    print(&shrink::regression_test(&shrunk));
+    ExitCode::FAILURE
 }
 
 /// A closed pipe ends the output and nothing else.

@@ -1,7 +1,7 @@
 //! Who reaches whom, and when. Decides fates; carries nothing itself.
 use crate::{
     faults::Faults,
-    instances::Instances,
+    instances::{Class, Instances},
     obstacles::{Label, Obstacles},
     rng::Rng,
 };
@@ -156,7 +156,7 @@ impl Net {
         let (is_lost, is_doubled) = (rng.chance(faults.loss), rng.chance(faults.duplicate));
         let later = if is_doubled { rng.exponential(faults.delay * 4) } else { 0 };
         let is_open = self.reaches(link.0, link.1) && !self.obstacles.takes(link, now, label);
-        if !is_open || is_lost && instances.strikes() {
+        if !is_open || is_lost && instances.strikes(Class::Loss) {
             return arrivals;
         }
         let mut at = self.obstacles.held_until(link, now, now + delay);
@@ -166,7 +166,7 @@ impl Net {
         }
         *last = at;
         arrivals.push(Arrival { at, passes_cache: false });
-        if is_doubled && instances.strikes() {
+        if is_doubled && instances.strikes(Class::Duplicate) {
             arrivals.push(Arrival { at: at + later, passes_cache: faults.late_duplicates });
         }
         arrivals

@@ -5,6 +5,7 @@
 use crate::{
     coverage::Met,
     disk::Commit,
+    instances::Class,
     oracle::Violation,
     world::{Event, SECOND, Work, World, signed},
 };
@@ -71,14 +72,14 @@ impl World {
         while let Some(effect) = effects.pop_front() {
             let is_persist = matches!(effect, Effect::Persist { .. });
             let is_write = is_persist || matches!(effect, Effect::Commit { .. });
-            if self.strikes(self.faults.crash_at_effect) {
+            if self.strikes(Class::CrashAtEffect, self.faults.crash_at_effect) {
                 if is_persist {
                     self.coverage.met(Met::CrashBeforePersist);
                 }
                 return self.crash_now(node);
             }
             self.carry_out(node, effect);
-            if is_write && self.strikes(self.faults.crash_in_write) {
+            if is_write && self.strikes(Class::CrashInWrite, self.faults.crash_in_write) {
                 return self.crash_now(node);
             }
             if self.violation.is_some() {
@@ -127,7 +128,7 @@ impl World {
     pub(crate) fn on_durable(&mut self, node: usize) {
         self.nodes[node].disk.finish_record();
         self.note(node, 18, &[], || "the record is durable".into());
-        if self.strikes(self.faults.crash_after_persist) {
+        if self.strikes(Class::CrashAfterPersist, self.faults.crash_after_persist) {
             let stall = self.nodes[node].running.as_ref().map(|running| &running.stall);
             let next = stall.and_then(|stall| stall.persisting.as_ref()?.front());
             if matches!(next, Some(Effect::Publish { .. })) {
@@ -210,11 +211,12 @@ impl World {
     /// A machine is suspended.
     pub(crate) fn on_pause(&mut self) {
         let Some(rhythm) = self.faults.pause else { return };
-        let node = self.rng.index(self.nodes.len());
-        let lasts = self.span(rhythm).min(PAUSE_MAX);
-        let clock_stands = self.rng.chance(500);
-        self.plan_next(Some(rhythm), Event::Pause);
-        if !self.instances.strikes() {
+        let nodes = self.nodes.len();
+        let rng = self.storm(Class::Pause);
+        let (node, clock_stands) = (rng.index(nodes), rng.chance(500));
+        let lasts = rhythm.span(rng).min(PAUSE_MAX);
+        self.plan_next(Class::Pause, Some(rhythm), Event::Pause);
+        if !self.instances.strikes(Class::Pause) {
             return;
         }
         let (now, incarnation) = (self.time, self.nodes[node].incarnation);
@@ -223,8 +225,8 @@ impl World {
             return;
         }
         running.stall.paused = Some((now, clock_stands));
-        let number = self.instances.count();
-        self.note(node, 19, &[], || format!("-- pauses for {} ms (fault {number})", lasts / 1_000));
+        let number = self.instances.last(Class::Pause);
+        self.note(node, 19, &[], || format!("-- pauses for {} ms (Pause {number})", lasts / 1_000));
         self.after(lasts, Event::Wake { node, incarnation });
     }
 
@@ -251,17 +253,17 @@ impl World {
     /// A wall clock jumps, or stands still.
     pub(crate) fn on_clock_fault(&mut self) {
         let Some(rhythm) = self.faults.clock_fault else { return };
-        let node = self.rng.index(self.nodes.len());
+        let (all, most) = (self.nodes.len(), self.faults.clock_step_ms);
+        let rng = self.storm(Class::Clock);
+        let node = rng.index(all);
         // Nodes that all ask one time source may all be off together.
-        let nodes = if self.rng.chance(200) { 0..self.nodes.len() } else { node..node + 1 };
-        let step = signed(&mut self.rng, self.faults.clock_step_ms);
-        let stands = self.rng.chance(250);
-        let lasts = self.span(rhythm);
-        self.plan_next(Some(rhythm), Event::ClockFault);
-        if !self.instances.strikes() {
+        let nodes = if rng.chance(200) { 0..all } else { node..node + 1 };
+        let (step, stands, lasts) = (signed(rng, most), rng.chance(250), rhythm.span(rng));
+        self.plan_next(Class::Clock, Some(rhythm), Event::ClockFault);
+        if !self.instances.strikes(Class::Clock) {
             return;
         }
-        self.note_fault(31, &(nodes.clone(), step, stands));
+        self.note_fault(31, Class::Clock, &(nodes.clone(), step, stands));
         for node in nodes {
             let clock = &mut self.nodes[node].clock;
             if stands {

@@ -3,8 +3,10 @@ use crate::{
     coverage::Met,
     disk::Wreck,
     faults::Rhythm,
+    instances::Class,
     net::Cut,
     oracle::Oracle,
+    rng::Rng,
     world::{Event, SECOND, World},
 };
 use timecoin_chain::engine::{Input, Peer};
@@ -12,21 +14,30 @@ use timecoin_chain::engine::{Input, Peer};
 /// A crash during recovery comes within so many inputs of the start.
 const RECOVERY_INPUTS: u64 = 12;
 
+/// The random stream of the first class of faults.
+const FIRST_STORM: u64 = 16;
+
 impl World {
     /// Plans the first fault of each class.
     pub(crate) fn plan_storm(&mut self) {
-        self.plan_next(self.faults.partition, Event::Partition);
-        self.plan_next(self.faults.crash, Event::Crash);
-        self.plan_next(self.faults.crash_all, Event::CrashAll);
-        self.plan_next(self.faults.clog, Event::Clog);
-        self.plan_next(self.faults.filter, Event::Filter);
-        self.plan_next(self.faults.pause, Event::Pause);
-        self.plan_next(self.faults.clock_fault, Event::ClockFault);
+        self.plan_next(Class::Partition, self.faults.partition, Event::Partition);
+        self.plan_next(Class::Crash, self.faults.crash, Event::Crash);
+        self.plan_next(Class::CrashAll, self.faults.crash_all, Event::CrashAll);
+        self.plan_next(Class::Clog, self.faults.clog, Event::Clog);
+        self.plan_next(Class::Filter, self.faults.filter, Event::Filter);
+        self.plan_next(Class::Pause, self.faults.pause, Event::Pause);
+        self.plan_next(Class::Clock, self.faults.clock_fault, Event::ClockFault);
     }
 
-    pub(crate) fn plan_next(&mut self, rhythm: Option<Rhythm>, event: Event) {
+    /// When faults of a class come and what they hit: no class moves another's.
+    pub(crate) fn storm(&mut self, class: Class) -> &mut Rng {
+        let seed = self.seed;
+        self.storms.entry(class).or_insert_with(|| Rng::stream(seed, FIRST_STORM + class as u64))
+    }
+
+    pub(crate) fn plan_next(&mut self, class: Class, rhythm: Option<Rhythm>, event: Event) {
         if let Some(rhythm) = rhythm {
-            let after = self.rng.exponential(rhythm.every) + SECOND / 10;
+            let after = self.storm(class).exponential(rhythm.every) + SECOND / 10;
             self.after(after, event);
         }
     }
@@ -43,7 +54,7 @@ impl World {
             self.coverage.met(Met::DecisionRecovered);
         }
         self.note(node, 11, &found.0.to_le_bytes(), || format!("starts at height {found}"));
-        if self.strikes(self.faults.crash_in_recovery)
+        if self.strikes(Class::CrashInRecovery, self.faults.crash_in_recovery)
             && let Some(running) = &mut self.nodes[node].running
         {
             running.dies_in = Some(self.labour.below(RECOVERY_INPUTS));
@@ -142,16 +153,15 @@ impl World {
 
     pub(crate) fn on_partition(&mut self) {
         let Some(rhythm) = self.faults.partition else { return };
-        let cut = match self.mesh {
-            Some(_) => Cut::draw_groups(&mut self.rng),
-            None => Cut::draw(&mut self.rng, self.nodes.len()),
-        };
-        let lasts = self.rng.exponential(rhythm.lasts) + SECOND / 10;
-        if !self.instances.strikes() {
+        let (nodes, is_mesh) = (self.nodes.len(), self.mesh.is_some());
+        let rng = self.storm(Class::Partition);
+        let cut = if is_mesh { Cut::draw_groups(rng) } else { Cut::draw(rng, nodes) };
+        let lasts = rhythm.span(rng);
+        if !self.instances.strikes(Class::Partition) {
             return self.after(lasts, Event::Heal);
         }
         self.net.cut(cut);
-        self.note_fault(15, &cut);
+        self.note_fault(15, Class::Partition, &cut);
         match cut {
             Cut::OneWay(_) => self.coverage.met(Met::OneWayPartition),
             Cut::Bridge(..) => self.coverage.met(Met::BridgePartition),
@@ -186,26 +196,27 @@ impl World {
         }
         self.net.heal();
         self.note(0, 16, &[], || "-- partition heals".into());
-        self.plan_next(self.faults.partition, Event::Partition);
+        self.plan_next(Class::Partition, self.faults.partition, Event::Partition);
     }
 
     pub(crate) fn on_crash(&mut self) {
         let Some(rhythm) = self.faults.crash else { return };
-        let node = self.rng.index(self.nodes.len());
-        let down_for = self.rng.exponential(rhythm.lasts) + SECOND / 10;
-        self.plan_next(Some(rhythm), Event::Crash);
-        if self.instances.strikes() {
+        let nodes = self.nodes.len();
+        let rng = self.storm(Class::Crash);
+        let (node, down_for) = (rng.index(nodes), rhythm.span(rng));
+        self.plan_next(Class::Crash, Some(rhythm), Event::Crash);
+        if self.instances.strikes(Class::Crash) {
             self.crash(node, down_for);
         }
     }
 
     pub(crate) fn on_crash_all(&mut self) {
         let Some(rhythm) = self.faults.crash_all else { return };
-        let rng = &mut self.rng;
-        let draw = |_: &_| rng.exponential(rhythm.lasts) + SECOND / 10;
-        let down_for: Vec<u64> = self.nodes.iter().map(draw).collect();
-        self.plan_next(Some(rhythm), Event::CrashAll);
-        if self.instances.strikes() {
+        let nodes = self.nodes.len();
+        let rng = self.storm(Class::CrashAll);
+        let down_for: Vec<u64> = (0..nodes).map(|_| rhythm.span(rng)).collect();
+        self.plan_next(Class::CrashAll, Some(rhythm), Event::CrashAll);
+        if self.instances.strikes(Class::CrashAll) {
             self.coverage.met(Met::WholeRestart);
             for (node, down_for) in down_for.into_iter().enumerate() {
                 self.crash(node, down_for);

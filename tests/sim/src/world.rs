@@ -8,7 +8,7 @@ use crate::{
     coverage::{Coverage, Met},
     disk::Flaw,
     faults::Faults,
-    instances::Instances,
+    instances::{Class, Instance, Instances},
     net::Net,
     node::Node,
     oracle::{Oracle, Violation},
@@ -46,7 +46,7 @@ const HEIGHT_TIME: u64 = 6 * SECOND;
 const STORM_TIME: u64 = 3 * SECOND;
 
 /// What to run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Masternodes.
     pub masternodes: u8,
@@ -60,8 +60,8 @@ pub struct Options {
     pub degree: Option<usize>,
     /// Whether to count what travels.
     pub counts_traffic: bool,
-    /// Only the faults with these running numbers strike; all where none is given.
-    pub only: Option<Vec<u64>>,
+    /// Only these faults strike; all where none is given.
+    pub only: Option<Vec<Instance>>,
     /// Masternodes up to a third of the weight do this, and not what the seed draws.
     pub byzantine: Option<Role>,
     /// One key on several nodes, and who reaches whom.
@@ -102,6 +102,8 @@ pub struct Outcome {
     pub hash: [u8; 32],
     /// How many events.
     pub events: u64,
+    /// All single faults.
+    pub faults: Vec<Instance>,
     /// Virtual time in microseconds.
     pub time: u64,
     /// Virtual time from healing to the end.
@@ -213,7 +215,10 @@ impl Ord for Entry {
 /// One seed while it runs.
 pub struct World {
     pub(crate) options: Options,
+    pub(crate) seed: u64,
     /// When faults come and what they hit.
+    pub(crate) storms: BTreeMap<Class, Rng>,
+    /// What has no stream of its own.
     pub(crate) rng: Rng,
     /// What becomes of messages.
     pub(crate) network: Rng,
@@ -300,13 +305,15 @@ impl World {
         Self {
             payments: Payments::new(&setup, &oracle.ledger),
             oracle,
+            seed,
+            storms: BTreeMap::new(),
             rng: Rng::stream(seed, 1),
             network: Rng::stream(seed, 2),
             labour: Rng::stream(seed, 3),
             users: Rng::stream(seed, 4),
             actors: Rng::stream(seed, 5),
             masks: None,
-            instances: Instances::new(options.only.as_deref()),
+            instances: Instances::new(options.only.clone()),
             faults,
             setup,
             time: 3 * SECOND,
@@ -371,8 +378,8 @@ impl World {
     }
 
     /// Whether a fault with this chance strikes a node now.
-    pub(crate) fn strikes(&mut self, permille: u64) -> bool {
-        self.labour.chance(permille) && self.instances.strikes()
+    pub(crate) fn strikes(&mut self, class: Class, permille: u64) -> bool {
+        self.labour.chance(permille) && self.instances.strikes(class)
     }
 
     /// Notes that something does not hold. The first is kept.
@@ -464,6 +471,7 @@ impl World {
         Outcome {
             violation: self.violation,
             events: self.auditor.events,
+            faults: self.instances.all(),
             hash: self.auditor.finish(),
             time: self.time,
             recovery: self.healed.map_or(0, |(healed, _)| self.time - healed),

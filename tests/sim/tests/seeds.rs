@@ -2,7 +2,7 @@
 use timecoin_sim::{
     batch,
     disk::Flaw,
-    faults::{Faults, Rhythm},
+    faults::Faults,
     world::{self, Options},
 };
 
@@ -52,49 +52,4 @@ fn a_disk_that_forgets_the_safety_record_is_caught_as_double_signing() {
 #[test]
 fn a_disk_that_forgets_blocks_is_caught() {
     assert!(seeds_until(Flaw::ForgetsBlocks, "durability", 100).is_some());
-}
-
-/// What was found once, with faults that brought it out in a few of a hundred seeds.
-fn found() -> Vec<(&'static str, Faults)> {
-    const MS: u64 = 1_000;
-    let rhythm = |every, lasts| Some(Rhythm { every: every * MS, lasts: lasts * MS });
-    let calm = Faults::none();
-    vec![
-        (
-            "the bodies of a block recovered from the safety record are served",
-            Faults {
-                loss: 200,
-                crash_all: rhythm(2_500, 300),
-                payment: Some(300 * MS),
-                ..calm.clone()
-            },
-        ),
-        (
-            "masternodes that come back in different rounds meet without the one that is away",
-            Faults { loss: 150, crash: rhythm(1_000, 5_000), one_stays_away: true, ..calm.clone() },
-        ),
-        (
-            "a child is gossiped again with the parent that others forgot",
-            Faults {
-                loss: 200,
-                crash_at_effect: 10,
-                payment: Some(300 * MS),
-                observers: 1,
-                ..calm.clone()
-            },
-        ),
-        (
-            "what a peer takes out of a proposal or a block says nothing against the block",
-            Faults { tamper: 150, crash: rhythm(2_000, 2_000), payment: Some(200 * MS), ..calm },
-        ),
-    ]
-}
-
-#[test]
-fn what_was_found_stays_fixed() {
-    for (what, faults) in found() {
-        let options = Options { heights: 10, faults: Some(faults), ..Options::default() };
-        let summary = batch::run(0, 100, 2, &options);
-        assert_eq!(summary.failures, [], "{what}");
-    }
 }
