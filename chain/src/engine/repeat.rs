@@ -1,10 +1,10 @@
 //! Messages get lost: own ones are sent again, missing ones are asked for, laggards are helped.
-use super::{Effect, Engine, Request, Timer};
+use super::{Effect, Engine, Message, Request, Timer};
 use crate::{
     consensus::Step,
     crypto::hash,
     ledger::LedgerView,
-    types::{ConsensusMessage, Height, Millis, Now, Transaction, TxId, VoteKind, VotesRequest},
+    types::{ConsensusMessage, Millis, Now, Transaction, TxId, VoteKind, VotesRequest},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -95,10 +95,17 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    /// Somebody votes on a height that is decided: show the certificate, once in a while.
-    pub(super) fn help_laggard(&mut self, _now: Now, height: Height) {
-        let tip = self.decision(height).filter(|_| !self.helped).cloned();
-        if let (Some(tip), true) = (tip, self.me.is_some()) {
+    /// Somebody votes on a height that is decided: show the certificate, once in a while, unless
+    /// somebody else does.
+    ///
+    /// Not at first: the last votes of a height come when it is decided already, from everyone, and
+    /// whoever is behind repeats its own.
+    pub(super) fn help_laggard(&mut self, now: Now, message: &Message) {
+        let Some(tip) = self.decision(message.height()).cloned() else { return };
+        let is_shown = matches!(message, Message::Certificate(shown) if shown.is_commit());
+        self.helped |= is_shown;
+        let is_late = now.mono.since(self.height_started) < REPEAT_PERIOD;
+        if self.me.is_some() && !self.helped && !is_late {
             self.helped = true;
             let attempt = self.attempt();
             let message = ConsensusMessage::Certificate((*tip).clone());

@@ -153,7 +153,7 @@ impl<V: LedgerView> Engine<V> {
             self.collect_late_precommit(vote);
         }
         if height < here {
-            self.help_laggard(now, height);
+            self.help_laggard(now, &message);
         } else if height == here {
             self.apply_message(now, Some(from), message);
         } else {

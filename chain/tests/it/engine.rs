@@ -258,6 +258,32 @@ fn a_commit_that_only_a_status_shows_is_acted_on_and_passed_on() {
 }
 
 #[test]
+fn the_last_votes_of_a_height_are_not_answered_and_a_laggard_is_helped_by_one() {
+    let fixture = Fixture::at_height(1);
+    let me = bystander(&fixture);
+    let mut node = Node::new(fixture.clone(), me);
+    let block = node.decide(me, &mut fixture.clone());
+    let shown = |node: &Node| {
+        let is_shown = |effect: &&Effect| {
+            matches!(effect, Effect::Publish { message: ConsensusMessage::Certificate(_), .. })
+        };
+        node.sent.iter().filter(is_shown).count()
+    };
+    let late = prevote_of(&block, Round(0));
+    node.vote(others(me)[0], &late);
+    assert_eq!(shown(&node), 0, "it is only late");
+    node.now.mono.0 += 1_000;
+    node.vote(others(me)[0], &late);
+    node.vote(others(me)[1], &late);
+    assert_eq!(shown(&node), 1, "who repeats a vote is behind");
+    node.input(Input::Timer(Timer::Rebroadcast(node.height())));
+    let certificate = node.checked(fixture.certify_by(&others(me), &block));
+    node.message(Message::Certificate(certificate));
+    node.vote(others(me)[0], &late);
+    assert_eq!(shown(&node), 1, "somebody else has shown it");
+}
+
+#[test]
 fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
     let fixture = Fixture::at_height(1);
     let me = bystander(&fixture);
