@@ -71,6 +71,8 @@ pub struct Params {
     pub clock_drift_max: Millis,
     /// Blocks in an epoch; rewards are paid at its end.
     pub epoch_blocks: u64,
+    /// For how many blocks after an offence evidence of it may be recorded.
+    pub evidence_age_blocks: u64,
     /// Bytes of one encoded block.
     pub block_bytes_max: u64,
     /// Units that a transaction pays for each byte at the least to be relayed.
@@ -203,6 +205,7 @@ fn check_params(params: &Params) -> Result<(), GenesisError> {
             "must not be below a base timeout",
         ),
         (params.epoch_blocks >= 1, "epoch_blocks", "must be at least 1"),
+        (params.evidence_age_blocks >= 1, "evidence_age_blocks", "must be at least 1"),
         (
             (256 * 1024..=BLOCK_BYTES_MAX as u64).contains(&params.block_bytes_max),
             "block_bytes_max",

@@ -21,6 +21,10 @@ pub const MASTERNODES_MAX: usize = 100;
 pub const MASTERNODE_WEIGHT_MAX: u64 = 100;
 /// Bytes of one encoded vote.
 pub const VOTE_BYTES_MAX: usize = 256;
+/// Bytes of one encoded piece of evidence: two votes or two statements of a proposer, and a number.
+pub const EVIDENCE_BYTES_MAX: usize = 2 * VOTE_BYTES_MAX + 4;
+/// Pieces of evidence in one block. Each costs everybody two signature checks.
+pub const EVIDENCE_PER_BLOCK_MAX: usize = 8;
 /// Bytes of one encoded certificate: a signature per masternode and a fixed part.
 pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one encoded round certificate: a vote per masternode.
@@ -39,6 +43,8 @@ pub const BODIES_PER_REQUEST_MAX: usize = 512;
 pub const BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Rounds ahead of our own from which single votes are kept; beyond, only certificates count.
 pub const ROUNDS_AHEAD_MAX: u32 = 2;
+/// Rounds before the current one whose votes are kept.
+pub const ROUNDS_KEPT: u32 = 8;
 /// Proposals kept for one round: the first two that differ.
 pub const PROPOSALS_PER_ROUND_MAX: usize = 2;
 /// Bytes of one encoded genesis.
@@ -65,6 +71,7 @@ const _: () = assert!(TX_INPUTS_MAX * 36 < TX_BYTES_MAX);
 const _: () = assert!(BLOCK_TRANSACTIONS_MAX * 32 + 4 * CERTIFICATE_BYTES_MAX < PROPOSAL_BYTES_MAX);
 const _: () = assert!(MASTERNODES_MAX * 64 + 1_024 < CERTIFICATE_BYTES_MAX);
 const _: () = assert!(MASTERNODES_MAX * VOTE_BYTES_MAX < ROUND_CERTIFICATE_BYTES_MAX);
+const _: () = assert!(EVIDENCE_PER_BLOCK_MAX * EVIDENCE_BYTES_MAX < CERTIFICATE_BYTES_MAX);
 const _: () = assert!(BODIES_PER_REQUEST_MAX * 32 + 64 < 32 * 1024);
 const _: () = assert!(
     2 * CERTIFICATE_BYTES_MAX + ROUND_CERTIFICATE_BYTES_MAX + 2 * VOTE_BYTES_MAX + 1_024

@@ -11,7 +11,7 @@ use timecoin_chain::{
     engine::{EngineStatus, Message},
     genesis::Chain,
     rules,
-    types::{ConsensusMessage, Height, TransactionBatch},
+    types::{ConsensusMessage, TransactionBatch},
 };
 use timecoin_network::{Gossip, PeerId, Topic};
 use tokio::sync::{mpsc, watch};
@@ -29,10 +29,10 @@ pub(super) async fn consensus(
     let mut received = Vec::with_capacity(BATCH);
     let mut recent = Recent::new(Instant::now());
     while gossip.recv_many(&mut received, BATCH).await > 0 {
-        let deciding = status.borrow().deciding;
+        let status = status.borrow().clone();
         for message in received.drain(..) {
             let from = message.from;
-            if let Some(message) = judge(&chain, deciding, &mut recent, message)
+            if let Some(message) = judge(&chain, &status, &mut recent, message)
                 && events.send(Event::Message { from, message }).await.is_err()
             {
                 return;
@@ -41,7 +41,12 @@ pub(super) async fn consensus(
     }
 }
 
-fn judge(chain: &Chain, deciding: Height, recent: &mut Recent, gossip: Gossip) -> Option<Message> {
+fn judge(
+    chain: &Chain,
+    status: &EngineStatus,
+    recent: &mut Recent,
+    gossip: Gossip,
+) -> Option<Message> {
     let Gossip { topic, bytes, ticket, .. } = gossip;
     let decoded = codec::decode::<ConsensusMessage>(&bytes);
     let Ok(message) = decoded else {
@@ -52,21 +57,17 @@ fn judge(chain: &Chain, deciding: Height, recent: &mut Recent, gossip: Gossip) -
         ticket.reject("message of another topic");
         return None;
     }
-    if !is_timely(deciding, &message) || !recent.admits(Instant::now(), &message) {
+    if !is_timely(chain, status, &message) || !recent.admits(Instant::now(), &message) {
         ticket.ignore();
         return None;
     }
     match verify(chain, message.clone()) {
-        Ok(Some(checked)) => {
+        Some(checked) => {
             recent.note(&message);
             ticket.accept();
             Some(checked)
         }
-        Ok(None) => {
-            ticket.ignore();
-            None
-        }
-        Err(_) => {
+        None => {
             ticket.reject("signature or form");
             None
         }
@@ -88,35 +89,47 @@ pub(super) fn topic_of(message: &ConsensusMessage) -> Topic {
 }
 
 /// Votes and proposals of the last, this and the next height; a commit certificate may be of any
-/// later height, for it proves itself.
-fn is_timely(deciding: Height, message: &ConsensusMessage) -> bool {
-    let height = message.height();
-    let is_commit =
-        matches!(message, ConsensusMessage::Certificate(certificate) if certificate.is_commit());
-    height.next() >= deciding && (is_commit || height <= deciding.next())
+/// later height, for it proves itself. Evidence as long as a block may record it.
+fn is_timely(chain: &Chain, status: &EngineStatus, message: &ConsensusMessage) -> bool {
+    let (height, deciding) = (message.height(), status.deciding);
+    let is_near = height <= deciding.next();
+    match message {
+        ConsensusMessage::Evidence(evidence) => {
+            let offender = status.masternodes.get(usize::from(evidence.offender()));
+            let is_known = offender.is_none_or(|offender| offender.offence.is_some());
+            is_near && !is_known && deciding - height <= chain.params().evidence_age_blocks
+        }
+        ConsensusMessage::Certificate(certificate) if certificate.is_commit() => {
+            height.next() >= deciding
+        }
+        _ => is_near && height.next() >= deciding,
+    }
 }
 
-/// Checks signatures. Nothing where this version has no use for the message.
-pub(super) fn verify(
-    chain: &Chain,
-    message: ConsensusMessage,
-) -> Result<Option<Message>, rules::VoteError> {
+/// Checks signatures. Nothing where no honest node sends this.
+pub(super) fn verify(chain: &Chain, message: ConsensusMessage) -> Option<Message> {
     let (genesis, set) = (&chain.hash, &chain.masternodes);
-    Ok(Some(match message {
+    match message {
         ConsensusMessage::Vote(vote) => {
-            Message::Vote(rules::verify_vote(&Ed25519, genesis, set, vote)?)
+            rules::verify_vote(&Ed25519, genesis, set, vote).ok().map(Message::Vote)
         }
         ConsensusMessage::Proposal(proposal) => {
-            Message::Proposal(Box::new(rules::verify_proposal(&Ed25519, genesis, set, *proposal)?))
+            let proposal = rules::verify_proposal(&Ed25519, genesis, set, *proposal).ok()?;
+            Some(Message::Proposal(Box::new(proposal)))
         }
         ConsensusMessage::Certificate(certificate) => {
-            Message::Certificate(rules::verify_certificate(&Ed25519, genesis, set, certificate)?)
+            let certificate = rules::verify_certificate(&Ed25519, genesis, set, certificate);
+            certificate.ok().map(Message::Certificate)
         }
         ConsensusMessage::Round(certificate) => {
-            Message::Round(rules::verify_round_certificate(&Ed25519, genesis, set, certificate)?)
+            let certificate = rules::verify_round_certificate(&Ed25519, genesis, set, certificate);
+            certificate.ok().map(Message::Round)
         }
-        ConsensusMessage::Evidence(_) => return Ok(None),
-    }))
+        ConsensusMessage::Evidence(evidence) => {
+            let evidence = rules::verify_evidence(&Ed25519, genesis, set, evidence).ok()?;
+            Some(Message::Evidence(Box::new(evidence)))
+        }
+    }
 }
 
 /// Decodes transaction batches from gossip until the network ends.
@@ -146,7 +159,7 @@ pub(super) fn verify_all(
 ) -> Vec<Event> {
     messages
         .into_iter()
-        .filter_map(|message| verify(chain, message).ok().flatten())
+        .filter_map(|message| verify(chain, message))
         .map(|message| Event::Message { from, message })
         .collect()
 }

@@ -12,7 +12,7 @@ use std::{
 };
 use timecoin_chain::{
     limits::PROPOSALS_PER_ROUND_MAX,
-    types::{BlockHash, ConsensusMessage, Evidence, Height, Round, VoteKind},
+    types::{BlockHash, ConsensusMessage, Height, Round, VoteKind},
 };
 
 /// Half of what lies between two repetitions of an honest node.
@@ -28,6 +28,8 @@ enum Said {
     Proposal(Value),
     Certificate(Value),
     Round(Height, Round),
+    /// Against whom: one piece is enough for each.
+    Evidence(u16),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +83,7 @@ impl Recent {
 
 fn said(message: &ConsensusMessage) -> Said {
     match message {
-        ConsensusMessage::Vote(vote) | ConsensusMessage::Evidence(Evidence::Votes(vote, _)) => {
+        ConsensusMessage::Vote(vote) => {
             let (kind, height, round) = (vote.kind, vote.height, vote.round);
             let (block, valid_round) = (vote.block, vote.valid_round);
             Said::Vote(vote.signer, Value { kind, height, round, block, valid_round })
@@ -99,6 +101,7 @@ fn said(message: &ConsensusMessage) -> Said {
             Said::Certificate(Value { kind, height, round, block, valid_round })
         }
         ConsensusMessage::Round(certificate) => Said::Round(certificate.height, certificate.round),
+        ConsensusMessage::Evidence(evidence) => Said::Evidence(evidence.offender()),
     }
 }
 

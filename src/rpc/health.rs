@@ -88,6 +88,7 @@ pub(crate) mod tests {
             online: index < 2,
             prevoted: false,
             precommitted: false,
+            offence: None,
         };
         EngineStatus {
             committed: Height(11),
@@ -111,6 +112,7 @@ pub(crate) mod tests {
             sync_target: Height(11),
             mempool_transactions: 3,
             mempool_bytes: 600,
+            evidence: Vec::new(),
             halted: None,
         }
     }

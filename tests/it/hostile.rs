@@ -302,7 +302,7 @@ const ATTACKS: &[Attack] = &[
         let round = RoundCertificate { height, round, votes: vec![vote] };
         codec::encode(&ConsensusMessage::Round(round))
     }),
-    ignored("forged evidence", Topic::Evidence, |scene, index| {
+    rejected("forged evidence", Topic::Evidence, |scene, index| {
         let evidence = Evidence::Votes(scene.vote(index), scene.vote(index + EACH));
         codec::encode(&ConsensusMessage::Evidence(evidence))
     }),

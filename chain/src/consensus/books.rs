@@ -1,6 +1,6 @@
 //! How much the books of a height hold, and the most that they can.
-use super::{Consensus, ROUNDS_KEPT, round::CERTIFICATES_MAX, round::RoundBook};
-use crate::limits::{PROPOSALS_PER_ROUND_MAX, ROUNDS_AHEAD_MAX};
+use super::{Consensus, round::CERTIFICATES_MAX, round::RoundBook};
+use crate::limits::{PROPOSALS_PER_ROUND_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT};
 
 /// Counts of what was received for one height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

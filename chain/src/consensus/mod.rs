@@ -19,17 +19,15 @@ mod tests;
 pub use books::Books;
 
 use crate::{
+    limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
     planted::{self, Bug},
     types::{
-        BlockHash, Certificate, Evidence, Height, MasternodeSet, Round, RoundCertificate,
-        SignerSet, Vote, VoteKind,
+        BlockHash, Certificate, Height, MasternodeSet, Round, RoundCertificate, SignerSet, Vote,
+        VoteKind,
     },
 };
 use round::{ProposalFact, RoundBook};
 use std::{collections::BTreeMap, sync::Arc};
-
-/// Rounds before the current one whose votes are kept.
-const ROUNDS_KEPT: u32 = 8;
 
 /// Where a node is within a round.
 #[derive(
@@ -147,8 +145,6 @@ pub enum Output {
     Locked(Certificate),
     /// The height is decided.
     Decide(Certificate),
-    /// Somebody signed two messages for one slot.
-    Evidence(Evidence),
 }
 
 /// The part of the state that must survive a crash.
@@ -239,11 +235,11 @@ impl Consensus {
             Input::Validity { block, valid } => {
                 self.validity.insert(block, valid);
             }
-            Input::Vote(vote) => self.add_vote(vote, &mut out),
-            Input::Certificate(certificate) => self.add_certificate(certificate, &mut out),
+            Input::Vote(vote) => self.add_vote(vote),
+            Input::Certificate(certificate) => self.add_certificate(certificate),
             Input::Round(certificate) => {
                 for vote in certificate.votes {
-                    self.add_vote_of_any_round(vote, &mut out);
+                    self.add_vote_of_any_round(vote);
                 }
             }
             Input::Timeout { round, step } => self.on_timeout(round, step, &mut out),
@@ -290,7 +286,7 @@ impl Consensus {
 
     /// Whether single votes of this round are kept. Beyond, only certificates count.
     pub fn admits_round(&self, round: Round) -> bool {
-        round.0 <= self.round.0.saturating_add(crate::limits::ROUNDS_AHEAD_MAX)
+        round.0 <= self.round.0.saturating_add(ROUNDS_AHEAD_MAX)
             && round.0.saturating_add(ROUNDS_KEPT) >= self.round.0
     }
 
@@ -356,30 +352,28 @@ impl Consensus {
         self.rounds.entry(round).or_insert_with(|| RoundBook::new(members))
     }
 
-    fn add_vote(&mut self, vote: Vote, out: &mut Vec<Output>) {
+    fn add_vote(&mut self, vote: Vote) {
         if self.admits_round(vote.round) {
-            self.add_vote_of_any_round(vote, out);
+            self.add_vote_of_any_round(vote);
         }
     }
 
-    fn add_vote_of_any_round(&mut self, vote: Vote, out: &mut Vec<Output>) {
+    fn add_vote_of_any_round(&mut self, vote: Vote) {
         let Some(weight) = self.set.get(vote.signer).map(|member| member.weight) else { return };
         if vote.height != self.height {
             return;
         }
         let strays = planted::is(Bug::PrecommitsOfAnyRound) && vote.kind == VoteKind::Precommit;
         let round = if strays { self.round } else { vote.round };
-        if let Some(earlier) = self.book(round).tally_mut(vote.kind).add(vote.clone(), weight) {
-            out.push(Output::Evidence(Evidence::Votes(earlier, vote)));
-        }
+        self.book(round).tally_mut(vote.kind).add(vote, weight);
     }
 
-    fn add_certificate(&mut self, certificate: Certificate, out: &mut Vec<Output>) {
+    fn add_certificate(&mut self, certificate: Certificate) {
         if certificate.height != self.height {
             return;
         }
         for vote in certificate.votes() {
-            self.add_vote_of_any_round(vote, out);
+            self.add_vote_of_any_round(vote);
         }
         // The certificate itself counts even where an equivocator's other vote came first.
         if certificate.is_polka() || certificate.is_commit() {

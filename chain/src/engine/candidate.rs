@@ -84,6 +84,12 @@ impl Candidates {
         }
     }
 
+    /// The parent of a block that does not follow this one.
+    pub(super) fn other_parent(&self, hash: &BlockHash, tip: BlockHash) -> Option<BlockHash> {
+        let parent = self.0.get(hash)?.block.as_ref()?.header.parent;
+        (parent != tip).then_some(parent)
+    }
+
     pub(super) fn is_known(&self, hash: &BlockHash) -> bool {
         self.0.get(hash).is_some_and(|candidate| candidate.block.is_some())
     }

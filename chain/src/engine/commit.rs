@@ -82,6 +82,9 @@ impl Stack {
 
 impl<V: LedgerView> Engine<V> {
     pub(super) fn on_decided(&mut self, certificate: Certificate) {
+        if !self.agrees(&certificate) {
+            return;
+        }
         let height = certificate.height;
         let decided = self.decided.get_or_insert_with(|| Arc::new(certificate));
         let is_known = decided.block.is_some_and(|block| self.candidates.is_known(&block));
@@ -99,6 +102,15 @@ impl<V: LedgerView> Engine<V> {
         let Some(certificate) = self.decided.clone() else { return false };
         let Some(hash) = certificate.block else { return false };
         if self.candidates.is_invalid(&hash) {
+            if let Some(parent) = self.candidates.other_parent(&hash, self.state.block) {
+                self.halt(format!(
+                    "two blocks are final at height {}: {} here, and {parent}, on which block {hash} \
+                     with a commit certificate stands. More than a third of the masternodes' weight \
+                     broke the rules; the operators must decide which block stands",
+                    self.state.height, self.state.block
+                ));
+                return false;
+            }
             self.halt(format!(
                 "block {hash} at height {} has a commit certificate and breaks a rule here: this \
                  program or its data differs from the network's. Compare versions, then sync again \
@@ -212,14 +224,10 @@ impl<V: LedgerView> Engine<V> {
         if certificate.block != Some(block.hash()) {
             return;
         }
-        let decided = self.decided.get_or_insert(certificate);
-        if decided.block != Some(block.hash()) {
-            let (height, one, other) = (block.header.height, decided.block, block.hash());
-            return self.halt(format!(
-                "two blocks have a commit certificate at height {height}: {other} and {one:?}. More \
-                 than a third of the masternodes' weight signed twice; the operators must decide"
-            ));
+        if !self.agrees(&certificate) {
+            return;
         }
+        self.decided.get_or_insert(certificate);
         self.execute_candidate(block);
     }
 

@@ -1,5 +1,5 @@
 //! How much is kept of what others sent. The bounds follow from the set and the limits, whatever is sent.
-use super::{Engine, future::Future};
+use super::{Engine, evidence::Watch, future::Future};
 use crate::{consensus::Books, ledger::LedgerView, limits::CANDIDATES_MAX};
 
 /// Counts of what is held of consensus messages.
@@ -11,6 +11,8 @@ pub struct Held {
     pub later: usize,
     /// Blocks that may be decided.
     pub candidates: usize,
+    /// Votes and proposals that were heard, of three heights.
+    pub heard: usize,
 }
 
 impl Held {
@@ -20,6 +22,7 @@ impl Held {
             books: Books::most(members),
             later: Future::most(members),
             candidates: CANDIDATES_MAX,
+            heard: Watch::most(members),
         }
     }
 
@@ -30,6 +33,7 @@ impl Held {
             books: self.books.max_of(&other.books),
             later: self.later.max(other.later),
             candidates: self.candidates.max(other.candidates),
+            heard: self.heard.max(other.heard),
         }
     }
 
@@ -38,6 +42,7 @@ impl Held {
         self.books.is_within(&most.books)
             && self.later <= most.later
             && self.candidates <= most.candidates
+            && self.heard <= most.heard
     }
 }
 
@@ -48,6 +53,7 @@ impl<V: LedgerView> Engine<V> {
             books: self.consensus.books(),
             later: self.future.len(),
             candidates: self.candidates.len(),
+            heard: self.watch.heard(),
         }
     }
 }

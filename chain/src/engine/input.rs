@@ -5,8 +5,8 @@ use crate::{
     ledger::{BlockDelta, ExecuteError},
     rules::{RuleError, Spend},
     types::{
-        Block, BlockHash, BlocksRequest, BodiesRequest, Certificate, Height, Proposal, Round,
-        RoundCertificate, Transaction, Vote, VotesRequest,
+        Block, BlockHash, BlocksRequest, BodiesRequest, Certificate, Evidence, Height, Proposal,
+        Round, RoundCertificate, Transaction, Vote, VotesRequest,
     },
 };
 
@@ -38,6 +38,8 @@ pub enum Message {
     Certificate(Verified<Certificate>),
     /// A round certificate.
     Round(Verified<RoundCertificate>),
+    /// Evidence.
+    Evidence(Box<Verified<Evidence>>),
 }
 
 impl Message {
@@ -48,6 +50,7 @@ impl Message {
             Self::Proposal(proposal) => proposal.height(),
             Self::Certificate(certificate) => certificate.height,
             Self::Round(certificate) => certificate.height,
+            Self::Evidence(evidence) => evidence.height(),
         }
     }
 }

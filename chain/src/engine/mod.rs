@@ -14,6 +14,7 @@ mod bodies;
 mod candidate;
 mod commit;
 mod effect;
+mod evidence;
 mod future;
 mod held;
 mod input;
@@ -47,6 +48,7 @@ use crate::{
 use admission::Admissions;
 use candidate::Candidates;
 use commit::Stack;
+use evidence::Watch;
 use future::Future;
 use safety::Guard;
 use std::{
@@ -95,6 +97,7 @@ pub struct Engine<V> {
     candidates: Candidates,
     decided: Option<Arc<Certificate>>,
     future: Future,
+    watch: Watch,
     mempool: Mempool,
     admissions: Admissions,
     sync: Planner<Peer>,
@@ -158,6 +161,7 @@ impl<V: LedgerView> Engine<V> {
             candidates: Candidates::default(),
             decided: None,
             future: Future::default(),
+            watch: Watch::default(),
             admissions: Admissions::default(),
             sync: Planner::default(),
             proof: None,
@@ -188,7 +192,13 @@ impl<V: LedgerView> Engine<V> {
             while self.advance(now) {}
             self.note_troubles(now);
         }
-        std::mem::take(&mut self.effects)
+        let mut effects = std::mem::take(&mut self.effects);
+        if self.halted.is_some() {
+            // What was wanted after the stop is not done.
+            let stop = effects.iter().position(|effect| matches!(effect, Effect::Halt { .. }));
+            effects.truncate(stop.map_or(0, |stop| stop + 1));
+        }
+        effects
     }
 
     fn dispatch(&mut self, now: Now, input: Input) {
@@ -254,6 +264,7 @@ impl<V: LedgerView> Engine<V> {
         self.hurried = !self.mempool.is_empty();
         self.repeats = 0;
         self.height_started = now.mono;
+        self.forget_old_evidence();
         self.consensus = Consensus::new(self.set.clone(), self.me, height);
         let resume = self.take_recovered(height);
         let outputs = self.consensus.start(resume);
@@ -316,9 +327,6 @@ impl<V: LedgerView> Engine<V> {
                         self.timing.quorum(VoteKind::Precommit, now.mono);
                     }
                     self.on_decided(certificate);
-                }
-                Output::Evidence(evidence) => {
-                    self.effects.push(Effect::Report(Report::Evidence(evidence)))
                 }
             }
         }

@@ -45,6 +45,9 @@ impl<V: LedgerView> Engine<V> {
     /// The greatest is kept: whoever showed it may never have the block nor show it to others, and a
     /// node that signs nothing at a decided height must be able to decide it and to say so.
     pub(super) fn prove(&mut self, from: Option<Peer>, certificate: &Certificate) {
+        if !self.agrees(certificate) {
+            return;
+        }
         let Some(from) = from else { return };
         let (target, before) = (certificate.height, self.sync.target());
         self.sync.proven(from, target);

@@ -5,7 +5,9 @@ use crate::{
     consensus::{self, Step},
     crypto::Signature,
     ledger::LedgerView,
-    limits::{BLOCK_TRANSACTIONS_MAX, CERTIFICATE_BYTES_MAX},
+    limits::{
+        BLOCK_TRANSACTIONS_MAX, CERTIFICATE_BYTES_MAX, EVIDENCE_BYTES_MAX, EVIDENCE_PER_BLOCK_MAX,
+    },
     planted::{self, Bug},
     types::{
         Block, Certificate, ConsensusMessage, Header, Millis, Now, Proposal, Round, Timestamp,
@@ -105,6 +107,7 @@ impl<V: LedgerView> Engine<V> {
             }
         };
         let proposal = self.persisted(signed);
+        self.watch_proposal(&proposal);
         self.publish(ConsensusMessage::Proposal(Box::new(proposal.clone())));
         let transactions = block.transactions.len();
         let hash = proposal.block_hash();
@@ -124,13 +127,15 @@ impl<V: LedgerView> Engine<V> {
     fn build(&self, now: Now, round: Round) -> (Block, Vec<WTxId>) {
         let height = self.height();
         let budget = usize::try_from(self.chain.params().block_bytes_max).unwrap_or(usize::MAX);
-        // Header, certificate and lengths are small beside the cap of a certificate.
-        let budget = budget.saturating_sub(CERTIFICATE_BYTES_MAX + 1_024);
+        // Header, certificate, evidence and lengths are small beside the caps of the two.
+        let reserve = CERTIFICATE_BYTES_MAX + EVIDENCE_PER_BLOCK_MAX * EVIDENCE_BYTES_MAX + 1_024;
+        let budget = budget.saturating_sub(reserve);
         let entries = self.mempool.select(height, budget, BLOCK_TRANSACTIONS_MAX);
         let ids: Vec<WTxId> = entries.iter().map(|entry| entry.wtxid()).collect();
         let transactions: Vec<Transaction> =
             entries.iter().map(|entry| (**entry.transaction()).clone()).collect();
         let last_commit = self.tip.as_deref().cloned();
+        let evidence = self.evidence_for_block();
         let header = Header {
             version: Header::VERSION,
             chain: self.chain.id(),
@@ -146,10 +151,10 @@ impl<V: LedgerView> Engine<V> {
             transactions_root: Block::transactions_root(&transactions),
             witnesses_root: Block::witnesses_root(&ids),
             last_commit: Block::last_commit_hash(last_commit.as_ref()),
-            evidence: Block::evidence_hash(&[]),
+            evidence: Block::evidence_hash(&evidence),
         };
-        let block = Block { header, transactions, last_commit, evidence: Vec::new() };
-        debug_assert!(codec::encode(&block).len() <= budget + CERTIFICATE_BYTES_MAX + 1_024);
+        let block = Block { header, transactions, last_commit, evidence };
+        debug_assert!(codec::encode(&block).len() <= budget + reserve);
         (block, ids)
     }
 }

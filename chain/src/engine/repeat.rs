@@ -31,6 +31,7 @@ impl<V: LedgerView> Engine<V> {
         self.repeats += 1;
         self.set_rebroadcast(now);
         self.helped = false;
+        self.repeat_evidence();
         if self.is_idle(now) {
             return;
         }

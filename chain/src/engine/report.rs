@@ -101,7 +101,7 @@ pub enum Report {
         /// Why.
         refusal: Refusal,
     },
-    /// A masternode signed two messages for one slot.
+    /// A masternode broke the rules, and this is the proof. Once for each masternode.
     Evidence(Evidence),
 }
 
@@ -157,11 +157,7 @@ impl Display for Report {
             Self::Refused { height, round, refusal } => {
                 write!(f, "not signed in round {round} of height {height}: {refusal}")
             }
-            Self::Evidence(Evidence::Votes(first, second)) => write!(
-                f,
-                "masternode {} signed two votes at height {} round {}: {:?} and {:?}",
-                first.signer, first.height, first.round, first.block, second.block
-            ),
+            Self::Evidence(evidence) => evidence.fmt(f),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     crypto::PublicKey,
     ledger::LedgerView,
     limits::UNDURABLE_MAX,
-    types::{BlockHash, Height, Millis, Now, Round, Timestamp, VoteKind},
+    types::{BlockHash, Evidence, Height, Millis, Now, Round, Timestamp, VoteKind},
 };
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub struct MasternodeStatus {
     pub prevoted: bool,
     /// Whether it precommitted in the current round.
     pub precommitted: bool,
+    /// The height of the block that recorded an offence of it.
+    pub offence: Option<Height>,
 }
 
 /// The node at one moment.
@@ -89,6 +91,8 @@ pub struct EngineStatus {
     pub mempool_transactions: usize,
     /// Their bytes.
     pub mempool_bytes: usize,
+    /// Evidence that no block has recorded yet, by ascending offender.
+    pub evidence: Vec<Evidence>,
     /// Why the engine stopped, should it have.
     pub halted: Option<String>,
 }
@@ -195,6 +199,7 @@ impl<V: LedgerView> Engine<V> {
                     online: Some(index) == self.me || is_heard,
                     prevoted: prevoters.contains(index),
                     precommitted: precommitters.contains(index),
+                    offence: self.state.offences.get(usize::from(index)).copied().flatten(),
                 }
             })
             .collect();
@@ -223,6 +228,7 @@ impl<V: LedgerView> Engine<V> {
             sync_target: self.sync.target(),
             mempool_transactions: self.mempool.len(),
             mempool_bytes: self.mempool.bytes(),
+            evidence: self.watch.pool().cloned().collect(),
             halted: self.halted.clone(),
         }
     }

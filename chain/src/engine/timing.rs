@@ -166,6 +166,7 @@ mod tests {
             timeout_max: Millis(60_000),
             clock_drift_max: Millis(10_000),
             epoch_blocks: 10,
+            evidence_age_blocks: 100,
             block_bytes_max: 4 * 1024 * 1024,
             min_relay_fee: 1,
             issuance_per_day: crate::types::Amount::ZERO,

@@ -44,6 +44,7 @@ impl<V: LedgerView> Engine<V> {
             }
         };
         let vote = self.persisted(signed);
+        self.watch_vote(&vote);
         self.publish(ConsensusMessage::Vote(vote.clone()));
         Some(vote)
     }
@@ -141,6 +142,7 @@ impl<V: LedgerView> Engine<V> {
         }
         for vote in [record.prevote, record.precommit].into_iter().flatten() {
             self.publish(ConsensusMessage::Vote(vote.clone()));
+            self.watch_vote(&vote);
             self.drive(now, consensus::Input::Vote(vote));
         }
     }
@@ -149,10 +151,21 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_message(&mut self, now: Now, from: Peer, message: Message) {
         let (height, here) = (message.height(), self.height());
         self.note_heard(now, &message);
+        self.watch(&message);
+        if let Message::Evidence(evidence) = &message {
+            self.add_evidence(evidence);
+            return;
+        }
         if let Message::Vote(vote) = &message {
             self.collect_late_precommit(vote);
         }
         if height < here {
+            if let Message::Certificate(certificate) = &message
+                && certificate.is_commit()
+                && !self.agrees(certificate)
+            {
+                return;
+            }
             self.help_laggard(now, &message);
         } else if height == here {
             self.apply_message(now, Some(from), message);
@@ -182,6 +195,7 @@ impl<V: LedgerView> Engine<V> {
                 self.drive(now, consensus::Input::Round(certificate.into_inner()));
             }
             Message::Proposal(proposal) => self.on_proposal(now, from, proposal.into_inner()),
+            Message::Evidence(_) => {}
         }
     }
 
@@ -210,7 +224,7 @@ impl<V: LedgerView> Engine<V> {
             Message::Proposal(proposal) => {
                 heard(self.set.proposer(proposal.height(), proposal.round));
             }
-            Message::Certificate(_) | Message::Round(_) => {}
+            Message::Certificate(_) | Message::Round(_) | Message::Evidence(_) => {}
         }
     }
 
@@ -220,6 +234,7 @@ impl<V: LedgerView> Engine<V> {
         self.owed_votes.clear();
         self.patience = 0;
         self.skewed = None;
+        self.forget_old_rounds(round);
         let proposer = self.set.proposer(height, round);
         let why = self.round_why(round, reason);
         self.effects.push(Effect::Report(Report::Round { height, round, why, proposer }));

@@ -164,7 +164,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Each offence was checked and is the first of its offender.
+    fn record_offences(&mut self) {
+        for evidence in &self.block.evidence {
+            let offence = self.state.offences.get_mut(usize::from(evidence.offender()));
+            *offence.expect("the offender was found in the set") = Some(self.state.height);
+        }
+    }
+
     fn finish(mut self, parent: &LedgerState) -> Result<BlockDelta, ExecuteError> {
+        self.record_offences();
         rewards::accrue(self.chain, &mut self.state, parent.timestamp, self.block, self.fees)?;
         let rewards = rewards::pay(self.chain, &mut self.state);
         if !rewards.is_empty() {

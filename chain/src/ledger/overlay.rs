@@ -3,7 +3,7 @@
 //! A layer stands for one block over the view below it. Reading is right whether or not the view below
 //! holds a layer's block already, so that a layer may be taken away any time after its block is durable.
 use super::{BlockDelta, LedgerView, PositionedCoin, ViewError};
-use crate::types::OutPoint;
+use crate::types::{Certificate, Height, OutPoint};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What one decided block changes, by outpoint.
@@ -68,5 +68,10 @@ impl<V: LedgerView> LedgerView for Overlay<V> {
             Some(changed) => Ok(changed),
             None => self.below.coin(outpoint),
         }
+    }
+
+    /// Of the durable blocks: a layer knows what its block changes, not what made it final.
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        self.below.certificate(height)
     }
 }

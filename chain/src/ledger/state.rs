@@ -28,6 +28,9 @@ pub struct LedgerState {
     pub accrued: Vec<Amount>,
     /// The treasury's part not yet paid.
     pub accrued_treasury: Amount,
+    /// For each masternode, the height of the block that recorded an offence of it. One is enough: a
+    /// key that broke the rules once is not trusted again.
+    pub offences: Vec<Option<Height>>,
     /// Hash of the chain's parameters.
     pub params: [u8; 32],
 }
@@ -39,7 +42,8 @@ impl Canonical for LedgerState {
 impl LedgerState {
     /// The commitment that the next header carries.
     pub fn root(&self) -> [u8; 32] {
-        let registry = hash_of("tc/registry", &(&self.accrued, self.accrued_treasury));
+        let registry =
+            hash_of("tc/registry", &(&self.accrued, self.accrued_treasury, &self.offences));
         let counters = codec::encode(&(self.supply, self.next_position));
         let utxo_proof_root = [0; 32]; // Reserved: a root that proves single coins.
         let parts: [&[u8]; 5] =
@@ -54,6 +58,7 @@ impl LedgerState {
             block: self.block,
             timestamp: self.timestamp,
             state_root: self.root(),
+            offences: self.offences.clone(),
         }
     }
 }
@@ -92,6 +97,7 @@ pub fn genesis_delta(chain: &Chain) -> BlockDelta {
         supply: chain.supply,
         accrued: vec![Amount::ZERO; chain.masternodes.len()],
         accrued_treasury: Amount::ZERO,
+        offences: vec![None; chain.masternodes.len()],
         params: hash_of("tc/params", chain.params()),
     };
     BlockDelta {

@@ -1,6 +1,6 @@
-//! How the ledger reads coins. The store implements it over redb; `MemoryView` is a map.
+//! How the ledger is read. The store implements it over redb; `MemoryView` is a map.
 use super::{BlockDelta, PositionedCoin};
-use crate::types::OutPoint;
+use crate::types::{Certificate, Height, OutPoint};
 use std::collections::BTreeMap;
 
 /// The store could not answer: our fault, never a peer's. The node stops.
@@ -11,41 +11,60 @@ pub struct ViewError {
     pub reason: String,
 }
 
-/// The unspent coins after a block.
+/// The ledger after a block: its unspent coins, and the proofs that led to it.
 pub trait LedgerView {
     /// The coin of an output, with its position, unless it is spent or never was.
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError>;
+
+    /// What made a height final; none at genesis and beyond the last committed block.
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError>;
 }
 
 /// A view in memory, for tests and the simulator.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryView(BTreeMap<OutPoint, PositionedCoin>);
+pub struct MemoryView {
+    coins: BTreeMap<OutPoint, PositionedCoin>,
+    certificates: BTreeMap<Height, Certificate>,
+}
 
 impl MemoryView {
+    /// Keeps what made a block final.
+    pub fn keep(&mut self, certificate: Certificate) {
+        self.certificates.insert(certificate.height, certificate);
+    }
+
     /// Applies a committed block.
     pub fn apply(&mut self, delta: &BlockDelta) {
         for spent in &delta.spent {
-            self.0.remove(&spent.coin.outpoint);
+            self.coins.remove(&spent.coin.outpoint);
         }
         for created in &delta.created {
-            self.0.insert(created.coin.outpoint, created.clone());
+            self.coins.insert(created.coin.outpoint, created.clone());
         }
     }
 
     /// All coins in the order of their outpoints.
     pub fn coins(&self) -> impl Iterator<Item = &PositionedCoin> {
-        self.0.values()
+        self.coins.values()
     }
 }
 
 impl LedgerView for MemoryView {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
-        Ok(self.0.get(outpoint).cloned())
+        Ok(self.coins.get(outpoint).cloned())
+    }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        Ok(self.certificates.get(&height).cloned())
     }
 }
 
 impl<V: LedgerView + ?Sized> LedgerView for std::sync::Arc<V> {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
         (**self).coin(outpoint)
+    }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        (**self).certificate(height)
     }
 }

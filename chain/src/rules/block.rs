@@ -1,12 +1,12 @@
 //! Rules that a block must keep toward its parent and its own body. What its transactions do to the
 //! ledger is checked where it is done, in `ledger::execute`.
-use super::{RuleError, verify_certificate};
+use super::{RuleError, verify_certificate, verify_evidence};
 use crate::{
     codec,
     crypto::SignatureScheme,
     genesis::Chain,
-    limits::BLOCK_TRANSACTIONS_MAX,
-    types::{Block, BlockHash, Header, Height, Timestamp},
+    limits::{BLOCK_TRANSACTIONS_MAX, EVIDENCE_PER_BLOCK_MAX},
+    types::{Block, BlockHash, Evidence, Header, Height, Timestamp},
 };
 
 /// What a block is checked against: the last final block and the ledger after it.
@@ -20,6 +20,8 @@ pub struct BlockContext {
     pub timestamp: Timestamp,
     /// The state root after it.
     pub state_root: [u8; 32],
+    /// For each masternode, the height at which an offence of it was recorded.
+    pub offences: Vec<Option<Height>>,
 }
 
 /// All rules of a block but those of its transactions.
@@ -32,7 +34,7 @@ pub fn check_block(
     check_header(chain, parent, &block.header)?;
     check_sizes(chain, block)?;
     check_commitments(block)?;
-    check_no_evidence(block)?;
+    check_evidence(scheme, chain, parent, block)?;
     check_last_commit(scheme, chain, parent, block)
 }
 
@@ -102,10 +104,55 @@ pub fn check_commitments(block: &Block) -> Result<(), RuleError> {
     Ok(())
 }
 
-fn check_no_evidence(block: &Block) -> Result<(), RuleError> {
-    match block.evidence.len() {
-        0 => Ok(()),
-        count => Err(RuleError::UnexpectedEvidence { count }),
+fn check_evidence(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    parent: &BlockContext,
+    block: &Block,
+) -> Result<(), RuleError> {
+    check_evidence_list(&block.evidence)?;
+    for (index, evidence) in block.evidence.iter().enumerate() {
+        check_evidence_place(chain, parent.height, &parent.offences, evidence)?;
+        let (genesis, set) = (&chain.hash, &chain.masternodes);
+        verify_evidence(scheme, genesis, set, evidence.clone())
+            .map_err(|error| RuleError::WrongEvidence { index, reason: error.to_string() })?;
+    }
+    Ok(())
+}
+
+/// Few, and each offender once.
+fn check_evidence_list(evidence: &[Evidence]) -> Result<(), RuleError> {
+    let (count, max) = (evidence.len(), EVIDENCE_PER_BLOCK_MAX);
+    if count > max {
+        return Err(RuleError::TooMuchEvidence { count, max });
+    }
+    let mut pairs = evidence.windows(2);
+    match pairs.position(|pair| pair[0].offender() >= pair[1].offender()) {
+        Some(index) => Err(RuleError::EvidenceOrder { index: index + 1 }),
+        None => Ok(()),
+    }
+}
+
+/// Whether evidence may stand in the block after `parent`: of a height that is not too old, against
+/// somebody of whom no offence is recorded.
+pub(crate) fn check_evidence_place(
+    chain: &Chain,
+    parent: Height,
+    offences: &[Option<Height>],
+    evidence: &Evidence,
+) -> Result<(), RuleError> {
+    let (height, block) = (evidence.height(), parent.next());
+    if height > block {
+        return Err(RuleError::EvidenceFromFuture { height, block });
+    }
+    let oldest = Height(block.0.saturating_sub(chain.params().evidence_age_blocks));
+    if height < oldest {
+        return Err(RuleError::EvidenceTooOld { height, oldest });
+    }
+    let offender = evidence.offender();
+    match offences.get(usize::from(offender)).copied().flatten() {
+        Some(recorded) => Err(RuleError::OffenceRecorded { offender, recorded }),
+        None => Ok(()),
     }
 }
 

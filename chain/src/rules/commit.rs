@@ -218,7 +218,7 @@ fn check_transaction_ids(ids: &[WTxId]) -> Result<(), VoteError> {
     }
 }
 
-fn vote_check(
+pub(super) fn vote_check(
     genesis: &GenesisHash,
     set: &MasternodeSet,
     vote: &Vote,

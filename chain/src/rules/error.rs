@@ -80,8 +80,18 @@ pub enum RuleError {
     WrongLastCommitHash,
     #[error("evidence hash does not match the evidence")]
     WrongEvidenceHash,
-    #[error("block carries {count} pieces of evidence, version 1 carries none")]
-    UnexpectedEvidence { count: usize },
+    #[error("block carries {count} pieces of evidence, {max} are allowed")]
+    TooMuchEvidence { count: usize, max: usize },
+    #[error("evidence {index} is not in strictly ascending order of offender")]
+    EvidenceOrder { index: usize },
+    #[error("evidence of height {height} is from after this block's height {block}")]
+    EvidenceFromFuture { height: Height, block: Height },
+    #[error("evidence of height {height} is too old, the oldest allowed is {oldest}")]
+    EvidenceTooOld { height: Height, oldest: Height },
+    #[error("an offence of masternode {offender} is already recorded, at height {recorded}")]
+    OffenceRecorded { offender: u16, recorded: Height },
+    #[error("evidence {index} proves nothing: {reason}")]
+    WrongEvidence { index: usize, reason: String },
     #[error("the parent's certificate is missing, or height 1 has one")]
     LastCommitPresence,
     #[error("the certificate is not for the parent: {reason}")]

@@ -6,20 +6,27 @@
 //! | `spend` | the coins it spends and the height |
 //! | `block` | the block, its parent and the chain |
 //! | `commit` | a certificate, a vote or a proposal and the masternode set |
+//! | `evidence` | two signed statements and the masternode set |
+//! | `accuse` | everything said at one height |
 //!
 //! Never reads a clock, a store or another rule's result; the same input gives the same verdict.
+mod accuse;
 mod block;
 mod commit;
 mod error;
+mod evidence;
 mod spend;
 mod transaction;
 
+pub use accuse::{Testimony, accuse};
+pub(crate) use block::check_evidence_place;
 pub use block::{BlockContext, check_block, check_commitments};
 pub use commit::{
     VoteError, verify_certificate, verify_proposal, verify_round_certificate, verify_vote,
     verify_votes,
 };
 pub use error::RuleError;
+pub use evidence::{EvidenceError, verify_evidence};
 pub use spend::{Spend, check_spend, fee_of, verify_spends};
 pub(crate) use transaction::check_lock;
 pub use transaction::check_transaction;

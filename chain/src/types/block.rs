@@ -61,7 +61,7 @@ pub struct Block {
     pub transactions: Vec<Transaction>,
     /// The certificate that made the parent final; none at height 1.
     pub last_commit: Option<Certificate>,
-    /// Proofs of double signing.
+    /// Proofs of offences, by ascending offender.
     pub evidence: Vec<Evidence>,
 }
 

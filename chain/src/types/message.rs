@@ -21,7 +21,7 @@ pub enum ConsensusMessage {
     Certificate(Certificate),
     /// Why a later round began.
     Round(RoundCertificate),
-    /// Proof of double signing.
+    /// Proof of an offence.
     Evidence(Evidence),
 }
 
@@ -33,10 +33,11 @@ impl ConsensusMessage {
     /// The height it is about.
     pub fn height(&self) -> Height {
         match self {
-            Self::Vote(vote) | Self::Evidence(Evidence::Votes(vote, _)) => vote.height,
+            Self::Vote(vote) => vote.height,
             Self::Proposal(proposal) => proposal.height(),
             Self::Certificate(certificate) => certificate.height,
             Self::Round(certificate) => certificate.height,
+            Self::Evidence(evidence) => evidence.height(),
         }
     }
 }

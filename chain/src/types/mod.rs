@@ -2,6 +2,7 @@
 mod amount;
 mod block;
 mod certificate;
+mod evidence;
 mod height;
 mod masternode;
 mod message;
@@ -12,6 +13,8 @@ mod vote;
 pub use amount::{Amount, AmountError};
 pub use block::{Block, BlockHash, Header};
 pub use certificate::{Certificate, RoundCertificate, SignerSet};
+pub(crate) use evidence::is_amnesia;
+pub use evidence::{Evidence, EvidenceKind, ProposalStatement};
 pub use height::{Height, Millis, Now, Round, Timestamp};
 pub use masternode::{Masternode, MasternodeSet, SetError};
 pub use message::{
@@ -23,4 +26,4 @@ pub use transaction::{
     Coin, Lock, OutPoint, Output, Transaction, TxBody, TxId, TxKind, WTxId, Witness,
     signing_message,
 };
-pub use vote::{Evidence, Vote, VoteKind};
+pub use vote::{Vote, VoteKind};

@@ -1,5 +1,7 @@
 //! A proposal: a block in compact form. Its transactions travel as ids; bodies come from the mempool.
-use super::{Block, BlockHash, Certificate, Evidence, Header, Height, Round, WTxId};
+use super::{
+    Block, BlockHash, Certificate, Evidence, Header, Height, ProposalStatement, Round, WTxId,
+};
 use crate::{
     codec::{self, Canonical},
     crypto::{Signature, hash},
@@ -53,6 +55,18 @@ impl Proposal {
     /// The block it proposes.
     pub fn block_hash(&self) -> BlockHash {
         self.header.hash()
+    }
+
+    /// What its signature covers, said by the round's proposer.
+    pub fn statement(&self, proposer: u16) -> ProposalStatement {
+        ProposalStatement {
+            height: self.height(),
+            round: self.round,
+            valid_round: self.valid_round,
+            block: self.block_hash(),
+            proposer,
+            signature: self.signature,
+        }
     }
 
     /// The compact form of a block.

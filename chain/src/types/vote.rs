@@ -1,4 +1,4 @@
-//! Votes and the proof that somebody cast two in one slot.
+//! Votes.
 use super::{BlockHash, Height, Round};
 use crate::{
     codec::{self, Canonical},
@@ -64,15 +64,4 @@ impl Vote {
             == (other.kind, other.height, other.round, other.signer)
             && (self.block, self.valid_round) != (other.block, other.valid_round)
     }
-}
-
-/// Proof that a masternode signed two messages for one slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Evidence {
-    /// Two votes that conflict.
-    Votes(Vote, Vote),
-}
-
-impl Canonical for Evidence {
-    const BYTES_MAX: usize = 2 * VOTE_BYTES_MAX + 16;
 }

@@ -217,6 +217,7 @@ fn chain(coins: u64) -> Chain {
         timeout_max: Millis(60_000),
         clock_drift_max: Millis(10_000),
         epoch_blocks: 100,
+        evidence_age_blocks: 100,
         block_bytes_max: 1024 * 1024,
         min_relay_fee: 1,
         issuance_per_day: Amount::ZERO,

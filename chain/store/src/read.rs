@@ -32,6 +32,10 @@ impl LedgerView for Store {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
         Ok(self.ledger.read(|txn| coin(txn, outpoint))?)
     }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        Ok(Self::certificate(self, height)?)
+    }
 }
 
 impl Store {

@@ -222,7 +222,7 @@ fn an_unknown_choice_does_not_decode() {
     refuses_other_choices::<Transaction>("witness", with_witness(refund), witness, 4);
     refuses_other_choices::<Vote>("kind of vote", encode(&vote), 0, 2);
     let evidence = Evidence::Votes(vote.clone(), vote.clone());
-    refuses_other_choices::<Evidence>("evidence", encode(&evidence), 0, 1);
+    refuses_other_choices::<Evidence>("evidence", encode(&evidence), 0, 3);
     refuses_other_choices::<ConsensusMessage>(
         "message",
         encode(&ConsensusMessage::Vote(vote)),

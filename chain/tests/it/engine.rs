@@ -1,5 +1,7 @@
 //! What one node does under attack: an engine with its shell in memory, and everybody else played by
 //! the test.
+mod evidence;
+
 use crate::fixture::{Fixture, hash_lock, pay, prevote_of, seal};
 use std::{
     cell::RefCell,
@@ -31,6 +33,10 @@ struct SharedView(Rc<RefCell<MemoryView>>);
 impl LedgerView for SharedView {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
         self.0.borrow().coin(outpoint)
+    }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        self.0.borrow().certificate(height)
     }
 }
 
@@ -92,12 +98,13 @@ impl Node {
                 let result = execute(&Ed25519, chain, &view, parent, block, verified);
                 Some(Input::Executed { block: block.hash(), result: result.map(Box::new) })
             }
-            Effect::Commit { delta, .. } => {
+            Effect::Commit { certificate, delta, .. } => {
                 if let Some(writing) = &mut self.writing {
                     writing.push_back(delta.clone());
                     return None;
                 }
                 self.view.0.borrow_mut().apply(delta);
+                self.view.0.borrow_mut().keep((**certificate).clone());
                 Some(Input::Committed { height: delta.height })
             }
             Effect::Verify { ticket, spends } => {

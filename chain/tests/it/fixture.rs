@@ -73,6 +73,7 @@ pub(crate) fn params() -> Params {
         timeout_max: Millis(60_000),
         clock_drift_max: Millis(10_000),
         epoch_blocks: 3,
+        evidence_age_blocks: 5,
         block_bytes_max: BLOCK_BYTES as u64,
         min_relay_fee: 1,
         issuance_per_day: Amount::from_time(14_400),

@@ -9,9 +9,9 @@ use timecoin_chain::{
     types::{
         Amount, Block, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, Coin,
         ConsensusMessage, Evidence, Header, Height, Lock, Masternode, Millis, OutPoint, Output,
-        Proposal, Round, RoundCertificate, SignerSet, Status, Timestamp, Transaction,
-        TransactionBatch, TxBody, TxId, TxKind, Vote, VoteKind, VotesAnswer, VotesRequest, WTxId,
-        Witness,
+        Proposal, ProposalStatement, Round, RoundCertificate, SignerSet, Status, Timestamp,
+        Transaction, TransactionBatch, TxBody, TxId, TxKind, Vote, VoteKind, VotesAnswer,
+        VotesRequest, WTxId, Witness,
     },
 };
 
@@ -163,6 +163,7 @@ structs! {
     Transaction { body, witnesses }
     Coin { outpoint, height, output }
     Vote { kind, height, round, block, valid_round, signer, signature }
+    ProposalStatement { height, round, valid_round, block, proposer, signature }
     Certificate { kind, height, round, block, valid_round, signers, signatures }
     RoundCertificate { height, round, votes }
     Header {
@@ -180,12 +181,14 @@ structs! {
     Timeout { base, step }
     Params {
         block_interval, min_block_spacing, propose_timeout, vote_timeout, timeout_max,
-        clock_drift_max, epoch_blocks, block_bytes_max, min_relay_fee, issuance_per_day, treasury,
+        clock_drift_max, epoch_blocks, evidence_age_blocks, block_bytes_max, min_relay_fee,
+        issuance_per_day, treasury,
     }
     Allocation { lock, value, outputs }
     Genesis { network, time, params, masternodes, allocations }
     LedgerState {
-        height, block, timestamp, coins, next_position, supply, accrued, accrued_treasury, params,
+        height, block, timestamp, coins, next_position, supply, accrued, accrued_treasury, offences,
+        params,
     }
 }
 
@@ -268,7 +271,11 @@ impl Generate for VoteKind {
 
 impl Generate for Evidence {
     fn generate(source: &mut Source) -> Self {
-        Self::Votes(source.one(), source.one())
+        match source.below(3) {
+            0 => Self::Votes(source.one(), source.one()),
+            1 => Self::Proposals(source.one(), source.one()),
+            _ => Self::Amnesia { precommit: source.one(), prevote: source.one() },
+        }
     }
 }
 

@@ -53,13 +53,14 @@ fn a_genesis_that_breaks_one_rule_gives_exactly_its_error() {
 #[test]
 fn a_parameter_that_makes_no_sense_is_named() {
     type Change = fn(&mut Genesis);
-    let rows: [(Change, &str); 10] = [
+    let rows: [(Change, &str); 11] = [
         (|g| g.params.min_block_spacing = Millis(0), "min_block_spacing"),
         (|g| g.params.block_interval = Millis(99), "block_interval"),
         (|g| g.params.propose_timeout.base = Millis(0), "propose_timeout"),
         (|g| g.params.vote_timeout.base = Millis(0), "vote_timeout"),
         (|g| g.params.timeout_max = Millis(2_999), "timeout_max"),
         (|g| g.params.epoch_blocks = 0, "epoch_blocks"),
+        (|g| g.params.evidence_age_blocks = 0, "evidence_age_blocks"),
         (|g| g.params.block_bytes_max = 100_000, "block_bytes_max"),
         (|g| g.params.block_bytes_max = 4 * 1024 * 1024 + 1, "block_bytes_max"),
         (|g| g.params.issuance_per_day = Amount(u64::MAX), "issuance_per_day"),

@@ -251,9 +251,28 @@ fn polka() -> Certificate {
     Certificate { kind: VoteKind::Prevote, valid_round, ..certificate() }
 }
 
-fn evidence() -> Evidence {
-    let [(_, one), (_, two), ..] = votes();
-    Evidence::Votes(one, two)
+fn evidence() -> [(&'static str, Evidence); 3] {
+    let [(_, one), (_, two), _, (_, precommit)] = votes();
+    let statement = |valid_round, first| ProposalStatement {
+        height: Height(0x0102),
+        round: Round(0x0304),
+        valid_round,
+        block: BlockHash(bytes(first)),
+        proposer: 0x0506,
+        signature: signature(first + 1),
+    };
+    [
+        ("votes", Evidence::Votes(one.clone(), two)),
+        (
+            "proposals",
+            Evidence::Proposals(statement(None, 0x62), statement(Some(Round(0x0203)), 0x64)),
+        ),
+        ("amnesia", Evidence::Amnesia { precommit, prevote: one }),
+    ]
+}
+
+fn evidences() -> Vec<Evidence> {
+    evidence().map(|(_, evidence)| evidence).to_vec()
 }
 
 fn block() -> Block {
@@ -261,7 +280,7 @@ fn block() -> Block {
         header: header(),
         transactions: vec![full_transaction(), transaction(&[], &[])],
         last_commit: Some(certificate()),
-        evidence: vec![evidence()],
+        evidence: evidences(),
     }
 }
 
@@ -292,7 +311,7 @@ fn proposal() -> Proposal {
         header: header(),
         transactions: vec![WTxId(bytes(0x80)), WTxId(bytes(0x81))],
         last_commit: Some(certificate()),
-        evidence: vec![evidence()],
+        evidence: evidences(),
         polka: Some(polka()),
         signature: signature(0x82),
     }
@@ -307,7 +326,9 @@ fn consensus(lines: &mut Lines) {
     lines.value("certificate", &certificate());
     lines.hash("certificate.signing_message", &certificate().signing_message(&genesis));
     lines.value("certificate.polka", &polka());
-    lines.value("evidence", &evidence());
+    for (name, evidence) in evidence() {
+        lines.value(&format!("evidence.{name}"), &evidence);
+    }
     let votes = votes().map(|(_, vote)| vote).to_vec();
     let round = RoundCertificate { height: Height(0x0102), round: Round(0x0304), votes };
     lines.value("round_certificate", &round);
@@ -324,7 +345,7 @@ fn consensus(lines: &mut Lines) {
         ("proposal", ConsensusMessage::Proposal(Box::new(proposal()))),
         ("certificate", ConsensusMessage::Certificate(certificate())),
         ("round", ConsensusMessage::Round(round)),
-        ("evidence", ConsensusMessage::Evidence(evidence())),
+        ("evidence", ConsensusMessage::Evidence(evidences().remove(2))),
     ];
     for (name, message) in &messages {
         lines.value(&format!("consensus_message.{name}"), message);
@@ -358,6 +379,7 @@ fn params() -> Params {
         timeout_max: Millis(60_000),
         clock_drift_max: Millis(9_000),
         epoch_blocks: 720,
+        evidence_age_blocks: 17_280,
         block_bytes_max: 2 * 1024 * 1024,
         min_relay_fee: 7,
         issuance_per_day: Amount::from_time(14_400),
@@ -405,6 +427,7 @@ fn ledger(lines: &mut Lines) {
         supply: Amount(0x0506),
         accrued: vec![Amount(0x0708), Amount(0x090a)],
         accrued_treasury: Amount(0x0b0c),
+        offences: vec![None, Some(Height(0x0d0e))],
         params: bytes(0xb1),
     };
     lines.value("ledger_state", &state);

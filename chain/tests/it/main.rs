@@ -7,6 +7,7 @@
 mod codec;
 mod commit;
 mod engine;
+mod evidence;
 mod fixture;
 mod generate;
 mod genesis;

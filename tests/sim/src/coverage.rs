@@ -78,8 +78,14 @@ pub enum Met {
     CorruptionTaken,
     /// A message of an earlier height came again.
     PastReplayed,
-    /// A masternode was caught signing twice.
+    /// A masternode was caught breaking the rules.
     EvidenceFound,
+    /// A block recorded two votes in one slot.
+    VotesRecorded,
+    /// A block recorded two proposals in one round.
+    ProposalsRecorded,
+    /// A block recorded a vote against a lock.
+    AmnesiaRecorded,
     /// A height was decided by precommits of a round that was over.
     DecidedPastRound,
     /// What a Byzantine masternode sent broke a rule that every receiver checks.
@@ -151,6 +157,9 @@ impl Met {
         Self::CorruptionTaken,
         Self::PastReplayed,
         Self::EvidenceFound,
+        Self::VotesRecorded,
+        Self::ProposalsRecorded,
+        Self::AmnesiaRecorded,
         Self::DecidedPastRound,
         Self::ByzantineRefused,
         Self::Silent,

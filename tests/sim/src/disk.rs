@@ -40,6 +40,10 @@ impl LedgerView for SharedView {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
         self.0.borrow().coin(outpoint)
     }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        self.0.borrow().certificate(height)
+    }
 }
 
 /// A final block and what it changes, on its way to the disk.
@@ -176,6 +180,7 @@ impl Disk {
             }
             Write::Commit(Commit { block, certificate, delta }) => {
                 self.view.0.borrow_mut().apply(&delta);
+                self.view.0.borrow_mut().keep((*certificate).clone());
                 self.state = Arc::new(delta.state.clone());
                 self.blocks.insert(delta.height, (block, certificate));
             }

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use timecoin_chain::{
     engine::{Effect, Message, Peer, Report, Request, Ticket},
     mempool::Reject,
-    types::{Evidence, Height, Round, Transaction, TransactionBatch, TxId, VoteKind},
+    types::{EvidenceKind, Height, Round, Transaction, TransactionBatch, TxId, VoteKind},
 };
 
 /// After this time a request has failed.
@@ -58,6 +58,13 @@ impl World {
                 self.work_in(node, span, Work::Execute { block, parent, layers, verified });
             }
             Effect::Commit { block, certificate, delta } => {
+                for evidence in &block.evidence {
+                    self.coverage.met(match evidence.kind() {
+                        EvidenceKind::Votes => Met::VotesRecorded,
+                        EvidenceKind::Proposals => Met::ProposalsRecorded,
+                        EvidenceKind::Amnesia => Met::AmnesiaRecorded,
+                    });
+                }
                 self.begin_commit(node, Commit { block, certificate, delta });
             }
             Effect::SetTimer { timer, at } => {
@@ -388,8 +395,7 @@ impl World {
                 }
             }
             Report::Evidence(evidence) => {
-                let Evidence::Votes(vote, _) = evidence;
-                if self.oracle.is_honest(vote.signer) {
+                if self.oracle.is_honest(evidence.offender()) {
                     let detail = format!("node {node}: {evidence:?}");
                     self.expect(Err(Violation::new("no evidence against honest keys", detail)));
                 }

@@ -364,5 +364,12 @@ pub(crate) fn describe(payload: &Payload) -> String {
         Payload::Consensus(Message::Round(held)) => {
             format!("round certificate {}/{}", held.height, held.round)
         }
+        Payload::Consensus(Message::Evidence(held)) => format!(
+            "evidence of {} against m{} {}/{}",
+            held.kind().name(),
+            held.offender(),
+            held.height(),
+            held.round()
+        ),
     }
 }

@@ -1,6 +1,9 @@
 //! The ledger told a second time, as plainly as possible: a map of coins and a few sums. Shares types
 //! and hashes with the chain, and none of its rules.
-use crate::setup::{GENESIS_MS, Setup};
+use crate::{
+    offence,
+    setup::{GENESIS_MS, Setup},
+};
 use std::collections::BTreeMap;
 use timecoin_chain::{
     codec,
@@ -29,6 +32,7 @@ pub struct Fold {
     minted: u64,
     earned: Vec<u64>,
     treasury: u64,
+    offences: BTreeMap<u16, Height>,
 }
 
 impl Fold {
@@ -54,6 +58,7 @@ impl Fold {
             time: GENESIS_MS,
             earned: vec![0; setup.chain.masternodes.len()],
             treasury: 0,
+            offences: BTreeMap::new(),
         }
     }
 
@@ -72,6 +77,7 @@ impl Fold {
         for tx in &block.transactions {
             fees += self.pay(setup, tx)?;
         }
+        self.record(setup, block)?;
         self.mint(setup, block, fees);
         (self.block, self.time) = (block.hash(), header.timestamp.0);
         if self.height.0.is_multiple_of(setup.chain.params().epoch_blocks) {
@@ -91,7 +97,31 @@ impl Fold {
         })?;
         let earned: Vec<u64> = state.accrued.iter().map(|amount| amount.0).collect();
         ensure(earned == self.earned, || format!("accounts {earned:?} are not {:?}", self.earned))?;
-        ensure(state.accrued_treasury.0 == self.treasury, || "the treasury differs".into())
+        ensure(state.accrued_treasury.0 == self.treasury, || "the treasury differs".into())?;
+        let recorded = (0..).zip(&state.offences).filter_map(|(index, at)| Some((index, (*at)?)));
+        let recorded: BTreeMap<u16, Height> = recorded.collect();
+        ensure(recorded == self.offences, || {
+            format!("offences {recorded:?} are not {:?}", self.offences)
+        })
+    }
+
+    /// Who broke the rules: two signed statements that no honest masternode signs both, and a first
+    /// offence.
+    fn record(&mut self, setup: &Setup, block: &Block) -> Result<(), String> {
+        ensure(block.evidence.len() <= 8, || "there is too much evidence".into())?;
+        for evidence in &block.evidence {
+            let (offender, height) = (evidence.offender(), evidence.height());
+            let age = setup.chain.params().evidence_age_blocks;
+            ensure(height <= self.height && height.0 + age >= self.height.0, || {
+                format!("the evidence is of height {height}")
+            })?;
+            offence::check(setup, evidence)
+                .map_err(|why| format!("masternode {offender} is accused, but {why}"))?;
+            ensure(self.offences.insert(offender, self.height).is_none(), || {
+                format!("masternode {offender} is accused twice")
+            })?;
+        }
+        Ok(())
     }
 
     fn pay(&mut self, setup: &Setup, tx: &Transaction) -> Result<u64, String> {

@@ -41,6 +41,7 @@ pub mod instances;
 pub mod net;
 pub mod node;
 pub mod obstacles;
+pub mod offence;
 pub mod oracle;
 pub mod past;
 pub mod payments;

@@ -28,6 +28,8 @@ pub enum Kind {
     Certificate,
     /// A round certificate.
     RoundCertificate,
+    /// Evidence.
+    Evidence,
     /// Gossiped transactions.
     Transactions,
     /// A request.
@@ -38,12 +40,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Proposal,
         Self::Prevote,
         Self::Precommit,
         Self::Certificate,
         Self::RoundCertificate,
+        Self::Evidence,
         Self::Transactions,
         Self::Question,
         Self::Reply,
@@ -76,6 +79,7 @@ impl Label {
             },
             Payload::Consensus(Message::Certificate(held)) => (Kind::Certificate, held.round),
             Payload::Consensus(Message::Round(held)) => (Kind::RoundCertificate, held.round),
+            Payload::Consensus(Message::Evidence(_)) => return Self::of(Kind::Evidence),
         };
         Self { kind, round: Some(round) }
     }

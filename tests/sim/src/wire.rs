@@ -246,8 +246,9 @@ fn check(setup: &Setup, message: ConsensusMessage) -> Result<Message, Refused> {
         ConsensusMessage::Round(certificate) => Message::Round(
             rules::verify_round_certificate(scheme, genesis, set, certificate).map_err(refused)?,
         ),
-        ConsensusMessage::Evidence(_) => {
-            return Err(Refused("evidence is not gossiped in this version".into()));
+        ConsensusMessage::Evidence(evidence) => {
+            let evidence = rules::verify_evidence(scheme, genesis, set, evidence);
+            Message::Evidence(Box::new(evidence.map_err(|error| Refused(error.to_string()))?))
         }
     })
 }

@@ -5,7 +5,8 @@ use crate::{
     mempool::{AdmitError, MempoolLimits, Reject},
     rules::{self, RuleError, Spend},
     types::{
-        Amount, Height, Lock, Millis, OutPoint, Output, Transaction, Witness, signing_message,
+        Amount, Certificate, Height, Lock, Millis, OutPoint, Output, Transaction, Witness,
+        signing_message,
     },
 };
 
@@ -156,6 +157,10 @@ fn a_ledger_that_cannot_be_read_is_not_the_senders_fault() {
     struct Broken;
     impl LedgerView for Broken {
         fn coin(&self, _: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
+            Err(ViewError { reason: "broken".into() })
+        }
+
+        fn certificate(&self, _: Height) -> Result<Option<Certificate>, ViewError> {
             Err(ViewError { reason: "broken".into() })
         }
     }

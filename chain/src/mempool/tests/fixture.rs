@@ -50,6 +50,7 @@ impl Ledger {
             timeout_max: Millis(60_000),
             clock_drift_max: Millis(10_000),
             epoch_blocks: 1_000_000,
+            evidence_age_blocks: 100,
             block_bytes_max: 4 * 1024 * 1024,
             min_relay_fee: 10,
             issuance_per_day: Amount::ZERO,

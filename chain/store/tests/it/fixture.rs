@@ -63,6 +63,7 @@ pub(crate) fn chain(time: u64) -> Chain {
         timeout_max: Millis(60_000),
         clock_drift_max: Millis(10_000),
         epoch_blocks: 3,
+        evidence_age_blocks: 100,
         block_bytes_max: 1024 * 1024,
         min_relay_fee: 1,
         issuance_per_day: Amount::from_time(14_400),

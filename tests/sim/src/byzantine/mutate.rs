@@ -4,8 +4,8 @@ use super::{Actor, Stage};
 use timecoin_chain::{
     engine::Message,
     types::{
-        Certificate, ConsensusMessage, Height, Proposal, Round, RoundCertificate, SignerSet,
-        Timestamp, Vote, VoteKind,
+        Certificate, ConsensusMessage, Evidence, Height, Proposal, Round, RoundCertificate,
+        SignerSet, Timestamp, Vote, VoteKind,
     },
 };
 
@@ -58,6 +58,9 @@ impl Actor for Mutator {
                 change_held(stage, ConsensusMessage::Certificate(held.into_inner()))
             }
             Message::Round(held) => change_held(stage, ConsensusMessage::Round(held.into_inner())),
+            Message::Evidence(held) => {
+                ConsensusMessage::Evidence(change_evidence(stage, held.into_inner()))
+            }
         };
         stage.say(changed, 0);
     }
@@ -116,6 +119,32 @@ fn change_held(stage: &mut Stage, message: ConsensusMessage) -> ConsensusMessage
         }
         ConsensusMessage::Round(held) => ConsensusMessage::Round(change_votes(stage, held)),
         other => other,
+    }
+}
+
+/// Somebody else's offence, another offence, or none.
+fn change_evidence(stage: &mut Stage, evidence: Evidence) -> Evidence {
+    match evidence {
+        Evidence::Votes(one, other) => match stage.rng.below(3) {
+            0 => Evidence::Votes(other, one),
+            1 => Evidence::Amnesia { precommit: one, prevote: other },
+            _ => Evidence::Votes(one, change_vote(stage, other)),
+        },
+        Evidence::Amnesia { precommit, prevote } => match stage.rng.below(2) {
+            0 => Evidence::Amnesia { precommit: change_vote(stage, precommit), prevote },
+            _ => Evidence::Amnesia { precommit, prevote: change_vote(stage, prevote) },
+        },
+        Evidence::Proposals(mut one, mut other) => {
+            match stage.rng.below(3) {
+                0 => std::mem::swap(&mut one, &mut other),
+                1 => one.round = change_round(stage, one.round),
+                _ => {
+                    let proposer = one.proposer.wrapping_add(1);
+                    (one.proposer, other.proposer) = (proposer, proposer);
+                }
+            }
+            Evidence::Proposals(one, other)
+        }
     }
 }
 

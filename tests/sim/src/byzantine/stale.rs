@@ -27,6 +27,7 @@ impl Actor for StaleResender {
             Message::Proposal(held) => ConsensusMessage::Proposal(Box::new(held.into_inner())),
             Message::Certificate(held) => ConsensusMessage::Certificate(held.into_inner()),
             Message::Round(held) => ConsensusMessage::Round(held.into_inner()),
+            Message::Evidence(held) => ConsensusMessage::Evidence(held.into_inner()),
         };
         self.keep(stage, message);
     }

@@ -207,6 +207,7 @@ impl World {
             Message::Proposal(proposal) => proposal.round,
             Message::Certificate(certificate) => certificate.round,
             Message::Round(certificate) => certificate.round,
+            Message::Evidence(evidence) => evidence.round(),
         };
         masks.lets_pass(from, to, (message.height(), round))
     }

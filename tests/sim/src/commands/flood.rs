@@ -49,8 +49,8 @@ fn flood_line(progress: &Progress, resident: u64, seconds: f64) -> String {
     let books = held.books;
     format!(
         "{sent} messages to each of three, {:.0} handled a second, {} s virtual, height {height}; held: {} votes, \
-         {} certificates and {} proposals of {} rounds, {} for later, {} candidates; published {published}, \
-         conflicts {evidence}; resident {resident} KiB",
+         {} certificates and {} proposals of {} rounds, {} for later, {} heard, {} candidates; published {published}, \
+         offenders found {evidence}; resident {resident} KiB",
         3.0 * *sent as f64 / seconds,
         ms / 1_000,
         books.votes,
@@ -58,6 +58,7 @@ fn flood_line(progress: &Progress, resident: u64, seconds: f64) -> String {
         books.proposals,
         books.rounds,
         held.later,
+        held.heard,
         held.candidates,
     )
 }

@@ -17,7 +17,7 @@ use timecoin_chain::{
     ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute, genesis_delta},
     mempool::MempoolLimits,
     rules,
-    types::{ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
+    types::{Certificate, ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
 };
 
 /// Messages of honest masternodes that are remembered, to be repeated by the hostile one.
@@ -29,6 +29,10 @@ struct SharedView(Rc<RefCell<MemoryView>>);
 impl LedgerView for SharedView {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
         self.0.borrow().coin(outpoint)
+    }
+
+    fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
+        self.0.borrow().certificate(height)
     }
 }
 

@@ -103,6 +103,8 @@ impl Oracle {
                 certificates.try_for_each(|held| self.certificate(from, held))?;
                 self.votes.propose(from, proposer, proposal)
             }
+            // Whoever shows it has reported it.
+            Message::Evidence(_) => Ok(()),
         }
     }
 

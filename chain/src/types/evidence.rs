@@ -1,0 +1,197 @@
+//! Proof that a masternode signed what no honest one signs. Anybody can check it, with nothing but the
+//! masternode set.
+//!
+//! A pair stands in one order only, so that two signed statements make one piece of evidence and not
+//! two. Whether it holds is decided in `rules::verify_evidence`.
+use super::{BlockHash, Height, Proposal, Round, Vote, VoteKind};
+use crate::{
+    codec::Canonical, crypto::Signature, genesis::GenesisHash, limits::EVIDENCE_BYTES_MAX,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What the signature of a proposal covers, without the block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalStatement {
+    /// The height proposed for.
+    pub height: Height,
+    /// The round proposed in.
+    pub round: Round,
+    /// For a block proposed before: the round in which it had a polka.
+    pub valid_round: Option<Round>,
+    /// The block.
+    pub block: BlockHash,
+    /// Index in the masternode set of the round's proposer.
+    pub proposer: u16,
+    /// Over [`Proposal::message`].
+    pub signature: Signature,
+}
+
+impl ProposalStatement {
+    /// The message that it signs.
+    pub fn signing_message(&self, genesis: &GenesisHash) -> [u8; 32] {
+        Proposal::message(genesis, self.height, self.round, self.valid_round, self.block)
+    }
+
+    /// Whether both are for one round and name different things.
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        (self.height, self.round, self.proposer) == (other.height, other.round, other.proposer)
+            && self.value() != other.value()
+    }
+
+    /// What stands in the slot.
+    pub(crate) fn value(&self) -> (BlockHash, Option<Round>) {
+        (self.block, self.valid_round)
+    }
+}
+
+/// The kinds of offence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EvidenceKind {
+    /// Two votes in one slot.
+    Votes,
+    /// Two proposals in one round.
+    Proposals,
+    /// A vote against its own lock.
+    Amnesia,
+}
+
+impl EvidenceKind {
+    /// Its name for clients and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Votes => "votes",
+            Self::Proposals => "proposals",
+            Self::Amnesia => "amnesia",
+        }
+    }
+}
+
+/// Proof of an offence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Evidence {
+    /// Two votes of one kind in one round that differ, the lesser (block, valid round) first.
+    Votes(Vote, Vote),
+    /// Two proposals for one round that differ, the lesser (block, valid round) first.
+    Proposals(ProposalStatement, ProposalStatement),
+    /// A precommit for a block, then a prevote for another in a later round that rests on no polka as
+    /// late as the precommit. The precommit locked its signer, and nothing it names unlocks it.
+    Amnesia {
+        /// The lock.
+        precommit: Vote,
+        /// The vote against it.
+        prevote: Vote,
+    },
+}
+
+impl Canonical for Evidence {
+    const BYTES_MAX: usize = EVIDENCE_BYTES_MAX;
+}
+
+impl Evidence {
+    /// The evidence that two votes of one signer at one height make, should they.
+    pub fn of_votes(one: &Vote, other: &Vote) -> Option<Self> {
+        if one.conflicts_with(other) {
+            let (first, second) = ordered(one, other, |vote| (vote.block, vote.valid_round));
+            return Some(Self::Votes(first, second));
+        }
+        let (precommit, prevote) = match one.kind {
+            VoteKind::Precommit => (one, other),
+            VoteKind::Prevote => (other, one),
+        };
+        is_amnesia(precommit, prevote)
+            .then(|| Self::Amnesia { precommit: precommit.clone(), prevote: prevote.clone() })
+    }
+
+    /// The evidence that two proposals make, should they.
+    pub fn of_proposals(one: &ProposalStatement, other: &ProposalStatement) -> Option<Self> {
+        one.conflicts_with(other).then(|| {
+            let (first, second) = ordered(one, other, ProposalStatement::value);
+            Self::Proposals(first, second)
+        })
+    }
+
+    /// Index in the masternode set of who signed both.
+    pub fn offender(&self) -> u16 {
+        match self {
+            Self::Votes(vote, _) | Self::Amnesia { prevote: vote, .. } => vote.signer,
+            Self::Proposals(statement, _) => statement.proposer,
+        }
+    }
+
+    /// The height of both.
+    pub fn height(&self) -> Height {
+        match self {
+            Self::Votes(vote, _) | Self::Amnesia { prevote: vote, .. } => vote.height,
+            Self::Proposals(statement, _) => statement.height,
+        }
+    }
+
+    /// The round in which the offence was complete.
+    pub fn round(&self) -> Round {
+        match self {
+            Self::Votes(vote, _) | Self::Amnesia { prevote: vote, .. } => vote.round,
+            Self::Proposals(statement, _) => statement.round,
+        }
+    }
+
+    /// Which offence.
+    pub fn kind(&self) -> EvidenceKind {
+        match self {
+            Self::Votes(..) => EvidenceKind::Votes,
+            Self::Proposals(..) => EvidenceKind::Proposals,
+            Self::Amnesia { .. } => EvidenceKind::Amnesia,
+        }
+    }
+}
+
+/// For the operator: should the masternode be his own, its key may be in two nodes.
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |block: Option<BlockHash>| block.map_or("nil".into(), |block| block.to_string());
+        let (offender, height, round) = (self.offender(), self.height(), self.round());
+        write!(f, "masternode {offender} ")?;
+        match self {
+            Self::Votes(first, second) => write!(
+                f,
+                "signed two {:?}s at height {height} round {round}: for {} and for {}. Its key may be \
+                 in two nodes",
+                first.kind,
+                name(first.block),
+                name(second.block),
+            ),
+            Self::Proposals(first, second) => write!(
+                f,
+                "signed two proposals at height {height} round {round}: of {} and of {}. Its key may be \
+                 in two nodes",
+                first.block, second.block,
+            ),
+            Self::Amnesia { precommit, prevote } => write!(
+                f,
+                "forgot its lock at height {height}: it precommitted {} in round {} and prevoted {} in \
+                 round {round}",
+                name(precommit.block),
+                precommit.round,
+                name(prevote.block),
+            ),
+        }
+    }
+}
+
+/// Whether a prevote breaks the lock that a precommit of the same masternode is: the strict lock rule
+/// lets it prevote a block only on a polka no earlier than its lock.
+pub(crate) fn is_amnesia(precommit: &Vote, prevote: &Vote) -> bool {
+    let kinds = (precommit.kind, prevote.kind) == (VoteKind::Precommit, VoteKind::Prevote);
+    let both = (precommit.height, precommit.signer) == (prevote.height, prevote.signer);
+    let blocks = match (precommit.block, prevote.block) {
+        (Some(locked), Some(voted)) => locked != voted,
+        _ => false,
+    };
+    let rests_on_later = prevote.valid_round.is_some_and(|round| round >= precommit.round);
+    kinds && both && blocks && precommit.round < prevote.round && !rests_on_later
+}
+
+fn ordered<T: Clone, K: Ord>(one: &T, other: &T, key: impl Fn(&T) -> K) -> (T, T) {
+    let (first, second) = if key(one) < key(other) { (one, other) } else { (other, one) };
+    (first.clone(), second.clone())
+}
