@@ -40,6 +40,8 @@ pub struct Summary {
     pub slowest: (u64, u64),
     /// Seeds that were run a second time with the same digest.
     pub repeated: u64,
+    /// Seeds with two final blocks at a height, where that is allowed.
+    pub forks: u64,
     /// What was met.
     pub coverage: Coverage,
     /// What failed, by seed.
@@ -140,6 +142,7 @@ impl Summary {
         self.heights += outcome.height.0;
         self.slowest = self.slowest.max((outcome.recovery, seed));
         self.repeated += u64::from(was_repeated);
+        self.forks += u64::from(outcome.forked.is_some());
         self.coverage.add(&outcome.coverage);
         if let Some(violation) = outcome.violation {
             self.failures.push(Failure { seed, reason: violation.to_string() });

@@ -112,6 +112,10 @@ pub enum Met {
     StaleResender,
     /// A changed message was signed again.
     Mutator,
+    /// A masternode sent votes back as its own.
+    Echo,
+    /// A masternode agreed with whoever spoke first, in each round anew.
+    Turncoat,
     /// Two nodes had one key.
     Twin,
 }
@@ -173,6 +177,8 @@ impl Met {
         Self::PastRoundDecider,
         Self::StaleResender,
         Self::Mutator,
+        Self::Echo,
+        Self::Turncoat,
         Self::Twin,
     ];
 }

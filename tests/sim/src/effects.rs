@@ -81,7 +81,8 @@ impl World {
                 self.trace.append(|| format!(" | halts: {reason}"));
                 if self.is_honest(node) {
                     let detail = format!("node {node}: {reason}");
-                    self.expect(Err(Violation::new("no honest node halts", detail)));
+                    let result = self.judge(Violation::new("no honest node halts", detail));
+                    self.expect(result);
                 }
             }
         }

@@ -64,6 +64,7 @@ impl World {
             }
             Event::Parcel { .. } => {}
             Event::Tick { node } => self.on_tick(node),
+            Event::Schism { cut } => self.on_schism(cut),
             Event::Payment => self.on_payment(),
             Event::Partition => self.on_partition(),
             Event::Heal => self.on_heal(),
@@ -260,7 +261,9 @@ impl World {
         let Commit { block, certificate, delta } = commit;
         let root = delta.state.root();
         self.note(node, 8, &root, || format!("durable {} {:?}", delta.height, delta.block));
+        self.testify(node, certificate.votes());
         let result = self.oracle.committed(&self.setup, block, certificate, &delta.state);
+        let result = result.or_else(|violation| self.judge(violation));
         self.expect(result);
         if self.nodes[node].key.is_none() {
             self.coverage.met(Met::ObserverCommitted);

@@ -2,7 +2,7 @@
 mod commands;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use commands::{exhaust, flood, scale, twins};
+use commands::{exhaust, flood, fork, scale, twins};
 use std::{io::Write, process::ExitCode, time::Instant};
 use timecoin_sim::{
     batch::{self, Summary},
@@ -79,6 +79,8 @@ enum Command {
     Flood(flood::FloodArgs),
     /// Run a large network and say what it costs each node.
     Scale(scale::ScaleArgs),
+    /// Let more than a third of the weight fork the chain, and see that the votes name them.
+    Fork(fork::ForkArgs),
     /// Run scenarios of twins: one key on several nodes, and masks for who reaches whom.
     Twins(twins::TwinsArgs),
     /// Run one seed and print the digest over its events.
@@ -172,6 +174,7 @@ fn main() -> ExitCode {
         Command::Exhaust(arguments) => exhaust::run(&arguments),
         Command::Flood(arguments) => flood::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
+        Command::Fork(arguments) => fork::run(&arguments),
         Command::Twins(arguments) => twins::run(&arguments),
         Command::Hash { seed, world } => {
             print(&hex(&world::run(seed, &world.options(false)).hash));

@@ -170,6 +170,7 @@ impl World {
             return running.stall.waiting.push_back(Event::Input { node, incarnation, input });
         }
         if let Input::Message { message, .. } = &input {
+            self.testify_to(node, message);
             self.hears(node, message);
         }
         let Some(running) = &mut self.nodes[node].running else { return };

@@ -2,6 +2,7 @@
 use crate::{
     byzantine::{
         Parcel, Role,
+        fork::{Plot, Trial},
         twins::{Masks, Scenario},
     },
     clock::Clock,
@@ -9,7 +10,7 @@ use crate::{
     disk::Flaw,
     faults::Faults,
     instances::{Class, Instance, Instances},
-    net::Net,
+    net::{Cut, Net},
     node::Node,
     oracle::{Oracle, Violation},
     past::Past,
@@ -66,6 +67,8 @@ pub struct Options {
     pub byzantine: Option<Role>,
     /// One key on several nodes, and who reaches whom.
     pub twins: Option<Scenario>,
+    /// More than a third of the weight tries to fork the chain.
+    pub fork: Option<Plot>,
     /// A planted fault.
     pub flaw: Flaw,
     /// Stop after the event with this number.
@@ -86,6 +89,7 @@ impl Default for Options {
             only: None,
             byzantine: None,
             twins: None,
+            fork: None,
             flaw: Flaw::None,
             until: None,
             trace: false,
@@ -110,6 +114,8 @@ pub struct Outcome {
     pub recovery: u64,
     /// The greatest final height.
     pub height: Height,
+    /// The height with two final blocks, where so many cheat that there may be one.
+    pub forked: Option<Height>,
     /// What was met.
     pub coverage: Coverage,
     /// What travelled, if it was counted.
@@ -152,6 +158,7 @@ pub(crate) enum Event {
     Boot { node: usize },
     Parcel { node: usize, incarnation: u64, parcel: Parcel },
     Tick { node: usize },
+    Schism { cut: Cut },
     Payment,
     Partition,
     Heal,
@@ -230,6 +237,7 @@ pub struct World {
     pub(crate) actors: Rng,
     /// What a scenario of twins lets pass.
     pub(crate) masks: Option<Masks>,
+    pub(crate) trial: Option<Trial>,
     pub(crate) instances: Instances,
     pub(crate) faults: Faults,
     pub(crate) setup: Setup,
@@ -255,7 +263,7 @@ pub struct World {
     healed: Option<(u64, Height)>,
     /// A node that had not reached it when it was looked at last.
     laggard: usize,
-    is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 /// Runs a seed to its end.
@@ -314,6 +322,7 @@ impl World {
             actors: Rng::stream(seed, 5),
             masks: None,
             instances: Instances::new(options.only.clone()),
+            trial: None,
             faults,
             setup,
             time: 3 * SECOND,
@@ -343,6 +352,9 @@ impl World {
         self.trace.line(|| faults);
         if let Some(role) = self.faults.byzantine {
             self.assign(role);
+        }
+        if let Some(plot) = self.options.fork {
+            self.begin_fork(plot);
         }
         if let Some(scenario) = self.options.twins.clone() {
             self.begin_twins(scenario);
@@ -396,6 +408,11 @@ impl World {
 
     pub(crate) fn end_storm(&mut self) {
         if !self.is_storm() {
+            return;
+        }
+        if self.trial.is_some() {
+            // Two groups that do not reach each other need not get anywhere.
+            self.is_over = true;
             return;
         }
         self.heal_everything();
@@ -453,7 +470,10 @@ impl World {
     }
 
     fn finish(mut self) -> Outcome {
-        self.check_ledgers();
+        let forked = self.trial.as_ref().and_then(|trial| trial.forked);
+        if forked.is_none() {
+            self.check_ledgers();
+        }
         let fates: Vec<Fate> =
             self.payments.fates(&self.oracle.ledger, &self.nodes).map(|(_, fate)| fate).collect();
         for fate in fates {
@@ -476,6 +496,7 @@ impl World {
             time: self.time,
             recovery: self.healed.map_or(0, |(healed, _)| self.time - healed),
             height,
+            forked,
             coverage: self.coverage,
             traffic: self.traffic,
             trace: self.trace.into_lines(),

@@ -1,7 +1,7 @@
 //! Byzantine masternodes: each kind does what it is there for, and honest nodes keep every property.
 use timecoin_sim::{
     batch,
-    byzantine::{Role, twins::Space},
+    byzantine::{Role, fork::Plot, twins::Space},
     coverage::Met,
     faults::Faults,
     world::{self, Options, SECOND},
@@ -61,5 +61,20 @@ fn twins_neither_fork_nor_stop_the_chain() {
         });
         assert_eq!(summary.failures, [], "{rounds} rounds, {copies} copies");
         assert!(summary.coverage.count(Met::EvidenceFound) > 0);
+    }
+}
+
+#[test]
+fn a_fork_names_at_least_a_third_and_nobody_who_is_honest() {
+    for plot in Plot::ALL {
+        let options = Options {
+            heights: 30,
+            faults: Some(Faults::none()),
+            fork: Some(plot),
+            ..Options::default()
+        };
+        let summary = batch::run(0, 12, 2, &options);
+        assert_eq!(summary.failures, [], "{plot:?}");
+        assert!(summary.forks > 0, "{plot:?} made no fork");
     }
 }

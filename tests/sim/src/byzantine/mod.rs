@@ -6,8 +6,10 @@
 //! everything heals. Whatever an actor sends passes the codec and the checks of the real code, and
 //! what fails these reaches nobody, as in the node.
 mod amnesia;
+mod echo;
 mod equivocate;
 mod flood;
+pub mod fork;
 mod hide_lock;
 mod late;
 mod mutate;
@@ -50,6 +52,10 @@ pub enum Role {
     StaleResender,
     /// Changes any field of what it sends and passes on, and signs again what is its own.
     Mutator,
+    /// Sends every vote back to its voter as its own.
+    Echo,
+    /// The same, but says one thing in one slot.
+    Turncoat,
     /// Runs twice under one key, each of the two on its own disk.
     Twin,
 }
@@ -63,7 +69,7 @@ impl std::fmt::Debug for Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Silent,
         Self::SelectiveProposer,
         Self::EquivocatingProposer,
@@ -75,6 +81,8 @@ impl Role {
         Self::PastRoundDecider,
         Self::StaleResender,
         Self::Mutator,
+        Self::Echo,
+        Self::Turncoat,
         Self::Twin,
     ];
 
@@ -97,6 +105,8 @@ impl Role {
             Self::PastRoundDecider => Met::PastRoundDecider,
             Self::StaleResender => Met::StaleResender,
             Self::Mutator => Met::Mutator,
+            Self::Echo => Met::Echo,
+            Self::Turncoat => Met::Turncoat,
             Self::Twin => Met::Twin,
         }
     }
@@ -115,6 +125,8 @@ impl Role {
             Self::PastRoundDecider => Box::new(past_round::PastRoundDecider::default()),
             Self::StaleResender => Box::new(stale::StaleResender::default()),
             Self::Mutator => Box::new(mutate::Mutator),
+            Self::Echo => Box::new(echo::Echo::shameless()),
+            Self::Turncoat => Box::new(echo::Echo::turncoat()),
             Self::Twin => return None,
         })
     }

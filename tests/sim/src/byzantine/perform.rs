@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    fn corrupt(&mut self, node: usize, key: u16, role: Role) {
+    pub(super) fn corrupt(&mut self, node: usize, key: u16, role: Role) {
         self.oracle.corrupt(key);
         self.nodes[node].actor = role.actor(&mut self.actors).map(|actor| (role, actor));
         self.trace.line(|| format!("n{node} is Byzantine: {role:?}"));

@@ -1,4 +1,5 @@
 //! What must hold whatever goes wrong. Checked after every event, from outside of the nodes.
+mod guilt;
 mod locks;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use crate::{
     fold::{self, Fold},
     setup::Setup,
 };
+pub use guilt::guilty;
 use std::collections::BTreeMap;
 use timecoin_chain::{
     engine::Message,
@@ -76,6 +78,11 @@ impl Oracle {
     /// Every vote that was ever sent by anybody, once.
     pub fn votes(&self) -> &[Vote] {
         self.votes.all()
+    }
+
+    /// The first height at which votes for two blocks are enough to make each final.
+    pub fn fork(&self) -> Option<Height> {
+        self.votes.fork()
     }
 
     /// A message leaves a node with this key, should it have one. What an honest key says keeps the

@@ -113,3 +113,26 @@ fn a_certificate_has_more_than_two_thirds_of_the_weight() {
         assert_eq!(result.err().map(|violation| violation.property), found);
     }
 }
+
+#[test]
+fn two_votes_prove_double_signing_and_amnesia_and_nothing_less_does() {
+    let (prevote, precommit) = (VoteKind::Prevote, VoteKind::Precommit);
+    let lock = vote(precommit, 1, A, None, 0);
+    for (one, other, is_guilty) in [
+        (vote(prevote, 0, A, None, 0), vote(prevote, 0, B, None, 0), true),
+        (vote(prevote, 1, A, None, 0), vote(prevote, 1, A, Some(0), 0), true),
+        (vote(prevote, 0, A, None, 0), vote(prevote, 0, A, None, 0), false),
+        (vote(prevote, 0, A, None, 0), vote(prevote, 0, B, None, 1), false),
+        (vote(prevote, 0, A, None, 0), vote(precommit, 0, B, None, 0), false),
+        (lock.clone(), vote(prevote, 2, B, None, 0), true),
+        (lock.clone(), vote(prevote, 2, B, Some(0), 0), true),
+        (lock.clone(), vote(prevote, 2, B, Some(1), 0), false),
+        (lock.clone(), vote(prevote, 2, A, None, 0), false),
+        (lock.clone(), vote(prevote, 0, B, None, 0), false),
+        (lock.clone(), Vote { block: None, ..vote(prevote, 2, B, None, 0) }, false),
+    ] {
+        let found = guilty(&[one.clone(), other.clone()], Height(1));
+        assert_eq!(!found.is_empty(), is_guilty, "{one:?} {other:?}");
+    }
+    assert!(guilty(&[lock], Height(2)).is_empty());
+}

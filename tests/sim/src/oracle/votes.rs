@@ -190,6 +190,18 @@ impl Votes {
         })
     }
 
+    /// The first height at which two blocks have more than two thirds of the precommits of some round.
+    pub(super) fn fork(&self) -> Option<Height> {
+        let mut finals: BTreeMap<Height, BlockHash> = BTreeMap::new();
+        self.books.iter().find_map(|((height, _), book)| {
+            let mut committed = book.precommits.0.iter().filter(|(_, who)| self.is_quorum(*who));
+            committed.find_map(|((block, _), _)| {
+                let block = (*block)?;
+                (*finals.entry(*height).or_insert(block) != block).then_some(*height)
+            })
+        })
+    }
+
     /// What a member voted at a height in these rounds, should it have voted for a block.
     pub(super) fn votes_of(
         &self,

@@ -26,6 +26,7 @@ fn fields_of(options: &Options) -> String {
         only,
         byzantine,
         twins,
+        fork,
         flaw,
         until,
         trace: _,
@@ -55,6 +56,9 @@ fn fields_of(options: &Options) -> String {
     if let Some(scenario) = twins {
         let text = format!("{scenario:?}").replace('[', "vec![");
         lines.push(format!("twins: Some({text})"));
+    }
+    if let Some(plot) = fork {
+        lines.push(format!("fork: Some(Plot::{plot:?})"));
     }
     if let Some(until) = until {
         lines.push(format!("until: Some({until})"));

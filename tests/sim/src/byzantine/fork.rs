@@ -1,0 +1,145 @@
+//! More than a third of the weight breaks the rules, and the honest ones are in two groups that do not
+//! reach each other. A fork is allowed. What is not: that those who made it get away with it.
+//!
+//! Invariant: the votes that honest nodes got, together, prove at least a third of the weight guilty,
+//! and nobody who is honest. The chain's rules find exactly those whom the oracle finds by itself.
+use super::Role;
+use crate::{
+    net::{Cut, Group},
+    oracle::{self, Violation},
+    world::{Event, SECOND, World},
+};
+use std::collections::BTreeSet;
+use timecoin_chain::{
+    engine::Message,
+    rules,
+    types::{Height, Vote},
+};
+
+/// How those who break the rules make a fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Plot {
+    /// Each runs once in each group.
+    Twins,
+    /// They vote with both groups in the same round.
+    Echoes,
+    /// They vote with the second group in a later round.
+    Turncoats,
+}
+
+impl Plot {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Twins, Self::Echoes, Self::Turncoats];
+
+    fn role(self) -> Role {
+        match self {
+            Self::Twins => Role::Twin,
+            Self::Echoes => Role::Echo,
+            Self::Turncoats => Role::Turncoat,
+        }
+    }
+}
+
+/// What honest nodes got, to accuse with.
+#[derive(Debug, Default)]
+pub(crate) struct Trial {
+    votes: Vec<Vote>,
+    /// The height that has two final blocks.
+    pub(crate) forked: Option<Height>,
+}
+
+impl World {
+    /// Gives more than a third of the weight away and plans the partition.
+    pub(crate) fn begin_fork(&mut self, plot: Plot) {
+        self.trial = Some(Trial::default());
+        let set = self.setup.chain.masternodes.clone();
+        let members = self.setup.masternodes.len();
+        let (first, mut weight) = (self.actors.index(members), 0);
+        let (mut sides, mut bad): ([Group; 2], Group) = ([0; 2], 0);
+        for (turn, node) in (first..first + members).map(|place| place % members).enumerate() {
+            let Some(key) = self.nodes[node].key else { continue };
+            if 3 * weight > set.total_weight() {
+                sides[turn % 2] |= 1 << node;
+                continue;
+            }
+            weight += set.weight_of([key]);
+            bad |= 1 << node;
+            self.corrupt(node, key, plot.role());
+        }
+        let cut = match plot {
+            // The originals are in one group, the copies in the other.
+            Plot::Twins => Cut::Halves(sides[0] | bad),
+            Plot::Echoes | Plot::Turncoats => Cut::Bridge(sides[0] | bad, sides[1] | bad),
+        };
+        let after = self.actors.between(5 * SECOND, 15 * SECOND);
+        self.after(after, Event::Schism { cut });
+    }
+
+    pub(crate) fn on_schism(&mut self, cut: Cut) {
+        self.net.cut(cut);
+        self.note(0, 33, format!("{cut:?}").as_bytes(), || format!("-- schism {cut:?}"));
+    }
+
+    /// An honest node gets a message.
+    pub(crate) fn testify_to(&mut self, node: usize, message: &Message) {
+        if self.trial.is_none() {
+            return;
+        }
+        match message {
+            Message::Vote(vote) => self.testify(node, [(**vote).clone()]),
+            Message::Certificate(held) => self.testify(node, held.votes()),
+            Message::Round(held) => self.testify(node, held.votes.iter().cloned()),
+            Message::Evidence(_) => {}
+            Message::Proposal(proposal) => {
+                self.testify(node, proposal.polka.iter().flat_map(|polka| polka.votes()));
+            }
+        }
+    }
+
+    /// An honest node gets votes, or makes a block final by them.
+    pub(crate) fn testify(&mut self, node: usize, votes: impl IntoIterator<Item = Vote>) {
+        if self.is_honest(node)
+            && let Some(trial) = &mut self.trial
+        {
+            trial.votes.extend(votes);
+        }
+    }
+
+    /// A node finds a second final block, or stops because of it. Without a fork that is a failure; with
+    /// one, those who made it must be known by the votes that honest nodes hold.
+    pub(crate) fn judge(&mut self, found: Violation) -> Result<(), Violation> {
+        let (Some(trial), Some(height)) = (&mut self.trial, self.oracle.fork()) else {
+            return Err(found);
+        };
+        trial.forked = Some(height);
+        self.is_over = true;
+        let own = self.oracle.votes().iter().filter(|vote| self.oracle.is_honest(vote.signer));
+        trial.votes.extend(own.cloned());
+        trial.votes.retain(|vote| vote.height == height);
+        let votes = std::mem::take(&mut trial.votes);
+        let guilty = oracle::guilty(&votes, height);
+        let accused = self.accuse(votes)?;
+        let set = &self.setup.chain.masternodes;
+        let weight = set.weight_of(accused.iter().copied());
+        let is_honest = |member: &u16| self.oracle.is_honest(*member);
+        if accused != guilty || accused.iter().any(is_honest) || 3 * weight < set.total_weight() {
+            let detail = format!(
+                "height {height} has two final blocks, {accused:?} are accused, {guilty:?} guilty"
+            );
+            return Err(Violation::new("accountability", detail));
+        }
+        Ok(())
+    }
+
+    /// Whom the chain's rules accuse for these votes, with evidence that everybody can verify.
+    fn accuse(&self, votes: Vec<Vote>) -> Result<BTreeSet<u16>, Violation> {
+        let (scheme, chain) = (&*self.setup.scheme, &self.setup.chain);
+        let accusations = rules::accuse(votes).into_iter().map(|evidence| {
+            let offender = evidence.offender();
+            rules::verify_evidence(scheme, &chain.hash, &chain.masternodes, evidence)
+                .map_err(|error| format!("evidence against {offender}: {error}"))
+                .map(|evidence| evidence.offender())
+        });
+        accusations.collect::<Result<_, _>>().map_err(|why| Violation::new("accountability", why))
+    }
+}
