@@ -55,6 +55,11 @@ impl<P: Copy + Ord> Planner<P> {
         self.target = self.target.max(height);
     }
 
+    /// How many final blocks are held.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// The greatest height that is proven final.
     pub fn target(&self) -> Height {
         self.target

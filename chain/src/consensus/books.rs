@@ -19,7 +19,9 @@ impl Books {
     /// The most for a set of so many masternodes, fewer than a third of them hostile: only they can be made to
     /// stand for a round beyond those that are kept.
     pub fn most(members: usize) -> Self {
-        let rounds = usize::try_from(ROUNDS_KEPT + 1 + ROUNDS_AHEAD_MAX).unwrap_or(usize::MAX);
+        let near = usize::try_from(ROUNDS_KEPT + 1 + ROUNDS_AHEAD_MAX).unwrap_or(usize::MAX);
+        // Of rounds long past: those that the current round's proposals rest on, and the last that came.
+        let rounds = near + PROPOSALS_PER_ROUND_MAX + 1;
         Self {
             rounds,
             votes: rounds * 2 * members,

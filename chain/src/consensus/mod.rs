@@ -27,7 +27,10 @@ use crate::{
     },
 };
 use round::{ProposalFact, RoundBook};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Where a node is within a round.
 #[derive(
@@ -349,7 +352,25 @@ impl Consensus {
 
     fn book(&mut self, round: Round) -> &mut RoundBook {
         let members = self.set.len();
+        if round < self.oldest_kept() && !self.rounds.contains_key(&round) {
+            self.drop_past_rounds();
+        }
         self.rounds.entry(round).or_insert_with(|| RoundBook::new(members))
+    }
+
+    /// The first of the rounds before the current one that are kept whatever happens.
+    fn oldest_kept(&self) -> Round {
+        Round(self.round.0.saturating_sub(ROUNDS_KEPT))
+    }
+
+    /// Makes room for a certificate of a round long past: a proposal may rest on its polka, and of those
+    /// that came before it only what a proposal of the current round rests on is of use.
+    fn drop_past_rounds(&mut self) {
+        let oldest = self.oldest_kept();
+        let proposals = self.rounds.get(&self.round).into_iter().flat_map(RoundBook::proposals);
+        let named: BTreeSet<Round> =
+            proposals.filter_map(|proposal| proposal.valid_round).collect();
+        self.rounds.retain(|round, _| *round >= oldest || named.contains(round));
     }
 
     fn add_vote(&mut self, vote: Vote) {
@@ -542,8 +563,7 @@ impl Consensus {
     fn start_round(&mut self, round: Round, reason: RoundReason, out: &mut Vec<Output>) {
         self.round = round;
         self.step = Step::Propose;
-        let oldest = Round(round.0.saturating_sub(ROUNDS_KEPT));
-        self.rounds = self.rounds.split_off(&oldest);
+        self.rounds = self.rounds.split_off(&self.oldest_kept());
         out.push(Output::RoundStarted { round, reason });
         if !planted::is(Bug::NoProposeTimer) {
             out.push(Output::SetTimer { round, step: Step::Propose });

@@ -337,6 +337,22 @@ fn single_votes_far_ahead_are_dropped_and_certificates_are_not() {
 }
 
 #[test]
+fn certificates_of_rounds_long_past_are_kept_only_as_far_as_a_proposal_rests_on_them() {
+    let mut machine = machine(3);
+    machine.handle(valid(A));
+    let votes = vec![vote(Prevote, 40, None, 0), vote(Prevote, 40, None, 1)];
+    machine.handle(Input::Round(RoundCertificate { height: H, round: Round(40), votes }));
+    for round in 0..30 {
+        machine.handle(Input::Certificate(polka(round, B, &[0, 1, 2])));
+        assert!(machine.books().is_within(&Books::most(4)), "{:?}", machine.books());
+    }
+    machine.handle(Input::Certificate(polka(5, A, &[0, 1, 2])));
+    machine.handle(proposal(40, A, Some(5)));
+    let prevoted = machine.votes(Round(40), Prevote).count();
+    assert_eq!((machine.step(), prevoted), (Step::Prevote, 2), "it rests on a polka of round 5");
+}
+
+#[test]
 fn a_commit_certificate_decides_from_any_round_and_step() {
     let mut machine = machine(3);
     let commit = certificate(Precommit, 700, Some(A), &[0, 1, 2]);

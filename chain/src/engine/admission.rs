@@ -32,6 +32,13 @@ pub(super) struct Admissions {
     waiting: usize,
 }
 
+impl Admissions {
+    /// Transactions that wait for a parent.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
 /// What the rules said before signatures.
 enum Checked {
     Spend(TxId, Spend),

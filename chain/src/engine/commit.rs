@@ -43,6 +43,11 @@ impl Stack {
         Self { blocks: VecDeque::new(), durable }
     }
 
+    /// How many blocks are stacked.
+    pub(super) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Whether a vote of this kind, or a proposal, may be signed for the height on top.
     pub(super) fn allows(&self, kind: VoteKind) -> bool {
         match kind {

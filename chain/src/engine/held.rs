@@ -1,8 +1,12 @@
 //! How much is kept of what others sent. The bounds follow from the set and the limits, whatever is sent.
 use super::{Engine, evidence::Watch, future::Future};
-use crate::{consensus::Books, ledger::LedgerView, limits::CANDIDATES_MAX};
+use crate::{
+    consensus::Books,
+    ledger::LedgerView,
+    limits::{CANDIDATES_MAX, SYNC_WINDOW, UNDURABLE_MAX, WAITING_MAX},
+};
 
-/// Counts of what is held of consensus messages.
+/// Counts of what is held of messages, blocks and transactions that came too early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Held {
     /// Of the height being decided.
@@ -13,6 +17,12 @@ pub struct Held {
     pub candidates: usize,
     /// Votes and proposals that were heard, of three heights.
     pub heard: usize,
+    /// Decided blocks that are not durable.
+    pub undurable: usize,
+    /// Final blocks of later heights.
+    pub synced: usize,
+    /// Transactions that wait for a parent which is being checked.
+    pub waiting: usize,
 }
 
 impl Held {
@@ -23,6 +33,9 @@ impl Held {
             later: Future::most(members),
             candidates: CANDIDATES_MAX,
             heard: Watch::most(members),
+            undurable: UNDURABLE_MAX,
+            synced: usize::try_from(SYNC_WINDOW).unwrap_or(usize::MAX),
+            waiting: WAITING_MAX,
         }
     }
 
@@ -34,6 +47,9 @@ impl Held {
             later: self.later.max(other.later),
             candidates: self.candidates.max(other.candidates),
             heard: self.heard.max(other.heard),
+            undurable: self.undurable.max(other.undurable),
+            synced: self.synced.max(other.synced),
+            waiting: self.waiting.max(other.waiting),
         }
     }
 
@@ -43,6 +59,9 @@ impl Held {
             && self.later <= most.later
             && self.candidates <= most.candidates
             && self.heard <= most.heard
+            && self.undurable <= most.undurable
+            && self.synced <= most.synced
+            && self.waiting <= most.waiting
     }
 }
 
@@ -54,6 +73,9 @@ impl<V: LedgerView> Engine<V> {
             later: self.future.len(),
             candidates: self.candidates.len(),
             heard: self.watch.heard(),
+            undurable: self.stack.len(),
+            synced: self.sync.held(),
+            waiting: self.admissions.waiting(),
         }
     }
 }

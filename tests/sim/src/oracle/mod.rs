@@ -12,7 +12,7 @@ use crate::{
 pub use guilt::guilty;
 use std::collections::BTreeMap;
 use timecoin_chain::{
-    engine::Message,
+    engine::{Held, Message},
     ledger::LedgerState,
     mempool::Mempool,
     types::{Block, BlockHash, Certificate, Height, OutPoint, RoundCertificate, Vote},
@@ -194,6 +194,15 @@ impl Oracle {
         if mempool.len() > limits.transactions_max || mempool.bytes() > limits.bytes_max {
             let detail = format!("node {node}: {} with {} bytes", mempool.len(), mempool.bytes());
             return Err(Violation::new("mempool bound", detail));
+        }
+        Ok(())
+    }
+
+    /// What came too early, or too often, keeps its bounds.
+    pub fn held(node: usize, held: &Held, most: &Held) -> Result<(), Violation> {
+        if !held.is_within(most) {
+            let detail = format!("node {node} holds {held:?}, more than {most:?}");
+            return Err(Violation::new("bounded buffers", detail));
         }
         Ok(())
     }
