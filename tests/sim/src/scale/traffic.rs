@@ -29,9 +29,9 @@ impl Count {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NodeTraffic {
     /// What it sent.
-    pub sent: [Count; 8],
+    pub sent: [Count; Kind::ALL.len()],
     /// What was sent to it.
-    pub received: [Count; 8],
+    pub received: [Count; Kind::ALL.len()],
 }
 
 /// What was counted.
