@@ -122,10 +122,13 @@ impl Metrics {
                 counts.committed(*transactions, *took, missed, *synced);
             }
             Report::Behind { .. } => drop(counts.behind.inc()),
+            // A gauge shows it.
+            Report::Signing(_) => {}
             Report::Refused { refusal, .. } => {
                 let reason = match refusal {
                     Refusal::Conflict => "conflict",
                     Refusal::TooLate => "too_late",
+                    Refusal::Stopped => "stopped",
                 };
                 counts.refusals.get_or_create(&OfReason { reason }).inc();
             }

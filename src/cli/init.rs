@@ -1,10 +1,11 @@
 //! `timecoin init`: a directory with everything a node needs. May be repeated; overwrites nothing.
 use super::{
     error::{CliError, Exit},
-    output,
+    guard, output,
 };
 use crate::{
-    config, durable, genesis_file,
+    config::{self, NodeConfig},
+    durable, genesis_file,
     keys::{self, KeyError},
 };
 use clap::Args;
@@ -56,12 +57,16 @@ pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
         genesis_file::create(&genesis, &chain)?;
         made(&genesis);
     }
-    let node = make_key(&at("node.key"))?;
+    let (node, _) = make_key(&at("node.key"))?;
     let consensus = match args.masternode {
         true => Some(make_key(&at("consensus.key"))?),
         false => None,
     };
     write_config(&at("config.toml"), args)?;
+    if let Some((secret, true)) = &consensus {
+        let config = NodeConfig::load(&at("config.toml"), &[])?;
+        guard::begin(&config.data_dir, &chain.hash, secret.public_key())?;
+    }
 
     output::line(format_args!(
         "network        {}",
@@ -70,23 +75,24 @@ pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
     output::line(format_args!("genesis        {}", chain.hash));
     let peer = timecoin_network::peer_id_of(&keys::node_identity(&node));
     output::line(format_args!("peer id        {peer}"));
-    if let Some(secret) = consensus {
+    if let Some((secret, _)) = consensus {
         output::line(format_args!("consensus key  {}", secret.public_key()));
     }
     output::line(format_args!("next: timecoin start --config {}", at("config.toml").display()));
     Ok(())
 }
 
-fn make_key(path: &Path) -> Result<SecretKey, CliError> {
+/// The key of a file, and whether it is new.
+fn make_key(path: &Path) -> Result<(SecretKey, bool), CliError> {
     match keys::create(path) {
         Ok(secret) => {
             made(path);
-            Ok(secret)
+            Ok((secret, true))
         }
         Err(KeyError::Exists { .. }) => {
             let secret = keys::load(path)?;
             kept(path);
-            Ok(secret)
+            Ok((secret, false))
         }
         Err(error) => Err(error.into()),
     }

@@ -6,6 +6,7 @@
 //! | `testnet` | a local network of many nodes |
 //! | `status`, `health`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
+//! | `guard` | the safety record of a consensus key |
 //! | `bench` | measures a local network |
 //! | `target` | finds the node that a command talks to |
 //! | `error` | what happened, why, the next command, and the exit code |
@@ -13,6 +14,7 @@
 //! Results go to standard output, errors and progress to standard error.
 mod bench;
 mod error;
+mod guard;
 mod health;
 mod init;
 mod keys;
@@ -39,7 +41,7 @@ use clap::{Parser, Subcommand};
     after_help = "Begin with a network on this machine:  timecoin testnet up\n\n\
                   Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 data directory in use, 5 database, \
                   6 address in use, 7 no node answers, 8 node is syncing, 9 the node answered with an error, \
-                  10 consensus halt, 130 stopped at once."
+                  10 consensus halt, 11 the key must not sign here, 130 stopped at once."
 )]
 pub struct Cli {
     #[command(subcommand)]

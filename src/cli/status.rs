@@ -34,6 +34,9 @@ pub(super) struct NodeStatus {
     pub(super) mempool_bytes: u64,
     pub(super) syncing: bool,
     pub(super) sync_target: u64,
+    /// Whether the node's key signs: yes, no, listening, observing or stopped.
+    pub(super) signing: String,
+    pub(super) signing_reason: String,
     pub(super) halted: Option<String>,
 }
 
@@ -56,6 +59,8 @@ impl NodeStatus {
             mempool_bytes: mempool.bytes,
             syncing: consensus.syncing,
             sync_target: consensus.sync_target,
+            signing: consensus.signing,
+            signing_reason: consensus.signing_reason,
             halted: consensus.halted.or(consensus.stall_reason),
         })
     }
@@ -96,6 +101,9 @@ pub(super) fn run(args: &StatusArgs) -> Result<(), CliError> {
         count(usize::try_from(status.mempool_transactions).unwrap_or(usize::MAX), "transaction"),
         status.sync(),
     ));
+    if !matches!(status.signing.as_str(), "yes" | "no") {
+        output::line(format_args!("signing: {}", status.signing_reason));
+    }
     if let Some(reason) = status.halted {
         output::line(reason);
     }

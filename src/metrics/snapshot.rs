@@ -7,7 +7,7 @@ use prometheus_client::{
     metrics::MetricType,
 };
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
-use timecoin_chain::engine::EngineStatus;
+use timecoin_chain::engine::{EngineStatus, Signing};
 use timecoin_network::Sample;
 use timecoin_store::StoreStats;
 
@@ -84,6 +84,11 @@ impl Snapshot {
             "timecoin_consensus_is_masternode",
             "Whether this node votes",
             status.me.is_some(),
+        )?;
+        out.flag(
+            "timecoin_consensus_signing",
+            "Whether this node's key signs; not while it has no safety record",
+            status.signing == Signing::Yes,
         )?;
         out.flag(
             "timecoin_consensus_stalled",

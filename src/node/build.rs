@@ -22,7 +22,7 @@ use std::{
 };
 use timecoin_chain::{
     crypto::{SecretKey, Signer},
-    engine::{Engine, EngineConfig, Stored},
+    engine::{Engine, EngineConfig, HaltKind, Stored},
     genesis::Chain,
     mempool::MempoolLimits,
     types::Millis,
@@ -77,6 +77,9 @@ pub enum NodeRunError {
     /// The engine will not go on.
     #[error("{0}")]
     Halted(String),
+    /// The key must not sign here.
+    #[error("{0}")]
+    Guard(String),
 }
 
 impl NodeRunError {
@@ -84,20 +87,26 @@ impl NodeRunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) => 3,
-            Self::Store(StoreError::AlreadyOpen { .. }) => 4,
-            Self::Store(
-                StoreError::Corrupt { .. }
-                | StoreError::NewerSchema { .. }
-                | StoreError::OlderSchema { .. }
-                | StoreError::OtherGenesis { .. }
-                | StoreError::SafetyMissing { .. }
-                | StoreError::SafetyUnreadable { .. }
-                | StoreError::SafetyBlock { .. },
-            ) => 5,
+            Self::Store(error) => exit_code_of(error),
             Self::Network(NetworkError::PortTaken { .. }) | Self::RpcListen { .. } => 6,
             Self::Halted(_) => 10,
-            Self::Store(_) | Self::Network(_) | Self::Rpc(_) => 1,
+            Self::Guard(_) => 11,
+            Self::Network(_) | Self::Rpc(_) => 1,
         }
+    }
+}
+
+/// The exit code of a process that cannot go on for this reason.
+pub(crate) fn exit_code_of(error: &StoreError) -> u8 {
+    match error {
+        StoreError::AlreadyOpen { .. } => 4,
+        StoreError::Corrupt { .. }
+        | StoreError::NewerSchema { .. }
+        | StoreError::OlderSchema { .. }
+        | StoreError::OtherGenesis { .. }
+        | StoreError::SafetyUnreadable { .. }
+        | StoreError::SafetyBlock { .. } => 5,
+        _ => 1,
     }
 }
 
@@ -128,7 +137,7 @@ pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), Node
     );
     let signer = consensus_key.map(|key| Arc::new(key) as Arc<dyn Signer>);
     let mempool = mempool_limits(&config, &chain);
-    let engine_config = EngineConfig { chain: chain.clone(), signer, mempool };
+    let engine_config = EngineConfig { chain: chain.clone(), signer, mempool, doubts_record: true };
     let engine = Engine::new(engine_config, store.clone(), stored);
 
     let node = Node { config, chain, store, started, stop };
@@ -226,7 +235,8 @@ impl Node {
         tracing::info!("stopped");
         match end {
             End::Stopped => Ok(()),
-            End::Halted(reason) => Err(NodeRunError::Halted(reason)),
+            End::Halted(HaltKind::Contradiction, reason) => Err(NodeRunError::Halted(reason)),
+            End::Halted(HaltKind::ForeignSignature, reason) => Err(NodeRunError::Guard(reason)),
             End::Store(error) => Err(NodeRunError::Store(error)),
         }
     }

@@ -53,7 +53,7 @@ impl Shell {
             }
             Effect::SetTimer { timer, at } => self.timers.set(timer, at),
             Effect::Report(report) => self.report(&report),
-            Effect::Halt { reason } => return Err(End::Halted(reason)),
+            Effect::Halt { kind, reason } => return Err(End::Halted(kind, reason)),
         }
         Ok(())
     }

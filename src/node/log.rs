@@ -1,6 +1,6 @@
 //! What the engine reports, in words an operator reads. WARN means that an operator may act.
 use timecoin_chain::{
-    engine::{EngineStatus, Report},
+    engine::{EngineStatus, Report, Signing},
     types::VoteKind,
 };
 use tracing::{debug, info, warn};
@@ -68,5 +68,7 @@ pub(super) fn report(report: &Report) {
         Report::Refused { height, round, refusal } => {
             info!("not signed height={height} round={round}: {refusal}");
         }
+        Report::Signing(signing @ Signing::Observing { .. }) => warn!("signing: {signing}"),
+        Report::Signing(signing) => info!("signing: {signing}"),
     }
 }

@@ -28,5 +28,6 @@ mod requests;
 mod run_loop;
 mod workers;
 
+pub(crate) use build::exit_code_of;
 pub use build::{NodeRunError, run};
 pub use handle::{Acceptable, Command, FinalBlock, NodeError, NodeHandle, PooledTransaction};

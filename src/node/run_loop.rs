@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
     crypto::{Ed25519, Verified},
-    engine::{Ask, Engine, EngineStatus, Input, Message, Peer, Request, Source, Ticket},
+    engine::{Ask, Engine, EngineStatus, HaltKind, Input, Message, Peer, Request, Source, Ticket},
     genesis::Chain,
     mempool::{AdmitError, Reject},
     rules,
@@ -52,7 +52,7 @@ pub(super) enum End {
     /// It was asked to.
     Stopped,
     /// The engine will not go on.
-    Halted(String),
+    Halted(HaltKind, String),
     /// The disk failed.
     Store(StoreError),
 }
@@ -237,7 +237,7 @@ impl Shell {
             }
             Command::Test { transaction, reply } => match self.test(*transaction) {
                 Ok(answer) => drop(reply.send(answer)),
-                Err(error) => return Err(End::Halted(error)),
+                Err(error) => return Err(End::Halted(HaltKind::Contradiction, error)),
             },
             Command::MempoolIds { limit, reply } => {
                 drop(reply.send(mempool.iter().take(limit).map(|entry| entry.txid()).collect()));

@@ -2,7 +2,7 @@
 //!
 //! Alive means that the process answers. Ready means that it follows the chain now; where it does
 //! not, the body says why in words. `?verbose` lists every check.
-use timecoin_chain::engine::EngineStatus;
+use timecoin_chain::engine::{EngineStatus, Signing};
 
 /// One check in words.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +13,13 @@ struct Check {
 
 /// Whether the node is ready, and the body that says so.
 pub(super) fn readiness(status: &EngineStatus, peers: usize, verbose: bool) -> (bool, String) {
-    let checks = [engine(status), sync(status), consensus(status), connected(status, peers)];
+    let checks = [
+        engine(status),
+        sync(status),
+        consensus(status),
+        signing(status),
+        connected(status, peers),
+    ];
     let is_ready = checks.iter().all(|check| check.passed);
     if is_ready && !verbose {
         return (true, "ok\n".into());
@@ -57,6 +63,12 @@ fn consensus(status: &EngineStatus) -> Check {
             ),
         },
     }
+}
+
+/// Listening lasts seconds after each start; observing may last for ever.
+fn signing(status: &EngineStatus) -> Check {
+    let passed = !matches!(status.signing, Signing::Observing { .. } | Signing::Stopped);
+    Check { passed, text: format!("signing: {}", status.signing) }
 }
 
 /// A chain with one masternode needs no peers, if this node is it.
@@ -113,6 +125,7 @@ pub(crate) mod tests {
             mempool_transactions: 3,
             mempool_bytes: 600,
             evidence: Vec::new(),
+            signing: Signing::Yes,
             halted: None,
         }
     }
@@ -125,15 +138,22 @@ pub(crate) mod tests {
         assert_eq!(
             text,
             "[+] engine running\n[+] synced at height 11\n[+] consensus at height 12 round 0, 2/4 \
-             weight online\n[+] 3 peers connected\n"
+             weight online\n[+] signing: yes\n[+] 3 peers connected\n"
         );
     }
 
     #[test]
     fn a_node_that_is_not_ready_says_why() {
         type Case = (fn(&mut EngineStatus), usize, &'static str);
-        let cases: [Case; 4] = [
+        let cases: [Case; 5] = [
             (|_| {}, 0, "[!] no peers connected\n"),
+            (
+                |status| status.signing = Signing::Observing { own_key: Some(Height(11)) },
+                1,
+                "[!] signing: observing: the key's safety record is missing and the key signed at \
+                 height 11, so nothing is signed until one whole height was decided without it. If \
+                 the key runs on another host, stop one of them\n",
+            ),
             (
                 |status| status.sync_target = Height(50),
                 1,

@@ -147,9 +147,10 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "{height, round, step, proposer, masternode, locked, height_age_ms, \
                  final_height, final_hash, sync_target, syncing, online_weight, total_weight, \
-                 quorum_weight, stalled, stall_reason, halted, waiting_for, troubles: [{time, \
-                 what}], masternodes: [{index, key, weight, proposer, prevoted, precommitted, \
-                 silent_ms, online, self}]}. `waiting_for` says in words what would move this node \
+                 quorum_weight, stalled, stall_reason, signing, signing_reason, halted, waiting_for, \
+                 troubles: [{time, what}], masternodes: [{index, key, weight, proposer, prevoted, \
+                 precommitted, silent_ms, online, self}]}. `signing` says whether this node's key \
+                 signs, `waiting_for` in words what would move this node \
                  on now; `troubles` what delayed blocks of late: nil votes, later rounds, invalid \
                  blocks, skewed clocks, each with who and why, the last one last.",
         summary: "The height being decided, and who has voted.",

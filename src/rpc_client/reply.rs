@@ -131,6 +131,12 @@ pub struct ConsensusInfo {
     /// What is missing for blocks to go on, in words.
     #[serde(default)]
     pub stall_reason: Option<String>,
+    /// Whether the node's key signs, in a word.
+    #[serde(default)]
+    pub signing: String,
+    /// The same in a sentence.
+    #[serde(default)]
+    pub signing_reason: String,
     /// Why the node refuses to go on, in words.
     #[serde(default)]
     pub halted: Option<String>,

@@ -391,6 +391,7 @@ fn questions() -> Vec<(&'static str, Protocol, Vec<u8>)> {
         prevotes: SignerSet::empty(4),
         precommits: SignerSet::empty(800),
         has_proposal: false,
+        signer: Some(u16::MAX),
     };
     let bodies = BodiesRequest((0..512).map(|index| WTxId(hash(index).0)).collect());
     let cut = |bytes: Vec<u8>| bytes[..bytes.len() - 1].to_vec();

@@ -27,7 +27,7 @@ pub(super) struct Stacked {
     confirmed: Vec<Entry>,
     /// When the proposal was first seen.
     seen: Millis,
-    synced: bool,
+    pub(super) synced: bool,
 }
 
 /// Decided blocks that are not durable yet, oldest first.
@@ -132,6 +132,7 @@ impl<V: LedgerView> Engine<V> {
         let synced = self.candidates.is_synced(&hash);
         let seen = self.candidates.seen(&hash).unwrap_or(now.mono);
         let bodies = self.candidates.take_bodies(&hash);
+        let parent_time = self.state.timestamp;
         let removed = self.mempool.on_block(&block, certificate.height.next(), now.mono);
         self.state = Arc::new(delta.state.clone());
         self.view.push(delta.clone());
@@ -143,6 +144,7 @@ impl<V: LedgerView> Engine<V> {
         let confirmed = removed.confirmed;
         let stacked = Stacked { block, certificate, delta, bodies, confirmed, seen, synced };
         self.stack.blocks.push_back(stacked);
+        self.license_at_decision(parent_time);
         if self.stack.blocks.len() == 1 {
             self.write_next();
         }

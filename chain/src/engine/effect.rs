@@ -21,6 +21,15 @@ pub enum Answer {
     Votes(VotesAnswer),
 }
 
+/// What made a node stop for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HaltKind {
+    /// The chain, the data or the program contradicts itself.
+    Contradiction,
+    /// The node's key signed something that this node did not.
+    ForeignSignature,
+}
+
 /// Something to be done.
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -104,6 +113,8 @@ pub enum Effect {
     Report(Report),
     /// Stop: going on could break an invariant.
     Halt {
+        /// What kind of reason.
+        kind: HaltKind,
         /// Why, for the operator.
         reason: String,
     },

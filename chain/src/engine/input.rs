@@ -66,6 +66,8 @@ pub enum Timer {
     Rebroadcast(Height),
     /// The bodies of a proposed block are asked for.
     Bodies(BlockHash),
+    /// A node that has just started asks for what its key signed.
+    Listen,
     /// Peers are asked how far they are.
     Sync,
     /// Own transactions are sent again, old ones expire.

@@ -8,7 +8,7 @@
 //!
 //! Invariants: a signed message is published only after the record that holds it was persisted; the next
 //! height may begin before a block is durable, but no precommit is signed for it; a node that knows a
-//! later final height signs nothing.
+//! later final height signs nothing, nor does one whose key is not licensed (`license.rs`).
 mod admission;
 mod bodies;
 mod candidate;
@@ -18,6 +18,7 @@ mod evidence;
 mod future;
 mod held;
 mod input;
+mod license;
 mod peers;
 mod propose;
 mod repeat;
@@ -28,9 +29,10 @@ mod timing;
 mod voting;
 mod why;
 
-pub use effect::{Answer, Effect};
+pub use effect::{Answer, Effect, HaltKind};
 pub use held::Held;
 pub use input::{Ask, Input, Message, Peer, Request, Source, Ticket, Timer};
+pub use license::Signing;
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord};
 pub use status::{EngineStatus, MasternodeStatus, Trouble};
@@ -50,6 +52,7 @@ use candidate::Candidates;
 use commit::Stack;
 use evidence::Watch;
 use future::Future;
+use license::License;
 use safety::Guard;
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -66,6 +69,10 @@ pub struct EngineConfig {
     pub signer: Option<Arc<dyn Signer>>,
     /// Bounds of its mempool.
     pub mempool: MempoolLimits,
+    /// Whether the safety record is doubted: peers are asked for signatures of this key that it does
+    /// not hold, and one of them stops the node. Only simulated twins, which share a key on purpose,
+    /// and planted faults believe it.
+    pub doubts_record: bool,
 }
 
 /// What the store held at start.
@@ -74,7 +81,7 @@ pub struct Stored {
     pub state: LedgerState,
     /// The certificate of that block; none at genesis.
     pub tip: Option<Certificate>,
-    /// The safety record, should there be one.
+    /// The safety record. A key begins with one: where there is none, it is lost.
     pub safety: Option<Recovered>,
 }
 
@@ -92,6 +99,8 @@ pub struct Engine<V> {
     /// Decided blocks that are not durable yet.
     stack: Stack,
     guard: Option<Guard>,
+    license: License,
+    doubts_record: bool,
     recovered: Option<Recovered>,
     consensus: Consensus,
     candidates: Candidates,
@@ -136,14 +145,16 @@ pub struct Engine<V> {
 impl<V: LedgerView> Engine<V> {
     /// A node that has done nothing yet. The first input is [`Input::Start`].
     pub fn new(config: EngineConfig, view: V, stored: Stored) -> Self {
-        let EngineConfig { chain, signer, mempool } = config;
+        let EngineConfig { chain, signer, mempool, doubts_record } = config;
         let set = Arc::new(chain.masternodes.clone());
         let me = signer.as_ref().and_then(|signer| set.index_of(&signer.public_key()));
         let record = stored.safety.as_ref().map(|recovered| recovered.record.clone());
-        let guard =
-            signer.zip(me).map(|(signer, index)| Guard::new(signer, index, chain.hash, record));
         let state = Arc::new(stored.state);
         let next = state.height.next();
+        let (license, guard) = match signer.zip(me) {
+            Some((signer, me)) => License::at_start(signer, me, chain.hash, record, next),
+            None => (License::Granted, None),
+        };
         Self {
             consensus: Consensus::new(set.clone(), me, next),
             mempool: Mempool::new(chain.id(), mempool),
@@ -157,6 +168,8 @@ impl<V: LedgerView> Engine<V> {
             state,
             tip: stored.tip.map(Arc::new),
             guard,
+            license,
+            doubts_record,
             recovered: stored.safety,
             candidates: Candidates::default(),
             decided: None,
@@ -251,6 +264,7 @@ impl<V: LedgerView> Engine<V> {
     fn on_start(&mut self, now: Now) {
         self.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
         self.set_timer(Timer::Mempool, now.mono.plus(MEMPOOL_PERIOD));
+        self.begin_signing(now);
         self.start_height(now);
     }
 
@@ -265,6 +279,7 @@ impl<V: LedgerView> Engine<V> {
         self.repeats = 0;
         self.height_started = now.mono;
         self.forget_old_evidence();
+        self.license_at_height(height);
         self.consensus = Consensus::new(self.set.clone(), self.me, height);
         let resume = self.take_recovered(height);
         let outputs = self.consensus.start(resume);
@@ -292,6 +307,7 @@ impl<V: LedgerView> Engine<V> {
             Timer::Rebroadcast(height) if height == self.height() => self.rebroadcast(now),
             Timer::Step(..) | Timer::Due(_) | Timer::Rebroadcast(_) => {}
             Timer::Bodies(block) => self.ask_for_bodies(now, block),
+            Timer::Listen => self.listen(now),
             Timer::Sync => self.on_sync_timer(now),
             Timer::Mempool => self.on_mempool_timer(now),
         }
@@ -372,8 +388,12 @@ impl<V: LedgerView> Engine<V> {
     }
 
     fn halt(&mut self, reason: String) {
+        self.stop(HaltKind::Contradiction, reason);
+    }
+
+    fn stop(&mut self, kind: HaltKind, reason: String) {
         self.halted = Some(reason.clone());
-        self.effects.push(Effect::Halt { reason });
+        self.effects.push(Effect::Halt { kind, reason });
     }
 }
 

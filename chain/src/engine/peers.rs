@@ -14,6 +14,9 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 
+/// Votes of other rounds in one answer.
+const OWN_VOTES_MAX: usize = 64;
+
 impl<V: LedgerView> Engine<V> {
     pub(super) fn on_peer_up(&mut self, now: Now, peer: Peer) {
         self.sync.peer_up(peer);
@@ -49,6 +52,7 @@ impl<V: LedgerView> Engine<V> {
             return;
         }
         let Some(from) = from else { return };
+        self.check_own_certificate(certificate);
         let (target, before) = (certificate.height, self.sync.target());
         self.sync.proven(from, target);
         if target <= before {
@@ -176,6 +180,11 @@ impl<V: LedgerView> Engine<V> {
         };
         messages.extend(missing(VoteKind::Prevote, &request.prevotes));
         messages.extend(missing(VoteKind::Precommit, &request.precommits));
+        if let Some(signer) = request.signer {
+            let own = self.consensus.votes_of(signer).filter(|vote| vote.round != request.round);
+            messages
+                .extend(own.take(OWN_VOTES_MAX).map(|vote| ConsensusMessage::Vote(vote.clone())));
+        }
         messages
     }
 }

@@ -46,7 +46,7 @@ impl<V: LedgerView> Engine<V> {
     /// otherwise comes back when it is.
     pub(super) fn try_propose(&mut self, now: Now) {
         let Some(round) = self.owes_proposal else { return };
-        if !self.may_sign() || !self.stack.allows(VoteKind::Prevote) {
+        if !self.may_sign() || !self.is_clear_for(VoteKind::Prevote) {
             return;
         }
         let valid = self.consensus.valid().filter(|_| !planted::is(Bug::ValidNotKept));

@@ -1,5 +1,5 @@
 //! Messages get lost: own ones are sent again, missing ones are asked for, laggards are helped.
-use super::{Effect, Engine, Message, Request, Timer};
+use super::{Effect, Engine, Message, Request, Signing, Timer};
 use crate::{
     consensus::Step,
     crypto::hash,
@@ -84,6 +84,7 @@ impl<V: LedgerView> Engine<V> {
             prevotes: self.consensus.voters(round, VoteKind::Prevote),
             precommits: self.consensus.voters(round, VoteKind::Precommit),
             has_proposal: self.consensus.has_proposal(round),
+            signer: self.me.filter(|_| self.signing() == Signing::Listening),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the engine tells its operator. The core does not log; the shell does, from these.
 use super::{
+    license::Signing,
     safety::Refusal,
     why::{NilWhy, RoundWhy},
 };
@@ -101,6 +102,8 @@ pub enum Report {
         /// Why.
         refusal: Refusal,
     },
+    /// Whether the key signs: at the start, and when it changes.
+    Signing(Signing),
     /// A masternode broke the rules, and this is the proof. Once for each masternode.
     Evidence(Evidence),
 }
@@ -115,6 +118,7 @@ impl Report {
             | Self::ClockSkew { .. }
             | Self::Refused { .. }
             | Self::Evidence(_) => true,
+            Self::Signing(signing) => matches!(signing, Signing::Observing { .. }),
             Self::Proposed { .. } | Self::Committed { .. } | Self::Behind { .. } => false,
         }
     }
@@ -157,6 +161,7 @@ impl Display for Report {
             Self::Refused { height, round, refusal } => {
                 write!(f, "not signed in round {round} of height {height}: {refusal}")
             }
+            Self::Signing(signing) => write!(f, "signing: {signing}"),
             Self::Evidence(evidence) => evidence.fmt(f),
         }
     }

@@ -1,13 +1,17 @@
 //! The safety record: what this node has signed and locked, durable before a signature leaves it.
 //!
 //! One record is enough because signing only ever moves forward: to a slot at or before the last one
-//! it answers with the bytes stored there, or refuses.
+//! it answers with the bytes stored there, or refuses. For the same reason a signature of this key for
+//! a slot after the record's was not made with this record.
+//!
+//! Never signs without a record: a key begins with a blank one, and one whose record is lost has no
+//! guard until `license.rs` says that it may have a new one.
 //!
 //! Invariant: no two different messages are ever signed for one (height, round, kind).
 use crate::{
     codec::Canonical,
     consensus::{Resume, Step},
-    crypto::Signer,
+    crypto::{PublicKey, Signer},
     genesis::GenesisHash,
     limits::SAFETY_BYTES_MAX,
     types::{
@@ -15,12 +19,14 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 /// What must survive a crash, beside the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SafetyRecord {
-    /// The height signed for last.
+    /// The key that signs. Another key's record says nothing about this one's signatures.
+    pub key: PublicKey,
+    /// The height signed for last; in a blank record, the first that may be signed for.
     pub height: Height,
     /// The round signed in last.
     pub round: Round,
@@ -41,6 +47,9 @@ pub struct SafetyRecord {
     pub prevote: Option<Vote>,
     /// The precommit signed in this round.
     pub precommit: Option<Vote>,
+    /// Where a signature of this key was seen that was not made with this record. With it, nothing is
+    /// signed any more.
+    pub foreign: Option<(Height, Round)>,
 }
 
 impl Canonical for SafetyRecord {
@@ -48,8 +57,15 @@ impl Canonical for SafetyRecord {
 }
 
 impl SafetyRecord {
-    fn at(height: Height, round: Round) -> Self {
+    /// The record of a new key: nothing was signed.
+    pub fn first(key: PublicKey) -> Self {
+        Self::blank(key, Height::GENESIS.next(), Round(0))
+    }
+
+    /// The record of a key that signed nothing in this round or later.
+    pub fn blank(key: PublicKey, height: Height, round: Round) -> Self {
         Self {
+            key,
             height,
             round,
             step: Step::Propose,
@@ -60,6 +76,7 @@ impl SafetyRecord {
             proposal: None,
             prevote: None,
             precommit: None,
+            foreign: None,
         }
     }
 
@@ -68,6 +85,58 @@ impl SafetyRecord {
     pub fn blocks(&self) -> BTreeSet<BlockHash> {
         [&self.valid, &self.parent].into_iter().flatten().filter_map(|named| named.block).collect()
     }
+
+    /// Whether nothing was signed in its round.
+    pub fn is_blank(&self) -> bool {
+        self.proposal.is_none() && self.prevote.is_none() && self.precommit.is_none()
+    }
+
+    /// How far it is: of two records of one key, the one that is further knows what the other knows.
+    pub fn place(&self) -> (Height, Round, bool, bool, bool) {
+        let Self { proposal, prevote, precommit, .. } = self;
+        let signed = (precommit.is_some(), prevote.is_some(), proposal.is_some());
+        (self.height, self.round, signed.0, signed.1, signed.2)
+    }
+
+    /// Whether something that this key signed was not signed with this record. What is older than the
+    /// record cannot be judged: it forgets.
+    pub(super) fn is_foreign(&self, shown: &Shown) -> bool {
+        match (shown.height, shown.round).cmp(&(self.height, self.round)) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => self.signed(shown.kind) != Some((shown.block, shown.valid_round)),
+        }
+    }
+
+    /// What the message of a kind says that was signed in this round.
+    fn signed(&self, kind: Kind) -> Option<(Option<BlockHash>, Option<Round>)> {
+        let vote = match kind {
+            Kind::Proposal => {
+                let proposal = self.proposal.as_ref()?;
+                return Some((Some(proposal.block_hash()), proposal.valid_round));
+            }
+            Kind::Vote(VoteKind::Prevote) => self.prevote.as_ref()?,
+            Kind::Vote(VoteKind::Precommit) => self.precommit.as_ref()?,
+        };
+        Some((vote.block, vote.valid_round))
+    }
+}
+
+/// Which message of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Proposal,
+    Vote(VoteKind),
+}
+
+/// Something that carries a valid signature of this node's key, as a peer showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) kind: Kind,
+    pub(super) height: Height,
+    pub(super) round: Round,
+    pub(super) block: Option<BlockHash>,
+    pub(super) valid_round: Option<Round>,
 }
 
 /// What was found at start.
@@ -88,6 +157,9 @@ pub enum Refusal {
     /// Something later was signed already.
     #[error("a later height, round or step is already signed")]
     TooLate,
+    /// A signature of this key was seen that was not made with this record.
+    #[error("the key signed elsewhere: it signs nothing more here")]
+    Stopped,
 }
 
 /// The only place that signs consensus messages.
@@ -110,9 +182,8 @@ impl Guard {
         signer: Arc<dyn Signer>,
         index: u16,
         genesis: GenesisHash,
-        record: Option<SafetyRecord>,
+        record: SafetyRecord,
     ) -> Self {
-        let record = record.unwrap_or_else(|| SafetyRecord::at(Height::GENESIS, Round(0)));
         Self { signer, index, genesis, record }
     }
 
@@ -204,6 +275,11 @@ impl Guard {
         Ok(Signed { message: proposal, is_new: true })
     }
 
+    /// Never signs again, with this record.
+    pub(super) fn stop(&mut self, height: Height, round: Round) {
+        self.record.foreign = Some((height, round));
+    }
+
     fn note(&mut self, resume: &Resume) {
         self.record.locked = resume.locked;
         self.record.valid.clone_from(&resume.valid);
@@ -211,12 +287,15 @@ impl Guard {
     }
 
     fn move_to(&mut self, height: Height, round: Round) -> Result<(), Refusal> {
+        if self.record.foreign.is_some() {
+            return Err(Refusal::Stopped);
+        }
         let (to, at) = ((height, round), (self.record.height, self.record.round));
         if to < at {
             return Err(Refusal::TooLate);
         }
         if to > at {
-            self.record = SafetyRecord::at(height, round);
+            self.record = SafetyRecord::blank(self.record.key, height, round);
         }
         Ok(())
     }
@@ -232,7 +311,8 @@ mod tests {
 
     fn guard() -> Guard {
         let key = SecretKey::from_bytes(&[3; 32]);
-        Guard::new(Arc::new(key), 0, GenesisHash([9; 32]), None)
+        let record = SafetyRecord::first(key.public_key());
+        Guard::new(Arc::new(key), 0, GenesisHash([9; 32]), record)
     }
 
     fn block(byte: u8) -> Option<BlockHash> {
@@ -283,10 +363,51 @@ mod tests {
         let slot = (VoteKind::Prevote, Height(5), Round(1));
         let signed = before.vote(&NOTHING, slot, block(1), None).expect("signs").message;
         let key = Arc::new(SecretKey::from_bytes(&[3; 32]));
-        let record = Some(before.record().clone());
+        let record = before.record().clone();
         let mut after = Guard::new(key, 0, GenesisHash([9; 32]), record);
         assert_eq!(after.vote(&NOTHING, slot, block(2), None).err(), Some(Refusal::Conflict));
         let again = after.vote(&NOTHING, slot, block(1), None).expect("answers");
         assert_eq!(again.message, signed);
+    }
+
+    #[test]
+    fn only_what_the_record_cannot_have_forgotten_is_foreign() {
+        let mut guard = guard();
+        let slot = (VoteKind::Prevote, Height(5), Round(1));
+        assert!(guard.vote(&NOTHING, slot, block(1), Some(Round(0))).is_ok());
+        let prevote = Kind::Vote(VoteKind::Prevote);
+        let precommit = Kind::Vote(VoteKind::Precommit);
+        for (kind, height, round, said, valid_round, is_foreign) in [
+            (prevote, 5, 1, block(1), Some(0), false),
+            (prevote, 5, 1, block(2), Some(0), true),
+            (prevote, 5, 1, block(1), None, true),
+            (precommit, 5, 1, block(1), None, true),
+            (Kind::Proposal, 5, 1, block(1), None, true),
+            (prevote, 5, 0, block(2), None, false),
+            (precommit, 4, 9, block(2), None, false),
+            (prevote, 5, 2, block(1), None, true),
+            (prevote, 6, 0, block(1), None, true),
+        ] {
+            let (height, round, valid_round) =
+                (Height(height), Round(round), valid_round.map(Round));
+            let shown = Shown { kind, height, round, block: said, valid_round };
+            assert_eq!(guard.record().is_foreign(&shown), is_foreign, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_records_the_later_is_further() {
+        let mut guard = guard();
+        let mut places = vec![guard.record().place()];
+        for slot in [
+            (VoteKind::Prevote, Height(1), Round(0)),
+            (VoteKind::Precommit, Height(1), Round(0)),
+            (VoteKind::Precommit, Height(1), Round(3)),
+            (VoteKind::Prevote, Height(2), Round(0)),
+        ] {
+            assert!(guard.vote(&NOTHING, slot, None, None).is_ok());
+            places.push(guard.record().place());
+        }
+        assert!(places.is_sorted_by(|one, two| one < two), "{places:?}");
     }
 }

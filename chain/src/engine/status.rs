@@ -1,5 +1,5 @@
 //! What the node shows of itself. RPC, logs and metrics read this, never the engine's own state.
-use super::{Effect, Engine, Report, why::List};
+use super::{Effect, Engine, Report, Signing, why::List};
 use crate::{
     consensus::Step,
     crypto::PublicKey,
@@ -93,6 +93,8 @@ pub struct EngineStatus {
     pub mempool_bytes: usize,
     /// Evidence that no block has recorded yet, by ascending offender.
     pub evidence: Vec<Evidence>,
+    /// Whether this node's key signs.
+    pub signing: Signing,
     /// Why the engine stopped, should it have.
     pub halted: Option<String>,
 }
@@ -229,6 +231,7 @@ impl<V: LedgerView> Engine<V> {
             mempool_transactions: self.mempool.len(),
             mempool_bytes: self.mempool.bytes(),
             evidence: self.watch.pool().cloned().collect(),
+            signing: self.signing(),
             halted: self.halted.clone(),
         }
     }

@@ -24,13 +24,14 @@ impl<V: LedgerView> Engine<V> {
         self.guard.is_some() && self.decided.is_none() && self.sync.target() < self.height()
     }
 
-    /// Signs, persists and publishes a vote, now or when the blocks below it are durable.
+    /// Signs, persists and publishes a vote, now or when the blocks below it are durable and the key is
+    /// licensed.
     pub(super) fn cast(&mut self, vote: OwedVote) -> Option<Vote> {
         if !self.may_sign() {
             return None;
         }
         let OwedVote { kind, round, block, valid_round } = vote;
-        if !self.stack.allows(kind) {
+        if !self.is_clear_for(kind) {
             self.owed_votes.push(vote);
             return None;
         }
@@ -49,7 +50,8 @@ impl<V: LedgerView> Engine<V> {
         Some(vote)
     }
 
-    /// A block became durable: votes that waited for it are cast, unless their round is over.
+    /// A block became durable, or the key licensed: votes that waited for it are cast, unless their
+    /// round is over.
     pub(super) fn pay_owed_votes(&mut self, now: Now) {
         for vote in std::mem::take(&mut self.owed_votes) {
             if let Some(vote) = self.cast(vote) {
@@ -66,7 +68,7 @@ impl<V: LedgerView> Engine<V> {
         signed.message
     }
 
-    fn persist(&mut self) {
+    pub(super) fn persist(&mut self) {
         let Some(guard) = &mut self.guard else { return };
         // Until the parent is durable in the ledger, this record is what brings it back.
         guard.set_parent(self.stack.top().map(|parent| parent.certificate.clone()));
@@ -101,7 +103,8 @@ impl<V: LedgerView> Engine<V> {
             return None; // Kept: nothing is signed below it, and its own height is still to come.
         }
         let Recovered { record, blocks } = self.recovered.take()?;
-        if record.height < height || self.guard.is_none() {
+        let is_fresh = record.is_blank() && record.round == Round(0);
+        if record.height < height || is_fresh || self.guard.is_none() {
             return None;
         }
         self.persisted_blocks = record.blocks();
@@ -149,6 +152,7 @@ impl<V: LedgerView> Engine<V> {
 
     /// A checked message from a peer.
     pub(super) fn on_message(&mut self, now: Now, from: Peer, message: Message) {
+        self.check_own_key(&message);
         let (height, here) = (message.height(), self.height());
         self.note_heard(now, &message);
         self.watch(&message);

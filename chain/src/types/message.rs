@@ -71,6 +71,8 @@ pub struct VotesRequest {
     pub precommits: SignerSet,
     /// Whether it has a proposal of the round.
     pub has_proposal: bool,
+    /// Whose votes of all other rounds it wants too: its own, when it has just started.
+    pub signer: Option<u16>,
 }
 
 /// What helps a node that asked for votes: votes, certificates and at most one proposal.

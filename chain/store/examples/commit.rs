@@ -111,18 +111,7 @@ fn signatures_and_reads() -> Result<(), Box<dyn Error>> {
 }
 
 fn record(round: Round) -> SafetyRecord {
-    SafetyRecord {
-        height: Height(1),
-        round,
-        step: timecoin_chain::consensus::Step::Propose,
-        locked: None,
-        valid: None,
-        entry: None,
-        parent: None,
-        proposal: None,
-        prevote: None,
-        precommit: None,
-    }
+    SafetyRecord::blank(PublicKey([1; 32]), Height(1), round)
 }
 
 /// Coins of a ledger as a list: blocks spend from random places, and each spent coin becomes two.

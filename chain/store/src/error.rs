@@ -145,20 +145,6 @@ pub enum StoreError {
          configuration and start it again (the index is built then), or ask another node"
     )]
     NoAddressIndex,
-    /// The ledger is there and the record of what was signed is not.
-    #[error(
-        "{} holds a chain, but {} is missing or empty: without the record of what this node \
-         signed it could sign twice and be punished. Next: put the safety.redb of this node back; \
-         if the ledger was copied from another node and this node's key never signed, move \
-         ledger.redb away too and let the node fetch the chain",
-        .ledger.display(), .safety.display()
-    )]
-    SafetyMissing {
-        /// The ledger file.
-        ledger: PathBuf,
-        /// The safety file.
-        safety: PathBuf,
-    },
     /// The record of what was signed does not read back.
     #[error(
         "the safety record in {} cannot be read: {reason}. Signing without it could sign twice \

@@ -21,12 +21,14 @@ mod file;
 mod open;
 mod read;
 mod safety;
+mod safety_file;
 mod stats;
 mod tables;
 
 pub use check::Checked;
 pub use error::StoreError;
 pub use read::Place;
+pub use safety_file::SafetyFile;
 pub use stats::StoreStats;
 
 use file::DatabaseFile;

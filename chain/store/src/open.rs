@@ -4,8 +4,8 @@
 //!
 //! A file is first looked at without changing it, then opened, then looked at again: the first look
 //! cannot read a file that a crash left, the second can. A new file gets its name when all of it is
-//! durable, so a crash leaves none that is half made, and the safety file gets its name first, so a
-//! ledger without one has lost it.
+//! durable, so a crash leaves none that is half made. A safety file that the node itself had to make
+//! holds no record: whoever makes a key writes its first record (`safety.rs`).
 //!
 //! Never repairs what it does not understand.
 use crate::{
@@ -73,14 +73,7 @@ impl Store {
         options: StoreOptions,
     ) -> Result<Self, StoreError> {
         let ledger_is_new = ledger.read(|txn| is_new(txn, ledger.path(), &chain.hash))?;
-        let safety_is_new = safety.read(|txn| is_new(txn, safety.path(), &chain.hash))?;
-        if safety_is_new && !ledger_is_new {
-            let (ledger, safety) = (ledger.path().to_owned(), safety.path().to_owned());
-            return Err(StoreError::SafetyMissing { ledger, safety });
-        }
-        if safety_is_new {
-            safety.write(|txn| write_identity(txn, &chain.hash))?;
-        }
+        identify(&safety, &chain.hash)?;
         let (genesis, address_index) = (chain.hash, options.address_index);
         let store = Self { ledger, safety, genesis, address_index, _lock: None };
         match ledger_is_new {
@@ -124,6 +117,29 @@ impl Store {
             }
             Ok(())
         })
+    }
+}
+
+/// The safety file of a directory alone, and the lock on the directory.
+pub(crate) fn open_safety_alone(
+    dir: &Path,
+    genesis: &GenesisHash,
+) -> Result<(DatabaseFile, File), StoreError> {
+    create_directory(dir)?;
+    let lock = lock_directory(dir)?;
+    let path = dir.join(SAFETY_FILE);
+    look_at(&path, genesis)?;
+    let file = open_safety(file_backend(&path)?, &path)?;
+    identify(&file, genesis)?;
+    name_new_file(dir, &path)?;
+    Ok((file, lock))
+}
+
+/// Writes into a new file whose it is.
+fn identify(file: &DatabaseFile, genesis: &GenesisHash) -> Result<(), StoreError> {
+    match file.read(|txn| is_new(txn, file.path(), genesis))? {
+        true => file.write(|txn| write_identity(txn, genesis)),
+        false => Ok(()),
     }
 }
 

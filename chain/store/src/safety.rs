@@ -8,9 +8,11 @@
 use crate::{
     Store,
     error::{Fault, StoreError},
+    file::DatabaseFile,
     tables::{SAFETY, SAFETY_BLOCKS, SAFETY_RECORD},
 };
-use redb::{ReadableTable as _, TableError};
+use redb::{ReadTransaction, ReadableTable as _, TableError};
+use std::path::Path;
 use timecoin_chain::{
     codec,
     crypto::hash,
@@ -38,7 +40,7 @@ impl Store {
             let named = record.blocks();
             for hash in &named {
                 if table.get(&hash.0)?.is_none() {
-                    return Err(self.lacks(*hash));
+                    return Err(lacks(self.safety.path(), *hash));
                 }
             }
             table.retain(|hash, _| named.contains(&BlockHash(*hash)))?;
@@ -49,48 +51,53 @@ impl Store {
         Ok(())
     }
 
-    /// The last record made durable, or nothing if this node never signed.
+    /// The last record made durable, or nothing where none ever was: then it is lost, or this node
+    /// has no key.
     pub fn load_safety(&self) -> Result<Option<Recovered>, StoreError> {
-        let unreadable = |reason: String| {
-            Fault::from(StoreError::SafetyUnreadable {
-                file: self.safety.path().to_owned(),
-                reason,
-            })
-        };
-        self.safety.read(|txn| {
-            let table = match txn.open_table(SAFETY) {
-                Ok(table) => table,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-            let sealed = table.get(SAFETY_RECORD)?;
-            let sealed = sealed.ok_or_else(|| unreadable("the record is missing".to_owned()))?;
-            let bytes = unseal(sealed.value())
-                .ok_or_else(|| unreadable("its bytes do not match their hash".to_owned()))?;
-            let record: SafetyRecord =
-                codec::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
-            let table = txn.open_table(SAFETY_BLOCKS)?;
-            let mut blocks = Vec::new();
-            for wanted in record.blocks() {
-                let Some(bytes) = table.get(&wanted.0)? else { return Err(self.lacks(wanted)) };
-                let block: Block = codec::decode(bytes.value())
-                    .map_err(|error| unreadable(format!("a block beside it: {error}")))?;
-                if block.hash() != wanted {
-                    return Err(unreadable(format!("block {wanted} beside it is another")));
-                }
-                blocks.push(block);
-            }
-            Ok(Some(Recovered { record, blocks }))
-        })
-    }
-
-    fn lacks(&self, wanted: BlockHash) -> Fault {
-        StoreError::SafetyBlock { file: self.safety.path().to_owned(), wanted }.into()
+        load(&self.safety)
     }
 }
 
+/// The record of a safety file, should it hold one.
+pub(crate) fn load(file: &DatabaseFile) -> Result<Option<Recovered>, StoreError> {
+    file.read(|txn| read_record(file.path(), txn))
+}
+
+fn read_record(file: &Path, txn: &ReadTransaction) -> Result<Option<Recovered>, Fault> {
+    let unreadable = |reason: String| {
+        Fault::from(StoreError::SafetyUnreadable { file: file.to_owned(), reason })
+    };
+    let table = match txn.open_table(SAFETY) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let sealed = table.get(SAFETY_RECORD)?;
+    let sealed = sealed.ok_or_else(|| unreadable("the record is missing".to_owned()))?;
+    let bytes = unseal(sealed.value())
+        .ok_or_else(|| unreadable("its bytes do not match their hash".to_owned()))?;
+    let record: SafetyRecord =
+        codec::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
+    let table = txn.open_table(SAFETY_BLOCKS)?;
+    let mut blocks = Vec::new();
+    for wanted in record.blocks() {
+        let Some(bytes) = table.get(&wanted.0)? else { return Err(lacks(file, wanted)) };
+        let block: Block = codec::decode(bytes.value())
+            .map_err(|error| unreadable(format!("a block beside it: {error}")))?;
+        if block.hash() != wanted {
+            return Err(unreadable(format!("block {wanted} beside it is another")));
+        }
+        blocks.push(block);
+    }
+    Ok(Some(Recovered { record, blocks }))
+}
+
+fn lacks(file: &Path, wanted: BlockHash) -> Fault {
+    StoreError::SafetyBlock { file: file.to_owned(), wanted }.into()
+}
+
 /// A hash over the bytes, then the bytes.
-fn seal(bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn seal(bytes: Vec<u8>) -> Vec<u8> {
     let mut sealed = hash("tc/safety", &[&bytes]).to_vec();
     sealed.extend(bytes);
     sealed

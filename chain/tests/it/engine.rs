@@ -11,9 +11,10 @@ use std::{
 };
 use timecoin_chain::{
     consensus::Step,
-    crypto::{Ed25519, Verified},
+    crypto::{Ed25519, Signer, Verified},
     engine::{
-        Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Stored, Ticket, Timer,
+        Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Recovered, SafetyRecord,
+        Stored, Ticket, Timer,
     },
     ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
@@ -25,10 +26,10 @@ use timecoin_chain::{
     },
 };
 
-const PEER: Peer = Peer(7);
+pub(crate) const PEER: Peer = Peer(7);
 
 #[derive(Clone)]
-struct SharedView(Rc<RefCell<MemoryView>>);
+pub(crate) struct SharedView(Rc<RefCell<MemoryView>>);
 
 impl LedgerView for SharedView {
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError> {
@@ -41,29 +42,56 @@ impl LedgerView for SharedView {
 }
 
 /// The node under test. Work is done at once; what leaves is kept.
-struct Node {
-    fixture: Fixture,
-    engine: Engine<SharedView>,
+pub(crate) struct Node {
+    pub(crate) fixture: Fixture,
+    pub(crate) engine: Engine<SharedView>,
     view: SharedView,
-    now: Now,
-    timers: BTreeMap<Timer, Millis>,
+    pub(crate) now: Now,
+    pub(crate) timers: BTreeMap<Timer, Millis>,
     /// The blocks beside the safety record, under the store's rule.
     stored: BTreeSet<BlockHash>,
     /// Blocks that are being written and not durable yet, where the disk is slow.
     writing: Option<VecDeque<Arc<BlockDelta>>>,
-    sent: Vec<Effect>,
+    pub(crate) sent: Vec<Effect>,
 }
 
 impl Node {
-    /// Masternode `me` of a chain that stands where the fixture does.
-    fn new(fixture: Fixture, me: u16) -> Self {
+    /// Masternode `me` of a chain that stands where the fixture does, with a record made for it.
+    pub(crate) fn new(fixture: Fixture, me: u16) -> Self {
+        Self::with_peer(fixture, me, true)
+    }
+
+    /// The same in tests that sign with its key too: it does not mind.
+    fn believing(fixture: Fixture, me: u16) -> Self {
+        Self::with_peer(fixture, me, false)
+    }
+
+    fn with_peer(fixture: Fixture, me: u16, doubts_record: bool) -> Self {
+        let key = fixture.secrets[usize::from(me)].public_key();
+        let record = SafetyRecord::blank(key, fixture.state.height.next(), Round(0));
+        let mut node = Self::started(fixture, me, Some(record), doubts_record);
+        node.input(Input::PeerUp(PEER));
+        node
+    }
+
+    /// With any record, and without a peer.
+    pub(crate) fn with_record(fixture: Fixture, me: u16, record: Option<SafetyRecord>) -> Self {
+        Self::started(fixture, me, record, true)
+    }
+
+    fn started(
+        fixture: Fixture,
+        me: u16,
+        record: Option<SafetyRecord>,
+        doubts_record: bool,
+    ) -> Self {
         let chain = Arc::new(fixture.chain.clone());
         let view = SharedView(Rc::new(RefCell::new(fixture.view.clone())));
         let mempool = MempoolLimits::for_params(chain.params());
         let signer = Arc::new(fixture.secrets[usize::from(me)].clone());
-        let config = EngineConfig { chain, signer: Some(signer), mempool };
-        let stored =
-            Stored { state: fixture.state.clone(), tip: fixture.commit.clone(), safety: None };
+        let config = EngineConfig { chain, signer: Some(signer), mempool, doubts_record };
+        let safety = record.map(|record| Recovered { record, blocks: vec![] });
+        let stored = Stored { state: fixture.state.clone(), tip: fixture.commit.clone(), safety };
         let wall = Timestamp(fixture.state.timestamp.0 + 20_000);
         let mut node = Self {
             engine: Engine::new(config, view.clone(), stored),
@@ -76,11 +104,10 @@ impl Node {
             sent: Vec::new(),
         };
         node.input(Input::Start);
-        node.input(Input::PeerUp(PEER));
         node
     }
 
-    fn input(&mut self, input: Input) {
+    pub(crate) fn input(&mut self, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             for effect in self.engine.handle(self.now, input) {
@@ -144,30 +171,30 @@ impl Node {
         block
     }
 
-    fn message(&mut self, message: Message) {
+    pub(crate) fn message(&mut self, message: Message) {
         self.input(Input::Message { from: PEER, message });
     }
 
-    fn vote(&mut self, signer: u16, vote: &Vote) {
+    pub(crate) fn vote(&mut self, signer: u16, vote: &Vote) {
         let vote = self.fixture.vote(signer, vote.clone());
         let chain = &self.fixture.chain;
         let vote = rules::verify_vote(&Ed25519, &chain.hash, &chain.masternodes, vote).unwrap();
         self.message(Message::Vote(vote));
     }
 
-    fn proposal(&mut self, proposal: Proposal) {
+    pub(crate) fn proposal(&mut self, proposal: Proposal) {
         let chain = &self.fixture.chain;
         let checked = rules::verify_proposal(&Ed25519, &chain.hash, &chain.masternodes, proposal);
         self.message(Message::Proposal(Box::new(checked.unwrap())));
     }
 
-    fn checked(&self, certificate: Certificate) -> Verified<Certificate> {
+    pub(crate) fn checked(&self, certificate: Certificate) -> Verified<Certificate> {
         let chain = &self.fixture.chain;
         rules::verify_certificate(&Ed25519, &chain.hash, &chain.masternodes, certificate).unwrap()
     }
 
     /// The votes of this node that left, in order.
-    fn votes(&self) -> Vec<(VoteKind, Round, Option<BlockHash>)> {
+    pub(crate) fn votes(&self) -> Vec<(VoteKind, Round, Option<BlockHash>)> {
         let votes = self.sent.iter().filter_map(|effect| match effect {
             Effect::Publish { message: ConsensusMessage::Vote(vote), .. } => Some(vote),
             _ => None,
@@ -185,18 +212,18 @@ impl Node {
         answers.next().unwrap()
     }
 
-    fn height(&self) -> Height {
+    pub(crate) fn height(&self) -> Height {
         self.engine.height()
     }
 }
 
 /// Somebody who does not propose in round 0 of the next height.
-fn bystander(fixture: &Fixture) -> u16 {
+pub(crate) fn bystander(fixture: &Fixture) -> u16 {
     let proposer = fixture.chain.masternodes.proposer(fixture.state.height.next(), Round(0));
     (proposer + 1) % 4
 }
 
-fn others(me: u16) -> Vec<u16> {
+pub(crate) fn others(me: u16) -> Vec<u16> {
     (0..4).filter(|index| *index != me).collect()
 }
 
@@ -215,7 +242,8 @@ fn blocks(fixture: &Fixture, round: Round) -> impl Iterator<Item = Block> + '_ {
 #[test]
 fn a_flood_of_proposals_does_not_take_the_block_from_under_a_lock() {
     let fixture = Fixture::at_height(1);
-    let me = bystander(&fixture);
+    // Its own proposals for these rounds would be another host's.
+    let me = (bystander(&fixture) + 2) % 4;
     let mut node = Node::new(fixture.clone(), me);
     let block = fixture.block(vec![]);
     node.proposal(fixture.propose(&block, Round(0), None));
@@ -400,7 +428,7 @@ fn proposers(fixture: &Fixture) -> impl Iterator<Item = u16> + '_ {
 /// What a node asks that has no vote of a height.
 fn nothing_of(height: Height) -> VotesRequest {
     let (prevotes, precommits) = (SignerSet::empty(4), SignerSet::empty(4));
-    VotesRequest { height, round: Round(0), prevotes, precommits, has_proposal: true }
+    VotesRequest { height, round: Round(0), prevotes, precommits, has_proposal: true, signer: None }
 }
 
 /// A transaction of almost the greatest size, which nobody could include.

@@ -174,7 +174,7 @@ structs! {
     Proposal {
         round, valid_round, header, transactions, last_commit, evidence, polka, signature,
     }
-    VotesRequest { height, round, prevotes, precommits, has_proposal }
+    VotesRequest { height, round, prevotes, precommits, has_proposal, signer }
     BlocksRequest { from, count }
     Status { genesis, tip }
     Masternode { key, weight, payout }

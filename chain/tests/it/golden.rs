@@ -361,8 +361,11 @@ fn requests(lines: &mut Lines) {
         prevotes: signers(),
         precommits: SignerSet::empty(12),
         has_proposal: true,
+        signer: None,
     };
     lines.value("votes_request", &request);
+    let own = VotesRequest { signer: Some(0x0102), ..request };
+    lines.value("votes_request.own", &own);
     lines.value("blocks_request", &BlocksRequest { from: Height(0x0102), count: 0x0304 });
     let genesis = GenesisHash(bytes(0x40));
     lines.value("status", &Status { genesis, tip: Some(certificate()) });

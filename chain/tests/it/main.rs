@@ -13,6 +13,7 @@ mod generate;
 mod genesis;
 mod golden;
 mod ledger;
+mod license;
 mod rules;
 mod signature_rule;
 mod transaction_decoder;

@@ -4,7 +4,10 @@ use super::{
     state::{NodeEntry, TestnetState},
 };
 use crate::{
-    cli::error::{CliError, Exit},
+    cli::{
+        error::{CliError, Exit},
+        guard,
+    },
     config, durable, genesis_file, keys,
     wallet::{WalletFile, path_of},
 };
@@ -63,6 +66,7 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
         .chain((0..plan.full).map(|index| (format!("full{index}"), false)));
     let mut nodes = Vec::new();
     let mut masternodes = Vec::new();
+    let mut voting = Vec::new();
     for (index, (name, votes)) in (0..).zip(names) {
         make_dir(&layout.node(&name))?;
         let key = keys::create(&layout.node_key(&name))?;
@@ -70,6 +74,7 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
         let mut consensus_key = None;
         if votes {
             let key = keys::create(&layout.consensus_key(&name))?.public_key();
+            voting.push((name.clone(), key));
             let payout = make_wallet(layout, &name)?;
             masternodes.push(Masternode { key, weight: 1, payout: Lock::Key(payout) });
             consensus_key = Some(key.to_string());
@@ -79,6 +84,9 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     }
     let chain = chain(layout, plan, masternodes)?;
     genesis_file::create(&layout.genesis(), &chain)?;
+    for (name, key) in voting {
+        guard::begin(&layout.data(&name), &chain.hash, key)?;
+    }
     let state = TestnetState::new(chain.hash.to_string(), plan.base_port, nodes);
     write_configs(layout, &state)?;
     state.save(layout)?;

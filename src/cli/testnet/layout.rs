@@ -47,13 +47,18 @@ impl Layout {
         self.node(name).join("consensus.key")
     }
 
+    /// Its database.
+    pub(super) fn data(&self, name: &str) -> PathBuf {
+        self.node(name).join("data")
+    }
+
     /// Its standard output and error.
     pub(super) fn log(&self, name: &str) -> PathBuf {
         self.node(name).join("node.log")
     }
 
     pub(in crate::cli) fn cookie(&self, name: &str) -> PathBuf {
-        cookie_in(&self.node(name).join("data"))
+        cookie_in(&self.data(name))
     }
 
     /// `--dir DIR` for commands that are shown; nothing for the default.

@@ -30,6 +30,9 @@ struct ConsensusInfo {
     quorum_weight: u64,
     stalled: bool,
     stall_reason: Option<String>,
+    /// Whether this node's key signs, in one word and in a sentence.
+    signing: &'static str,
+    signing_reason: String,
     halted: Option<String>,
     waiting_for: String,
     troubles: Vec<TroubleView>,
@@ -104,6 +107,8 @@ pub(in crate::rpc) async fn info(context: &Context, _: Params<'_>) -> Answer {
         quorum_weight: status.total_weight * 2 / 3 + 1,
         stalled: status.stalled,
         stall_reason: status.stall_reason(),
+        signing: status.signing.name(),
+        signing_reason: status.signing.to_string(),
         halted: status.halted.clone(),
         waiting_for: status.waiting_for(),
         troubles: status

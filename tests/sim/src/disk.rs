@@ -12,6 +12,7 @@ use std::{
 };
 use timecoin_chain::{
     codec,
+    crypto::PublicKey,
     engine::{Recovered, SafetyRecord, Stored},
     genesis::Chain,
     ledger::{
@@ -26,7 +27,7 @@ pub enum Flaw {
     /// None.
     #[default]
     None,
-    /// The safety record does not survive a crash.
+    /// After a crash the safety record is the first one again, and the node believes it.
     ForgetsRecord,
     /// Blocks that were reported durable do not survive a crash.
     ForgetsBlocks,
@@ -81,14 +82,18 @@ pub struct Disk {
     view: SharedView,
     state: Arc<LedgerState>,
     blocks: BTreeMap<Height, (Arc<Block>, Arc<Certificate>)>,
+    /// None where it is lost, or where there is no key.
     record: Option<Vec<u8>>,
     safety_blocks: BTreeMap<BlockHash, Arc<Block>>,
     writing: VecDeque<Write>,
+    /// What a new key begins with.
+    first: Option<Vec<u8>>,
 }
 
 impl Disk {
-    /// A new disk with the genesis.
-    pub fn new(chain: &Chain) -> Self {
+    /// A new disk with the genesis, and the first record of a key.
+    pub fn new(chain: &Chain, key: Option<PublicKey>) -> Self {
+        let first = key.map(|key| codec::encode(&SafetyRecord::first(key)));
         let genesis = genesis_delta(chain);
         let view = SharedView::default();
         view.0.borrow_mut().apply(&genesis);
@@ -96,9 +101,10 @@ impl Disk {
             view,
             state: Arc::new(genesis.state),
             blocks: BTreeMap::new(),
-            record: None,
+            record: first.clone(),
             safety_blocks: BTreeMap::new(),
             writing: VecDeque::new(),
+            first,
         }
     }
 
@@ -219,9 +225,9 @@ impl Disk {
     pub fn spoil(&mut self, flaw: Flaw, chain: &Chain) {
         match flaw {
             Flaw::None => {}
-            Flaw::ForgetsRecord => self.record = None,
+            Flaw::ForgetsRecord => self.record.clone_from(&self.first),
             Flaw::ForgetsBlocks => {
-                let fresh = Self::new(chain);
+                let fresh = Self::new(chain, None);
                 (self.view, self.state, self.blocks) = (fresh.view, fresh.state, fresh.blocks);
             }
         }

@@ -77,7 +77,7 @@ impl World {
                 self.at(at, Event::Timer { node, incarnation, timer, generation });
             }
             Effect::Report(report) => self.report(node, &report),
-            Effect::Halt { reason } => {
+            Effect::Halt { reason, .. } => {
                 self.trace.append(|| format!(" | halts: {reason}"));
                 if self.is_honest(node) {
                     let detail = format!("node {node}: {reason}");

@@ -116,7 +116,7 @@ impl Node {
         mempool: MempoolLimits,
     ) -> Self {
         Self {
-            disk: Disk::new(&setup.chain),
+            disk: Disk::new(&setup.chain, signer.as_ref().map(|signer| signer.public_key())),
             running: None,
             incarnation: 0,
             externalised: Height::GENESIS,
@@ -136,12 +136,14 @@ impl Node {
         Self::new(setup, self.signer.clone(), self.clock.clone(), self.mempool.clone())
     }
 
-    /// Starts the node from what its disk holds.
-    pub fn boot(&mut self, setup: &Setup, now: u64, mono_offset: u64) {
+    /// Starts the node from what its disk holds. Who doubts its record stops when its key signs
+    /// elsewhere: not so a node whose key does on purpose.
+    pub fn boot(&mut self, setup: &Setup, now: u64, mono_offset: u64, doubts_record: bool) {
         let config = EngineConfig {
             chain: setup.chain.clone(),
             signer: self.signer.clone(),
             mempool: self.mempool.clone(),
+            doubts_record,
         };
         self.incarnation += 1;
         self.clock.start(now, mono_offset);

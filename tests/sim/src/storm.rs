@@ -1,7 +1,7 @@
 //! Starting, stopping, connecting and cutting off nodes.
 use crate::{
     coverage::Met,
-    disk::Wreck,
+    disk::{Flaw, Wreck},
     faults::Rhythm,
     instances::Class,
     net::Cut,
@@ -47,7 +47,8 @@ impl World {
             return;
         }
         let mono_offset = self.labour.below(100_000);
-        self.nodes[node].boot(&self.setup, self.time, mono_offset);
+        let doubts_record = self.is_honest(node) && self.options.flaw == Flaw::None;
+        self.nodes[node].boot(&self.setup, self.time, mono_offset, doubts_record);
         let (found, told) = (self.nodes[node].disk.height(), self.nodes[node].externalised);
         self.expect(Oracle::recovered(node, found, told));
         if self.nodes[node].disk.lost_decision() == Some(found.next()) {

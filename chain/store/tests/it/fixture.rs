@@ -256,16 +256,11 @@ pub(crate) fn record(
         signature: Signature::from_bytes(&[7; 64]),
     };
     SafetyRecord {
-        height: Height(height),
-        round: Round(round),
         step: Step::Prevote,
         locked: valid.map(|block| (Round(round), block.hash())),
         valid: valid.map(|block| certificate(chain, VoteKind::Prevote, Round(round), block)),
-        entry: None,
-        parent: None,
-        proposal: None,
         prevote: Some(prevote),
-        precommit: None,
+        ..SafetyRecord::blank(PublicKey([0; 32]), Height(height), Round(round))
     }
 }
 

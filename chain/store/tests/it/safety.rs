@@ -4,10 +4,11 @@ use redb::ReadableTable as _;
 use std::path::Path;
 use timecoin_chain::{
     codec,
-    engine::Recovered,
+    crypto::PublicKey,
+    engine::{Recovered, SafetyRecord},
     types::{Block, Round, VoteKind},
 };
-use timecoin_store::{SAFETY_FILE, Store, StoreError, StoreOptions};
+use timecoin_store::{SAFETY_FILE, SafetyFile, Store, StoreError, StoreOptions};
 
 const SAFETY: redb::TableDefinition<&str, &[u8]> = redb::TableDefinition::new("safety");
 const BLOCKS: redb::TableDefinition<&[u8; 32], &[u8]> = redb::TableDefinition::new("safety-blocks");
@@ -136,16 +137,18 @@ fn what_does_not_read_back_stops_the_node() {
 }
 
 #[test]
-fn a_ledger_whose_record_is_gone_is_refused() {
+fn a_record_that_is_gone_is_not_mistaken_for_a_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = Fixture::new(4);
-    drop(open(dir.path(), &fixture));
+    let first = SafetyRecord::first(PublicKey([1; 32]));
     for lose in [
         |file: &Path| std::fs::remove_file(file).unwrap(),
         |file: &Path| std::fs::write(file, []).unwrap(),
     ] {
+        SafetyFile::open(dir.path(), &fixture.chain.hash).unwrap().replace(&first).unwrap();
+        let recovered = open(dir.path(), &fixture).load_safety().unwrap().unwrap();
+        assert_eq!(recovered, Recovered { record: first.clone(), blocks: vec![] });
         lose(&dir.path().join(SAFETY_FILE));
-        let error = Store::open(dir.path(), &fixture.chain, StoreOptions::default()).unwrap_err();
-        assert!(matches!(error, StoreError::SafetyMissing { .. }), "{error}");
+        assert_eq!(open(dir.path(), &fixture).load_safety().unwrap(), None);
     }
 }

@@ -52,7 +52,7 @@ impl Node {
 
     fn halt_reason(&self) -> Option<&str> {
         let mut halts = self.sent.iter().filter_map(|effect| match effect {
-            Effect::Halt { reason } => Some(reason.as_str()),
+            Effect::Halt { reason, .. } => Some(reason.as_str()),
             _ => None,
         });
         let first = halts.next();
@@ -156,7 +156,7 @@ fn evidence_from_a_peer_is_kept_and_repeated_until_a_block_records_it() {
 fn evidence_that_no_block_may_record_any_more_is_dropped() {
     let fixture = Fixture::at_height(1);
     let (proposer, me) = proposer_and_other(&fixture);
-    let mut node = Node::new(fixture.clone(), me);
+    let mut node = Node::believing(fixture.clone(), me);
     let evidence = double_vote(&fixture, proposer);
     node.gossip(&evidence);
     for _ in 0..fixture.chain.params().evidence_age_blocks {
@@ -257,7 +257,7 @@ fn a_second_block_that_is_final_at_one_height_stops_the_node_and_names_who_did_i
         for later_blocks in 0..3 {
             let fixture = Fixture::at_height(1);
             let me = bystander(&fixture);
-            let mut node = Node::new(fixture.clone(), me);
+            let mut node = Node::believing(fixture.clone(), me);
             let mut two = blocks(&fixture, Round(0));
             let (ours, theirs) = (two.next().unwrap(), two.next().unwrap());
             node.follow(&ours, &[0, 1, 2]);
@@ -276,7 +276,7 @@ fn a_second_block_that_is_final_at_one_height_stops_the_node_and_names_who_did_i
 fn a_fork_over_rounds_is_laid_to_those_who_forgot_their_lock() {
     let fixture = Fixture::at_height(1);
     let me = 0;
-    let mut node = Node::new(fixture.clone(), me);
+    let mut node = Node::believing(fixture.clone(), me);
     let mut two = blocks(&fixture, Round(0));
     let (ours, theirs) = (two.next().unwrap(), two.next().unwrap());
     let polka = fixture.certificate(&[1, 2, 3], &prevote_of(&theirs, Round(1)));
@@ -294,7 +294,7 @@ fn a_fork_over_rounds_is_laid_to_those_who_forgot_their_lock() {
 fn a_final_block_on_another_parent_stops_the_node_and_names_both_parents() {
     let fixture = Fixture::at_height(1);
     let me = bystander(&fixture);
-    let mut node = Node::new(fixture.clone(), me);
+    let mut node = Node::believing(fixture.clone(), me);
     let mut two = blocks(&fixture, Round(0));
     let (ours, theirs) = (two.next().unwrap(), two.next().unwrap());
     node.follow(&ours, &[0, 1, 2]);
@@ -313,7 +313,7 @@ fn a_final_block_on_another_parent_stops_the_node_and_names_both_parents() {
 fn a_certificate_of_our_own_blocks_stops_nobody() {
     let fixture = Fixture::at_height(1);
     let me = bystander(&fixture);
-    let mut node = Node::new(fixture.clone(), me);
+    let mut node = Node::believing(fixture.clone(), me);
     let block = fixture.block(vec![]);
     node.follow(&block, &[0, 1, 2]);
     let next = node.fixture.block(vec![]);

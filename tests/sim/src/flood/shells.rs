@@ -11,8 +11,8 @@ use std::{
 };
 use timecoin_chain::{
     engine::{
-        Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Report, Request,
-        Stored, Ticket, Timer,
+        Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Recovered, Report,
+        Request, SafetyRecord, Stored, Ticket, Timer,
     },
     ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute, genesis_delta},
     mempool::MempoolLimits,
@@ -187,7 +187,9 @@ impl Shells {
             Effect::Request { to, request } => self.request(index, to, request),
             Effect::Answer { ticket, answer } => self.answer(ticket, answer)?,
             Effect::Report(Report::Evidence(_)) => self.evidence += 1,
-            Effect::Halt { reason } => return Err(format!("masternode {index} halts: {reason}")),
+            Effect::Halt { reason, .. } => {
+                return Err(format!("masternode {index} halts: {reason}"));
+            }
             Effect::Persist { .. }
             | Effect::Regossip { .. }
             | Effect::Admission { .. }
@@ -242,12 +244,16 @@ impl Shell {
         let genesis = genesis_delta(&setup.chain);
         let view = SharedView(Rc::new(RefCell::new(MemoryView::default())));
         view.0.borrow_mut().apply(&genesis);
+        let signer = setup.masternodes[index].clone();
+        let record = SafetyRecord::first(signer.public_key());
         let config = EngineConfig {
             chain: setup.chain.clone(),
-            signer: Some(setup.masternodes[index].clone()),
+            signer: Some(signer),
             mempool: MempoolLimits::for_params(setup.chain.params()),
+            doubts_record: true,
         };
-        let stored = Stored { state: genesis.state, tip: None, safety: None };
+        let safety = Some(Recovered { record, blocks: Vec::new() });
+        let stored = Stored { state: genesis.state, tip: None, safety };
         Self { engine: Engine::new(config, view.clone(), stored), view, timers: BTreeMap::new() }
     }
 }

@@ -1,0 +1,52 @@
+//! The safety file alone, without the ledger: for whoever makes, moves or shows a key's record.
+//!
+//! Takes the directory as a node does, so never while one runs.
+use crate::{
+    error::StoreError,
+    file::DatabaseFile,
+    open::open_safety_alone,
+    safety::{self, seal},
+    tables::{SAFETY, SAFETY_BLOCKS, SAFETY_RECORD},
+};
+use std::{fs::File, path::Path};
+use timecoin_chain::{
+    codec,
+    engine::{Recovered, SafetyRecord},
+    genesis::GenesisHash,
+};
+
+/// An open safety file.
+pub struct SafetyFile {
+    file: DatabaseFile,
+    /// Released last.
+    _lock: File,
+}
+
+impl std::fmt::Debug for SafetyFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SafetyFile").field("file", &self.file.path()).finish_non_exhaustive()
+    }
+}
+
+impl SafetyFile {
+    /// Opens the safety file of a data directory, or creates one that holds no record.
+    pub fn open(dir: &Path, genesis: &GenesisHash) -> Result<Self, StoreError> {
+        let (file, lock) = open_safety_alone(dir, genesis)?;
+        Ok(Self { file, _lock: lock })
+    }
+
+    /// The record, should there be one.
+    pub fn load(&self) -> Result<Option<Recovered>, StoreError> {
+        safety::load(&self.file)
+    }
+
+    /// Puts a record without a lock in the place of all there is. Durable when it returns.
+    pub fn replace(&self, record: &SafetyRecord) -> Result<(), StoreError> {
+        self.file.write(|txn| {
+            txn.open_table(SAFETY_BLOCKS)?.retain(|_, _| false)?;
+            let sealed = seal(codec::encode(record));
+            txn.open_table(SAFETY)?.insert(SAFETY_RECORD, sealed.as_slice())?;
+            Ok(())
+        })
+    }
+}
