@@ -66,7 +66,7 @@ struct Counts {
     proposals: Counter,
     invalid_blocks: Counter,
     clock_skews: Counter,
-    equivocations: Counter,
+    evidence: Counter,
     behind: Counter,
     rounds: Family<OfReason, Counter>,
     nil_votes: Family<OfVote, Counter>,
@@ -92,7 +92,7 @@ impl Metrics {
             proposals: Counter::default(),
             invalid_blocks: Counter::default(),
             clock_skews: Counter::default(),
-            equivocations: Counter::default(),
+            evidence: Counter::default(),
             behind: Counter::default(),
             rounds: Family::default(),
             nil_votes: Family::default(),
@@ -132,7 +132,7 @@ impl Metrics {
                 };
                 counts.refusals.get_or_create(&OfReason { reason }).inc();
             }
-            Report::Evidence(_) => drop(counts.equivocations.inc()),
+            Report::Evidence(_) => drop(counts.evidence.inc()),
         }
     }
 
@@ -190,7 +190,7 @@ impl Counts {
             ("consensus_proposals", "Blocks proposed by this node", &self.proposals),
             ("consensus_invalid_blocks", "Proposed blocks against a rule", &self.invalid_blocks),
             ("consensus_clock_skews", "Proposals too far ahead of the clock", &self.clock_skews),
-            ("consensus_equivocations", "Proofs of double signing", &self.equivocations),
+            ("consensus_evidence", "Masternodes seen to break the rules", &self.evidence),
             ("sync_behind", "Times a peer proved a later height", &self.behind),
         ] {
             registry.register(name, help, counter.clone());

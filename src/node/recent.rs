@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use timecoin_chain::{
         crypto::Signature,
-        types::{RoundCertificate, Vote},
+        types::{Evidence, RoundCertificate, Vote},
     };
 
     fn vote(signer: u16, round: u32, signature: u8) -> ConsensusMessage {
@@ -184,6 +184,22 @@ mod tests {
         });
         assert_eq!(admitted.count(), VOTES_MAX);
         assert!(recent.admits(now, &vote(2, 0, 1)));
+    }
+
+    #[test]
+    fn evidence_against_one_masternode_counts_once_whatever_it_is() {
+        let now = Instant::now();
+        let mut recent = Recent::new(now);
+        let evidence = |signer, round| {
+            let ConsensusMessage::Vote(one) = vote(signer, round, 1) else { unreachable!() };
+            let other = Vote { block: Some(BlockHash([1; 32])), ..one.clone() };
+            ConsensusMessage::Evidence(Evidence::of_votes(&one, &other).expect("they conflict"))
+        };
+        recent.note(&evidence(1, 0));
+        assert!(!recent.admits(now, &evidence(1, 7)));
+        assert!(recent.admits(now, &evidence(2, 0)));
+        assert!(recent.admits(now, &vote(1, 0, 1)), "what it is about is another thing");
+        assert!(recent.admits(now + PERIOD, &evidence(1, 7)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every method: name, arguments, answer, and what it runs. Dispatch and help read only this.
 use super::{
     context::{Answer, Context},
-    methods::{chain, coins, consensus, control, mempool, network, tx},
+    methods::{chain, coins, consensus, control, evidence, mempool, network, tx},
     params::{Param, Params},
 };
 use futures::future::BoxFuture;
@@ -167,11 +167,21 @@ pub(super) const METHODS: &[Method] = &[
         run: |context, params| Box::pin(tx::finality(context, params)),
     },
     Method {
+        name: "listevidence",
+        group: "Consensus",
+        params: &[],
+        result: "[{offender, key, weight, kind, height, round, text, recorded, hex}]. kind is votes, \
+                 proposals or amnesia; recorded is {height, hash} of the block that holds it, or null \
+                 while it waits for one.",
+        summary: "Proofs that masternodes broke the rules, one for each.",
+        run: |context, params| Box::pin(evidence::list(context, params)),
+    },
+    Method {
         name: "listmasternodes",
         group: "Consensus",
         params: &[],
         result: "[{index, key, weight, proposer, prevoted, precommitted, silent_ms, online, self, \
-                 payout, accrued}].",
+                 offence, payout, accrued}]. offence is the height that recorded one, or null.",
         summary: "The masternodes.",
         run: |context, params| Box::pin(consensus::masternodes(context, params)),
     },

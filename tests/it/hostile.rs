@@ -176,14 +176,14 @@ fn real_votes_sent_again_and_again_change_nothing() {
 }
 
 /// A peer of the chain that is no node.
-struct Stranger<'a> {
+pub(crate) struct Stranger<'a> {
     runtime: &'a Runtime,
     network: Network,
 }
 
 impl<'a> Stranger<'a> {
     /// Waits until it is connected to every node.
-    fn join(runtime: &'a Runtime, net: &Net, chain: &Chain) -> Self {
+    pub(crate) fn join(runtime: &'a Runtime, net: &Net, chain: &Chain) -> Self {
         let bootstrap: Vec<Multiaddr> =
             net.nodes.iter().map(|node| parse_address(&node.address()).unwrap()).collect();
         let config = NetworkConfig {
@@ -205,7 +205,7 @@ impl<'a> Stranger<'a> {
     }
 
     /// Waits until most nodes take its messages on a topic; those that do. Gossip looks for no more than enough.
-    fn is_heard_by(&self, topic: Topic) -> BTreeSet<PeerId> {
+    pub(crate) fn is_heard_by(&self, topic: Topic) -> BTreeSet<PeerId> {
         eventually(&format!("the stranger is in the mesh of {topic}"), || {
             let peers = self.network.handle.peers();
             let meshed = peers.iter().filter(|peer| peer.mesh.contains(&topic));
@@ -214,7 +214,7 @@ impl<'a> Stranger<'a> {
         })
     }
 
-    fn publish(&self, topic: Topic, bytes: Vec<u8>) {
+    pub(crate) fn publish(&self, topic: Topic, bytes: Vec<u8>) {
         self.network.handle.publish(topic, bytes.into(), 0).unwrap();
     }
 

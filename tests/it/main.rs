@@ -5,6 +5,7 @@
 //! | `payment` | a payment is final everywhere; how soon the first block is |
 //! | `halt` | with too few masternodes the chain halts, says so, and goes on by itself |
 //! | `crash` | nothing final is lost however often all nodes are killed |
+//! | `evidence` | a key in two places is found out and recorded |
 //! | `faults` | what killed proposers and a cut network cost |
 //! | `late_joiner` | one address is enough to find, fetch and follow a chain |
 //! | `refused` | transactions that RPC refuses, and that they leave nothing behind |
@@ -20,6 +21,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod crash;
+mod evidence;
 mod faults;
 mod halt;
 mod hostile;

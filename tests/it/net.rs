@@ -171,11 +171,11 @@ impl Net {
         last
     }
 
-    /// Asserts that no node has panicked or found a masternode that voted twice.
+    /// Asserts that no node has panicked or found a masternode that broke the rules.
     pub(crate) fn assert_sound(&self) {
         for node in &self.nodes {
             let log = node.log();
-            for sign in ["panicked at", "signed two votes", "invalid block"] {
+            for sign in ["panicked at", "signed two ", "forgot its lock", "invalid block"] {
                 let found = log.lines().find(|line| line.contains(sign));
                 assert_eq!(found, None, "in the log of {}", node.name);
             }

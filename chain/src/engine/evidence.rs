@@ -96,10 +96,12 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    /// What the weight of many stands for is heard of every round but those long over.
+    /// What the weight of many stands for is heard of every round but those long over; of a height that
+    /// has not begun here, of its first rounds only.
     fn is_heard(&self, height: Height, round: Round) -> bool {
-        let is_near = (self.state.height..=self.height().next()).contains(&height);
-        is_near && round.0.saturating_add(ROUNDS_KEPT) >= self.round_of(height).0
+        let is_near = (self.state.height..=self.height()).contains(&height);
+        let is_next = height == self.height().next() && round.0 <= ROUNDS_AHEAD_MAX;
+        (is_near || is_next) && round.0.saturating_add(ROUNDS_KEPT) >= self.round_of(height).0
     }
 
     /// What one masternode says is heard near the round that matters, as the state machine counts it.

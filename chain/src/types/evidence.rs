@@ -154,9 +154,12 @@ impl fmt::Display for Evidence {
         match self {
             Self::Votes(first, second) => write!(
                 f,
-                "signed two {:?}s at height {height} round {round}: for {} and for {}. Its key may be \
-                 in two nodes",
-                first.kind,
+                "signed two {} at height {height} round {round}: for {} and for {}. Its key may be in \
+                 two nodes",
+                match first.kind {
+                    VoteKind::Prevote => "prevotes",
+                    VoteKind::Precommit => "precommits",
+                },
                 name(first.block),
                 name(second.block),
             ),

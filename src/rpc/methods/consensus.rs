@@ -64,6 +64,7 @@ struct VoterView {
     online: bool,
     #[serde(rename = "self")]
     is_self: bool,
+    offence: Option<u64>,
 }
 
 impl VoterView {
@@ -78,6 +79,7 @@ impl VoterView {
             silent_ms: node.silent_for.map(|silence| silence.0),
             online: node.online,
             is_self: status.me == Some(node.index),
+            offence: node.offence.map(|height| height.0),
         }
     }
 }

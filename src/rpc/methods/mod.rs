@@ -4,6 +4,7 @@ pub(super) mod chain;
 pub(super) mod coins;
 pub(super) mod consensus;
 pub(super) mod control;
+pub(super) mod evidence;
 pub(super) mod mempool;
 pub(super) mod network;
 pub(super) mod tx;
