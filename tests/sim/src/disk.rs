@@ -113,6 +113,16 @@ impl Disk {
         self.state.height
     }
 
+    /// The ledger's state after it.
+    pub fn state(&self) -> &LedgerState {
+        &self.state
+    }
+
+    /// The durable record.
+    pub fn record(&self) -> Option<SafetyRecord> {
+        codec::decode(self.record.as_ref()?).ok()
+    }
+
     /// The coins after it.
     pub fn view(&self) -> &SharedView {
         &self.view
@@ -233,10 +243,10 @@ impl Disk {
         }
     }
 
-    /// The height that the record can decide again.
-    pub fn lost_decision(&self) -> Option<Height> {
-        let record: SafetyRecord = codec::decode(self.record.as_ref()?).ok()?;
-        Some(record.parent?.height)
+    /// The block after the last durable one, where the record proves it decided.
+    pub fn lost_decision(&self) -> Option<BlockHash> {
+        let parent = self.record()?.parent?;
+        parent.block.filter(|_| parent.height == self.height().next())
     }
 
     /// What a node finds at start.

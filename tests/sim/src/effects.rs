@@ -54,6 +54,7 @@ impl World {
             Effect::Admission { ticket, results } => self.admission(node, ticket, &results),
             Effect::Execute { block, parent, layers, verified } => {
                 self.auditor.detail(21, &block.hash().0);
+                self.nodes[node].duties.executes(block.hash());
                 let span = self.labour.exponential(self.faults.work);
                 self.work_in(node, span, Work::Execute { block, parent, layers, verified });
             }
@@ -108,6 +109,11 @@ impl World {
         let from = self.nodes[node].key;
         let result = self.oracle.message_leaves(&self.setup, from, message);
         self.expect(result);
+        if let Message::Vote(vote) = message
+            && Some(vote.signer) == from
+        {
+            self.votes(node, vote);
+        }
         let durable = self.nodes[node].disk.height();
         if let Message::Vote(vote) = message
             && Some(vote.signer) == from
@@ -377,6 +383,7 @@ impl World {
         if let Some(traffic) = &mut self.traffic {
             traffic.reported(self.time, report);
         }
+        self.reports(node, report);
         match report {
             Report::Round { height, round, .. } => self.note_round(node, *height, *round),
             Report::Committed { height, round, synced, .. } => {

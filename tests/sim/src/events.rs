@@ -1,5 +1,6 @@
 //! Each event becomes an input of an engine, unless the node or the connection is gone meanwhile.
 use crate::{
+    broken,
     coverage::Met,
     disk::Commit,
     node::Ticketed,
@@ -236,6 +237,10 @@ impl World {
                     let detail = format!("node {node}: {hash:?} of an honest proposer: {error}");
                     self.expect(Err(Violation::new("honest block", detail)));
                 }
+                if result.is_ok() {
+                    let broken = broken::refused(&self.setup, &view, &parent, &block);
+                    self.expect(broken);
+                }
                 self.note(node, 6, &hash.0, || format!("executed {hash:?}: {}", result.is_ok()));
                 self.feed(node, Input::Executed { block: hash, result: result.map(Box::new) });
             }
@@ -279,6 +284,7 @@ impl World {
         let is_spent = |input: &_| is_tip && ledger.spent.contains_key(input);
         let result = Oracle::mempool_spends(node, running.engine.mempool(), is_spent);
         self.expect(result);
+        self.check_expired(node);
     }
 
     fn on_payment(&mut self) {

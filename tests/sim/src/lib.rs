@@ -16,6 +16,7 @@
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
 //! | `payments` | what users do |
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
+//! | `duties`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
 //! | `flood` | a masternode that sends without end |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
@@ -27,10 +28,12 @@
 //! another source of chance, and nothing iterates over an unordered map; only `batch` uses threads,
 //! one seed on one thread.
 pub mod batch;
+mod broken;
 pub mod byzantine;
 pub mod clock;
 pub mod coverage;
 pub mod disk;
+mod duties;
 mod effects;
 mod events;
 pub mod exhaust;

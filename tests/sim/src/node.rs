@@ -3,6 +3,7 @@ use crate::{
     byzantine::{Actor, Role},
     clock::Clock,
     disk::{Disk, SharedView},
+    duties::Duties,
     setup::Setup,
     stall::Stall,
     wire::{Gossip, Id},
@@ -89,6 +90,8 @@ pub struct Running {
 pub struct Node {
     /// Survives crashes.
     pub disk: Disk,
+    /// What it knows.
+    pub duties: Duties,
     /// Up, or not.
     pub running: Option<Running>,
     /// How many times it was started.
@@ -117,6 +120,7 @@ impl Node {
     ) -> Self {
         Self {
             disk: Disk::new(&setup.chain, signer.as_ref().map(|signer| signer.public_key())),
+            duties: Duties::default(),
             running: None,
             incarnation: 0,
             externalised: Height::GENESIS,
@@ -146,6 +150,7 @@ impl Node {
             doubts_record,
         };
         self.incarnation += 1;
+        self.duties.restart(self.disk.lost_decision());
         self.clock.start(now, mono_offset);
         self.running = Some(Running {
             engine: Engine::new(config, self.disk.view().clone(), self.disk.load()),

@@ -104,6 +104,7 @@ impl World {
             let detail = format!("node {node} signs on a block that it does not have");
             self.expect(Err(Violation::new("a record has its blocks", detail)));
         }
+        self.signs(node, record);
         self.nodes[node].disk.begin_record(record, bytes, blocks);
         self.note_record(node, record);
         let incarnation = self.nodes[node].incarnation;
@@ -173,6 +174,7 @@ impl World {
             self.testify_to(node, message);
             self.hears(node, message);
         }
+        self.takes(node, &input);
         let Some(running) = &mut self.nodes[node].running else { return };
         let effects = running.engine.handle(now, input);
         self.perform(node, effects.into());

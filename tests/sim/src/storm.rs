@@ -51,7 +51,7 @@ impl World {
         self.nodes[node].boot(&self.setup, self.time, mono_offset, doubts_record);
         let (found, told) = (self.nodes[node].disk.height(), self.nodes[node].externalised);
         self.expect(Oracle::recovered(node, found, told));
-        if self.nodes[node].disk.lost_decision() == Some(found.next()) {
+        if self.nodes[node].disk.lost_decision().is_some() {
             self.coverage.met(Met::DecisionRecovered);
         }
         self.note(node, 11, &found.0.to_le_bytes(), || format!("starts at height {found}"));
@@ -61,6 +61,7 @@ impl World {
             running.dies_in = Some(self.labour.below(RECOVERY_INPUTS));
         }
         self.feed(node, Input::Start);
+        self.check_restart(node);
         let peers: Vec<usize> = match &self.mesh {
             Some(mesh) => mesh.neighbours(node).iter().copied().collect(),
             None => (0..self.nodes.len()).collect(),

@@ -28,6 +28,7 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
+    crypto::LtHash,
     engine::{Input, Request, Ticket, Timer},
     ledger::{Layer, LedgerState},
     mempool::MempoolLimits,
@@ -514,6 +515,12 @@ impl World {
                         ledger.coins.get(&held.coin.outpoint) != Some(&held.coin.output)
                     }))
         });
+        let is_committed = |node: &Node| {
+            let mut coins = LtHash::default();
+            node.disk.coins().iter().for_each(|coin| coins.add(&coin.element()));
+            coins == node.disk.state().coins
+        };
+        let differs = differs.or_else(|| self.nodes.iter().position(|node| !is_committed(node)));
         if let Some(node) = differs {
             let detail = format!("node {node} holds other coins than its blocks make");
             self.violation.get_or_insert(Violation::new("ledger", detail));

@@ -50,6 +50,17 @@ fn a_disk_that_forgets_the_safety_record_is_caught_as_double_signing() {
 }
 
 #[test]
+fn a_batch_that_stops_at_the_first_failure_has_run_every_seed_before_it() {
+    let options = Options { heights: 10, flaw: Flaw::ForgetsBlocks, ..Options::default() };
+    let alone = batch::run_until_failure(0, 100, 1, &options);
+    let together = batch::run_until_failure(0, 100, 2, &options);
+    let first = alone.failures.first().expect("a hundred seeds are enough");
+    assert_eq!(alone.seeds, first.seed + 1);
+    assert_eq!(together.failures.first(), Some(first));
+    assert!(alone.seeds < 100);
+}
+
+#[test]
 fn a_disk_that_forgets_blocks_is_caught() {
     assert!(seeds_until(Flaw::ForgetsBlocks, "durability", 100).is_some());
 }

@@ -177,8 +177,9 @@ fn change_votes(stage: &mut Stage, mut held: RoundCertificate) -> RoundCertifica
         1 => held.votes.reverse(),
         2 => drop(held.votes.pop()),
         _ => {
-            let twice = held.votes.first().cloned();
-            held.votes.extend(twice);
+            // One signer twice, and nobody else.
+            held.votes.truncate(1);
+            held.votes.extend(held.votes.first().cloned());
         }
     }
     held

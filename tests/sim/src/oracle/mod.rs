@@ -3,7 +3,7 @@ mod guilt;
 mod locks;
 #[cfg(test)]
 mod tests;
-mod votes;
+pub(crate) mod votes;
 
 use crate::{
     fold::{self, Fold},
@@ -73,6 +73,11 @@ impl Oracle {
     /// Whether everything that this masternode's key says must keep the rules.
     pub fn is_honest(&self, member: u16) -> bool {
         self.votes.is_honest(member)
+    }
+
+    /// Whether these members have more than two thirds of the weight.
+    pub(crate) fn is_quorum(&self, members: votes::Members) -> bool {
+        self.votes.is_quorum(members)
     }
 
     /// Every vote that was ever sent by anybody, once.

@@ -13,7 +13,7 @@ use timecoin_chain::types::{
 type Value = (Option<BlockHash>, Option<Round>);
 
 /// Masternodes as bits; a set has at most a hundred.
-pub(super) type Members = u128;
+pub(crate) type Members = u128;
 
 /// Who is behind each value of one kind of message in one round.
 #[derive(Debug, Default)]
@@ -224,7 +224,7 @@ pub(super) fn members(signers: &SignerSet) -> Members {
 }
 
 /// These members, each once.
-pub(super) fn members_of(signers: impl Iterator<Item = u16>) -> Members {
+pub(crate) fn members_of(signers: impl Iterator<Item = u16>) -> Members {
     signers.fold(0, |members, signer| members | bit(signer))
 }
 

@@ -1,0 +1,136 @@
+//! What an honest node owes for what it knows, judged from what goes into its engine and what comes out.
+//!
+//! - It votes only for blocks that it has executed itself.
+//! - It signs nothing for a height that it was shown to be final.
+//! - It says nothing for the first time that its durable record does not hold.
+//! - It wants one vote in one slot: its guard never has to refuse a second one.
+//! - After a restart it takes up at once what its record proves decided.
+//! - It does not wait out a polka for nil.
+//! - Its mempool forgets what can stand in no block any more.
+use crate::{
+    oracle::{Violation, votes},
+    world::World,
+};
+use std::collections::BTreeSet;
+use timecoin_chain::{
+    engine::{Input, Message, NilWhy, Refusal, Report, SafetyRecord},
+    types::{BlockHash, Height, Vote},
+};
+
+/// What a node knows.
+#[derive(Debug, Default)]
+pub struct Duties {
+    /// Blocks that it has executed, in all its lives.
+    checked: BTreeSet<BlockHash>,
+    /// The greatest height that it was shown to be final since it started.
+    shown: Height,
+    /// A block that its record proves decided, until it takes it up.
+    owed: Option<BlockHash>,
+}
+
+impl Duties {
+    /// The node starts again, with a record that proves this block decided.
+    pub fn restart(&mut self, owed: Option<BlockHash>) {
+        (self.shown, self.owed) = (Height::GENESIS, owed);
+    }
+
+    /// The node has a block executed.
+    pub fn executes(&mut self, block: BlockHash) {
+        self.owed = self.owed.filter(|owed| *owed != block);
+    }
+}
+
+impl World {
+    /// An input goes into a node's engine.
+    pub(crate) fn takes(&mut self, node: usize, input: &Input) {
+        let certificate = match input {
+            Input::Message { message: Message::Certificate(certificate), .. } => certificate,
+            Input::Status { tip: Some(certificate), .. } => certificate,
+            Input::Executed { block, result: Ok(_) } => {
+                self.nodes[node].duties.checked.insert(*block);
+                return;
+            }
+            _ => return,
+        };
+        if certificate.is_commit() {
+            let shown = &mut self.nodes[node].duties.shown;
+            *shown = (*shown).max(certificate.height);
+        }
+    }
+
+    /// A node signed something and makes its record durable.
+    pub(crate) fn signs(&mut self, node: usize, record: &SafetyRecord) {
+        let shown = self.nodes[node].duties.shown;
+        if self.is_honest(node) && record.height <= shown {
+            let detail = format!("node {node} signs for {} and was shown {shown}", record.height);
+            self.expect(Err(Violation::new("nothing is signed for a final height", detail)));
+        }
+    }
+
+    /// A vote leaves its own node.
+    pub(crate) fn votes(&mut self, node: usize, vote: &Vote) {
+        if !self.is_honest(node) {
+            return;
+        }
+        let knows = vote.block.is_none_or(|block| self.nodes[node].duties.checked.contains(&block));
+        if !knows {
+            let Vote { kind, height, round, block, .. } = vote;
+            let detail = format!("node {node} at {height}/{round}: {kind:?} for {block:?}");
+            self.expect(Err(Violation::new("votes are for executed blocks", detail)));
+        }
+        let record = self.nodes[node].disk.record();
+        let is_durable = record.is_some_and(|record| {
+            let place = (record.height, record.round);
+            let held = [&record.prevote, &record.precommit];
+            place > (vote.height, vote.round) || held.into_iter().flatten().any(|own| own == vote)
+        });
+        if !is_durable {
+            let Vote { kind, height, round, .. } = vote;
+            let detail = format!("node {node}: {kind:?} at {height}/{round}");
+            self.expect(Err(Violation::new("durable before it is published", detail)));
+        }
+    }
+
+    /// A node has started.
+    pub(crate) fn check_restart(&mut self, node: usize) {
+        let owed = self.nodes[node].duties.owed.take();
+        let running = self.nodes[node].running.as_ref();
+        if let (Some(block), Some(false)) = (owed, running.map(|it| it.stall.is_persisting())) {
+            let detail = format!("node {node} leaves {block:?}");
+            self.expect(Err(Violation::new("what is decided is taken up again", detail)));
+        }
+    }
+
+    /// A node reports.
+    pub(crate) fn reports(&mut self, node: usize, report: &Report) {
+        if !self.is_honest(node) {
+            return;
+        }
+        match report {
+            Report::Refused { height, round, refusal: Refusal::Conflict } => {
+                let detail = format!("node {node} at {height}/{round}");
+                self.expect(Err(Violation::new("one vote is wanted in one slot", detail)));
+            }
+            Report::Nil { height, round, why: NilWhy::NoPolka { nil, .. }, .. } => {
+                if self.oracle.is_quorum(votes::members_of(nil.iter().copied())) {
+                    let detail = format!("node {node} at {height}/{round}: nil from {nil:?}");
+                    self.expect(Err(Violation::new("a polka for nil is not waited out", detail)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A node was told that a block is durable.
+    pub(crate) fn check_expired(&mut self, node: usize) {
+        let Some(running) = &self.nodes[node].running else { return };
+        let next = running.engine.height();
+        let mempool = running.engine.mempool();
+        let expired = mempool.iter().find(|entry| entry.expiry_height() < next);
+        let expired = expired.map(|entry| entry.txid());
+        if let Some(txid) = expired {
+            let detail = format!("node {node} at {next} holds {txid}");
+            self.expect(Err(Violation::new("the mempool forgets what expired", detail)));
+        }
+    }
+}
