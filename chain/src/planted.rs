@@ -11,7 +11,7 @@ pub const IS_POSSIBLE: bool = cfg!(feature = "planted");
 
 macro_rules! bugs {
     ($($bug:ident: $what:literal,)*) => {
-        /// A defect. Each is planted at one place of this crate, which asks [`is`].
+        /// A defect. Each is planted where this crate asks [`is`] for it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Bug {
             $(#[doc = $what] $bug,)*
@@ -45,6 +45,27 @@ bugs! {
     PrecommitsOfAnyRound: "precommits of other rounds count in the current one",
     VoteCountsEachTime: "a vote counts each time it arrives",
     NilPolkaIgnored: "a polka for nil is waited out",
+    ValidRoundsMixed: "prevotes that rest on different rounds make a polka together",
+    LastVoteCounts: "of two votes in one slot the later one counts too",
+    // What is signed, and when.
+    PublishBeforePersist: "a vote leaves before the record that holds it is durable",
+    RecordNotLoaded: "a restarted node does not read its record",
+    LockNotRecorded: "the record does not hold the lock",
+    LockNotRecovered: "a restarted node takes everything from its record but the lock",
+    DecisionNotRecovered: "a restarted node does not decide again what its record proves decided",
+    ProposesTwice: "a restarted proposer makes a new block for a round it has proposed in",
+    SignsFinalHeight: "a node signs for a height that it knows to be final",
+    PrecommitOverUndurable: "a precommit does not wait for the blocks below it to be durable",
+    OwedVotesForgotten: "a vote that waited for a durable block is never cast",
+    NothingSentAgain: "nothing is sent again or asked for",
+    BodiesNotAsked: "missing bodies are not asked for",
+    // Votes, certificates and proposals.
+    VoteNotChecked: "the signature of a vote is not checked",
+    CertificateNotChecked: "the signatures of a certificate are not checked",
+    QuorumNotChecked: "a certificate of any weight will do",
+    SignerCountsTwice: "a round certificate may hold one signer twice",
+    AnyPolkaWillDo: "a re-proposal needs no polka for its block",
+    ContentsNotChecked: "a proposal's contents are not compared with its header",
     // The ledger and its rules.
     FeesLost: "fees go to nobody",
     RewardsPaidTwice: "accounts are not emptied when they are paid",
@@ -52,6 +73,12 @@ bugs! {
     IssuanceNotInSupply: "new money is not added to the supply",
     SpentCoinKept: "a spent coin stays in the commitment to the coins",
     PositionUsedTwice: "the first two outputs of a transaction have one position",
+    SpentTwice: "a block may spend one output twice",
+    MoneyFromNothing: "a transaction may pay more than it spends",
+    BlockSignaturesSkipped: "signatures of a block's transactions are not checked",
+    ExpiryNotChecked: "a transaction may stand in a block after its last height",
+    TimeNotChecked: "a block's time need not be after its parent's",
+    StateRootNotChecked: "a block may name any state root",
     ParentTimeIgnored: "a proposer's clock need not be after the parent's time",
     // The mempool.
     ConflictAdmitted: "two waiting transactions may spend one output",

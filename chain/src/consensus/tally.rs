@@ -24,9 +24,9 @@ impl Tally {
     /// Counts a vote whose slot is free.
     pub(super) fn add(&mut self, vote: Vote, weight: u64) {
         if let Some(slot) = self.slots.get_mut(usize::from(vote.signer))
-            && (slot.is_none() || planted::is(Bug::VoteCountsEachTime))
+            && slot.as_ref().is_none_or(|earlier| counts_again(earlier, &vote))
         {
-            *self.weights.entry((vote.block, vote.valid_round)).or_default() += weight;
+            *self.weights.entry(value_of(&vote)).or_default() += weight;
             *slot = Some(vote);
         }
     }
@@ -43,7 +43,16 @@ impl Tally {
     /// The certificate for the value that has a quorum, should one have it.
     pub(super) fn certificate(&self, set: &MasternodeSet) -> Option<Certificate> {
         let (value, _) = self.weights.iter().find(|(_, weight)| set.is_quorum(**weight))?;
-        let votes = self.votes().filter(|vote| (vote.block, vote.valid_round) == *value);
+        let votes = self.votes().filter(|vote| value_of(vote) == *value);
         Certificate::collect(set.len(), votes)
     }
+}
+
+fn value_of(vote: &Vote) -> Value {
+    (vote.block, vote.valid_round.filter(|_| !planted::is(Bug::ValidRoundsMixed)))
+}
+
+fn counts_again(earlier: &Vote, vote: &Vote) -> bool {
+    planted::is(Bug::VoteCountsEachTime)
+        || planted::is(Bug::LastVoteCounts) && earlier.conflicts_with(vote)
 }

@@ -21,7 +21,8 @@ impl<V: LedgerView> Engine<V> {
     /// Whether this node may sign at its height: it is a masternode, and the height is not known to
     /// be decided already.
     pub(super) fn may_sign(&self) -> bool {
-        self.guard.is_some() && self.decided.is_none() && self.sync.target() < self.height()
+        let is_open = self.decided.is_none() && self.sync.target() < self.height();
+        self.guard.is_some() && (is_open || planted::is(Bug::SignsFinalHeight))
     }
 
     /// Signs, persists and publishes a vote, now or when the blocks below it are durable and the key is
@@ -44,6 +45,9 @@ impl<V: LedgerView> Engine<V> {
                 return None;
             }
         };
+        if planted::is(Bug::PublishBeforePersist) {
+            self.publish(ConsensusMessage::Vote(signed.message.clone()));
+        }
         let vote = self.persisted(signed);
         self.watch_vote(&vote);
         self.publish(ConsensusMessage::Vote(vote.clone()));
@@ -53,7 +57,8 @@ impl<V: LedgerView> Engine<V> {
     /// A block became durable, or the key licensed: votes that waited for it are cast, unless their
     /// round is over.
     pub(super) fn pay_owed_votes(&mut self, now: Now) {
-        for vote in std::mem::take(&mut self.owed_votes) {
+        let owed = std::mem::take(&mut self.owed_votes);
+        for vote in owed.into_iter().filter(|_| !planted::is(Bug::OwedVotesForgotten)) {
             if let Some(vote) = self.cast(vote) {
                 self.drive(now, consensus::Input::Vote(vote));
             }
@@ -115,7 +120,7 @@ impl<V: LedgerView> Engine<V> {
         Some(Resume {
             round: record.round,
             step: record.step,
-            locked: record.locked,
+            locked: record.locked.filter(|_| !planted::is(Bug::LockNotRecovered)),
             valid: record.valid,
             entry: record.entry,
         })
@@ -124,7 +129,8 @@ impl<V: LedgerView> Engine<V> {
     /// The record is of the next height, and its parent was decided but not durable when this node
     /// stopped: it is decided again. Others may have stopped in the same moment.
     pub(super) fn recover_decision(&mut self, now: Now, height: Height) {
-        let Some(Recovered { record, blocks }) = &self.recovered else { return };
+        let recovered = self.recovered.as_ref().filter(|_| !planted::is(Bug::DecisionNotRecovered));
+        let Some(Recovered { record, blocks }) = recovered else { return };
         let Some(parent) = record.parent.clone().filter(|parent| parent.height == height) else {
             return;
         };
