@@ -18,6 +18,8 @@
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
 //! | `duties`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
 //! | `flood` | a masternode that sends without end |
+//! | `cadence` | how regular empty blocks come |
+//! | `shells` | honest masternodes without faults, for those two |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //! | `scale` | networks of many nodes, and what they cost |
@@ -30,6 +32,8 @@
 pub mod batch;
 mod broken;
 pub mod byzantine;
+#[cfg(test)]
+mod cadence;
 pub mod clock;
 pub mod coverage;
 pub mod disk;
@@ -53,6 +57,7 @@ pub mod scale;
 pub mod scheme;
 pub mod setup;
 pub mod shrink;
+mod shells;
 mod stall;
 mod storm;
 pub mod trace;

@@ -1,6 +1,5 @@
 //! Everything that a masternode can sign, and all that it can repeat of others, one after the other.
-use super::shells::Shells;
-use crate::{rng::Rng, setup::Setup};
+use crate::{rng::Rng, setup::Setup, shells::Shells};
 use std::sync::Arc;
 use timecoin_chain::{
     crypto::{Signature, Signer},

@@ -1,24 +1,24 @@
 //! A masternode that sends without end: correctly signed messages, each different, to three honest ones that
 //! decide meanwhile. What they hold must stay within its bounds, and blocks must come when they are due.
 //!
-//! | file | what it is |
-//! |---|---|
-//! | `shells` | the honest masternodes in virtual time, with a network that loses nothing |
-//! | `hostile` | what the fourth one sends |
-//!
 //! The messages reach the engines themselves: the shares that the shell allows each masternode
 //! (`src/node/recent.rs`) stand before them in a real node. Memory is measured by who calls this: nothing here
 //! keeps anything of what was sent.
 mod hostile;
-mod shells;
 
-use crate::{faults::Faults, rng::Rng, setup::Setup};
+use crate::{
+    faults::Faults,
+    rng::Rng,
+    setup::Setup,
+    shells::{Clock, Shells},
+};
 use hostile::Hostile;
-use shells::Shells;
 use timecoin_chain::engine::Held;
 
 /// Hostile messages in a millisecond of virtual time, each to every honest masternode.
 const EACH_MS: u64 = 10;
+/// Honest masternodes, of four.
+const HONEST: usize = 3;
 /// Heights that must be decided in a second of virtual time while the mempools are empty: one in two seconds is due,
 /// and the hostile masternode's own turns take a round more.
 const SECONDS_FOR_HEIGHT: u64 = 4;
@@ -53,7 +53,8 @@ pub fn run(
     let setup = Setup::draw(&mut rng, &Faults::none(), 4);
     let most = Held::most(setup.masternodes.len());
     let mut hostile = Hostile::new(&setup, rng);
-    let mut shells = Shells::start(setup)?;
+    let mut shells = Shells::start(setup, &[Clock::default(); HONEST], 0)?;
+    let started = shells.ms();
     let (mut sent, mut peak) = (0, Held::default());
     while sent < messages {
         for _ in 0..EACH_MS {
@@ -62,7 +63,7 @@ pub fn run(
             sent += 1;
             peak = peak.max_of(&shells.held());
             if sent.is_multiple_of(every) {
-                report(&shells.progress(sent, std::mem::take(&mut peak)));
+                report(&progress(&shells, started, sent, std::mem::take(&mut peak)));
             }
         }
         shells.pass_ms()?;
@@ -70,11 +71,22 @@ pub fn run(
             return Err(format!("after {sent} messages {peak:?} was held, more than {most:?}"));
         }
     }
-    let progress = shells.progress(sent, peak);
+    let progress = progress(&shells, started, sent, peak);
     let due = progress.ms / 1_000 / SECONDS_FOR_HEIGHT;
     match progress.height >= due {
         true => Ok(progress),
         false => Err(format!("height {} is less than {due}", progress.height)),
+    }
+}
+
+fn progress(shells: &Shells, started: u64, sent: u64, held: Held) -> Progress {
+    Progress {
+        sent,
+        ms: shells.ms() - started,
+        height: shells.heights().min().unwrap_or(0),
+        held,
+        published: shells.published(),
+        evidence: shells.evidence(),
     }
 }
 

@@ -1,6 +1,7 @@
-//! Three honest masternodes: engines whose effects are carried out at once, and a network that delivers at once.
-use super::Progress;
+//! Honest masternodes in virtual milliseconds, without any fault: engines whose effects are carried out at once, and
+//! a network that loses nothing. For what takes the whole of the simulator's time and none of its faults.
 use crate::{
+    rng::Rng,
     setup::{GENESIS_MS, Setup},
     wire::{self, Payload},
 };
@@ -36,18 +37,42 @@ impl LedgerView for SharedView {
     }
 }
 
+/// What the clocks of a masternode show.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Clock {
+    /// How far the wall clock is ahead, or behind.
+    pub(crate) ahead_ms: i64,
+    /// By how many millionths both clocks are too fast, or too slow.
+    pub(crate) fast_ppm: i64,
+}
+
+impl Clock {
+    fn now(self, ms: u64) -> Now {
+        let drift = ms.cast_signed() * self.fast_ppm / 1_000_000;
+        let mono = ms.saturating_add_signed(drift);
+        let wall = (GENESIS_MS + mono).saturating_add_signed(self.ahead_ms);
+        Now { mono: Millis(mono), wall: Timestamp(wall) }
+    }
+}
+
 struct Shell {
     engine: Engine<SharedView>,
     view: SharedView,
+    clock: Clock,
     timers: BTreeMap<Timer, Millis>,
 }
 
-/// The honest masternodes.
-pub(super) struct Shells {
+/// The honest masternodes: the first ones of the set. Others are played by who owns this.
+pub(crate) struct Shells {
     setup: Setup,
     shells: Vec<Shell>,
     ms: u64,
     queue: VecDeque<(usize, Input)>,
+    /// Messages on their way, by arrival.
+    travelling: BTreeMap<(u64, u64), (usize, Input)>,
+    /// A message takes up to this long.
+    delay_ms: u64,
+    rng: Rng,
     said: Vec<ConsensusMessage>,
     /// Who asked, by ticket.
     asked: BTreeMap<u64, usize>,
@@ -57,15 +82,21 @@ pub(super) struct Shells {
 }
 
 impl Shells {
-    /// All masternodes but the last.
-    pub(super) fn start(setup: Setup) -> Result<Self, String> {
-        let honest = setup.masternodes.len() - 1;
-        let shells = (0..honest).map(|index| Shell::new(&setup, index)).collect();
+    /// As many as there are clocks.
+    pub(crate) fn start(setup: Setup, clocks: &[Clock], delay_ms: u64) -> Result<Self, String> {
+        let shells =
+            clocks.iter().enumerate().map(|(index, clock)| Shell::new(&setup, index, *clock));
+        let (shells, members): (Vec<Shell>, _) = (shells.collect(), setup.masternodes.len());
+        let honest = shells.len();
         let mut all = Self {
             setup,
             shells,
-            ms: 1,
+            // No clock shows less than nothing.
+            ms: 1_000_000,
             queue: VecDeque::new(),
+            travelling: BTreeMap::new(),
+            delay_ms,
+            rng: Rng::new(1),
             said: Vec::new(),
             asked: BTreeMap::new(),
             tickets: 0,
@@ -74,16 +105,15 @@ impl Shells {
         };
         for index in 0..honest {
             all.queue.push_back((index, Input::Start));
-            // The hostile one is a peer too.
-            let peers = (0..=honest).filter(|peer| *peer != index);
+            let peers = (0..members).filter(|peer| *peer != index);
             all.queue.extend(peers.map(|peer| (index, Input::PeerUp(peer_of(peer)))));
         }
         all.run()?;
         Ok(all)
     }
 
-    /// A message of the hostile masternode reaches all of them, checked as every message is.
-    pub(super) fn receive_all(&mut self, message: &ConsensusMessage) -> Result<(), String> {
+    /// A message of somebody else reaches all of them now, checked as every message is.
+    pub(crate) fn receive_all(&mut self, message: &ConsensusMessage) -> Result<(), String> {
         let message = self.checked(message)?;
         let from = peer_of(self.shells.len());
         for index in 0..self.shells.len() {
@@ -93,10 +123,15 @@ impl Shells {
     }
 
     /// A millisecond passes.
-    pub(super) fn pass_ms(&mut self) -> Result<(), String> {
+    pub(crate) fn pass_ms(&mut self) -> Result<(), String> {
         self.ms += 1;
-        let now = Millis(self.ms);
+        while let Some(entry) =
+            self.travelling.first_entry().filter(|entry| entry.key().0 <= self.ms)
+        {
+            self.queue.push_back(entry.remove());
+        }
         for (index, shell) in self.shells.iter_mut().enumerate() {
+            let now = shell.clock.now(self.ms).mono;
             let is_due = |(_, at): &(&Timer, &Millis)| **at <= now;
             let due: Vec<Timer> =
                 shell.timers.iter().filter(is_due).map(|(timer, _)| *timer).collect();
@@ -109,38 +144,56 @@ impl Shells {
     }
 
     /// The height and round of the first of them.
-    pub(super) fn place(&self) -> (Height, Round) {
+    pub(crate) fn place(&self) -> (Height, Round) {
         let engine = &self.shells[0].engine;
-        (engine.height(), engine.status(self.now()).round)
+        (engine.height(), engine.status(self.now(0)).round)
     }
 
     /// What they said of late.
-    pub(super) fn said(&self) -> &[ConsensusMessage] {
+    pub(crate) fn said(&self) -> &[ConsensusMessage] {
         &self.said
     }
 
     /// The most that one of them holds, in each count.
-    pub(super) fn held(&self) -> Held {
+    pub(crate) fn held(&self) -> Held {
         self.shells
             .iter()
             .map(|shell| shell.engine.held())
             .fold(Held::default(), |most, held| most.max_of(&held))
     }
 
-    pub(super) fn progress(&self, sent: u64, held: Held) -> Progress {
-        let heights = self.shells.iter().map(|shell| shell.engine.height().0 - 1);
-        Progress {
-            sent,
-            ms: self.ms,
-            height: heights.min().unwrap_or(0),
-            held,
-            published: self.published,
-            evidence: self.evidence,
-        }
+    /// Virtual time in milliseconds.
+    pub(crate) fn ms(&self) -> u64 {
+        self.ms
     }
 
-    fn now(&self) -> Now {
-        Now { mono: Millis(self.ms), wall: Timestamp(GENESIS_MS + self.ms) }
+    /// The last height that each has decided.
+    pub(crate) fn heights(&self) -> impl Iterator<Item = u64> {
+        self.shells.iter().map(|shell| shell.engine.height().0 - 1)
+    }
+
+    /// Messages that they published.
+    pub(crate) fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// Messages that they proved to conflict.
+    pub(crate) fn evidence(&self) -> u64 {
+        self.evidence
+    }
+
+    fn now(&self, index: usize) -> Now {
+        self.shells[index].clock.now(self.ms)
+    }
+
+    /// Sends on its way what another shell is to receive.
+    fn send(&mut self, to: usize, input: Input) {
+        if self.delay_ms == 0 {
+            return self.queue.push_back((to, input));
+        }
+        let at = self.ms + self.rng.between(1, self.delay_ms);
+        self.tickets += 1;
+        self.travelling.insert((at, self.tickets), (to, input));
     }
 
     fn checked(&self, message: &ConsensusMessage) -> Result<Message, String> {
@@ -153,7 +206,7 @@ impl Shells {
 
     fn run(&mut self) -> Result<(), String> {
         while let Some((index, input)) = self.queue.pop_front() {
-            let now = self.now();
+            let now = self.now(index);
             for effect in self.shells[index].engine.handle(now, input) {
                 self.carry_out(index, effect)?;
             }
@@ -202,8 +255,7 @@ impl Shells {
         self.published += 1;
         let checked = self.checked(&message)?;
         for to in (0..self.shells.len()).filter(|to| *to != index) {
-            let input = Input::Message { from: peer_of(index), message: checked.clone() };
-            self.queue.push_back((to, input));
+            self.send(to, Input::Message { from: peer_of(index), message: checked.clone() });
         }
         if self.said.len() == SAID_MAX {
             self.said.remove(0);
@@ -233,14 +285,14 @@ impl Shells {
         for message in &votes.0 {
             let message = self.checked(message)?;
             let from = peer_of(self.shells.len());
-            self.queue.push_back((to, Input::Message { from, message }));
+            self.send(to, Input::Message { from, message });
         }
         Ok(())
     }
 }
 
 impl Shell {
-    fn new(setup: &Setup, index: usize) -> Self {
+    fn new(setup: &Setup, index: usize, clock: Clock) -> Self {
         let genesis = genesis_delta(&setup.chain);
         let view = SharedView(Rc::new(RefCell::new(MemoryView::default())));
         view.0.borrow_mut().apply(&genesis);
@@ -254,7 +306,8 @@ impl Shell {
         };
         let safety = Some(Recovered { record, blocks: Vec::new() });
         let stored = Stored { state: genesis.state, tip: None, safety };
-        Self { engine: Engine::new(config, view.clone(), stored), view, timers: BTreeMap::new() }
+        let engine = Engine::new(config, view.clone(), stored);
+        Self { engine, view, clock, timers: BTreeMap::new() }
     }
 }
 
