@@ -9,6 +9,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
     rc::Rc,
+    sync::Arc,
 };
 use timecoin_chain::{
     engine::{
@@ -74,6 +75,8 @@ pub(crate) struct Shells {
     delay_ms: u64,
     rng: Rng,
     said: Vec<ConsensusMessage>,
+    /// The last block that was committed.
+    tip: Option<Arc<Certificate>>,
     /// Who asked, by ticket.
     asked: BTreeMap<u64, usize>,
     tickets: u64,
@@ -98,6 +101,7 @@ impl Shells {
             delay_ms,
             rng: Rng::new(1),
             said: Vec::new(),
+            tip: None,
             asked: BTreeMap::new(),
             tickets: 0,
             published: 0,
@@ -147,6 +151,12 @@ impl Shells {
     pub(crate) fn place(&self) -> (Height, Round) {
         let engine = &self.shells[0].engine;
         (engine.height(), engine.status(self.now(0)).round)
+    }
+
+    /// What commits the last block, and the state root after it.
+    pub(crate) fn tip(&self) -> (Option<Certificate>, [u8; 32]) {
+        let root = self.shells[0].engine.status(self.now(0)).state_root;
+        (self.tip.as_deref().cloned(), root)
     }
 
     /// What they said of late.
@@ -224,7 +234,8 @@ impl Shells {
                 let result = result.map(Box::new);
                 self.queue.push_back((index, Input::Executed { block: block.hash(), result }));
             }
-            Effect::Commit { delta, .. } => {
+            Effect::Commit { delta, certificate, .. } => {
+                self.tip = Some(certificate);
                 shell.view.0.borrow_mut().apply(&delta);
                 self.queue.push_back((index, Input::Committed { height: delta.height }));
             }

@@ -1,5 +1,9 @@
 //! Everything that a masternode can sign, and all that it can repeat of others, one after the other.
-use crate::{rng::Rng, setup::Setup, shells::Shells};
+use crate::{
+    rng::Rng,
+    setup::{GENESIS_MS, Setup},
+    shells::Shells,
+};
 use std::sync::Arc;
 use timecoin_chain::{
     crypto::{Signature, Signer},
@@ -43,8 +47,8 @@ impl Hostile {
             3 => self.vote(height.next(), near),
             4 => self.vote(Height(height.0 + 2 + self.number), near),
             5 => self.vote(Height(height.0.saturating_sub(1 + self.number % 8)), near),
-            6 => self.proposal(height, near),
-            7 => self.proposal(height.next(), near),
+            6 => self.proposal(shells, height, near),
+            7 => self.proposal(shells, height.next(), near),
             8 => self.round_certificate(shells, height),
             _ => self.replay(shells, height),
         }
@@ -78,28 +82,31 @@ impl Hostile {
         vote
     }
 
-    /// An empty block in the first round from here on that is this masternode's turn.
-    fn proposal(&mut self, height: Height, round: Round) -> ConsensusMessage {
+    /// An empty block in the first round from here on that is this masternode's turn: valid at the height being
+    /// decided but for one in two, whose parent is none.
+    fn proposal(&mut self, shells: &Shells, height: Height, round: Round) -> ConsensusMessage {
         let set = &self.chain.masternodes;
         let mut turns = (round.0..round.0 + 8).map(Round);
         let turn = turns.find(|round| set.proposer(height, *round) == self.index);
         let Some(round) = turn else { return self.vote(height, round) };
+        let (tip, state_root) = shells.tip();
+        let parent = tip.as_ref().and_then(|tip| tip.block).filter(|_| self.rng.chance(500));
         let header = Header {
             version: Header::VERSION,
             chain: self.chain.id(),
             height,
-            parent: self.block(),
-            timestamp: Timestamp(self.number),
+            parent: parent.unwrap_or_else(|| self.block()),
+            timestamp: Timestamp(GENESIS_MS + shells.ms() + self.number % 5_000),
             proposer: self.index,
-            state_root: [0; 32],
+            state_root,
             masternodes: set.hash(),
             transactions_root: Block::transactions_root(&[]),
             witnesses_root: Block::witnesses_root(&[] as &[WTxId]),
-            last_commit: Block::last_commit_hash(None),
+            last_commit: Block::last_commit_hash(tip.as_ref()),
             evidence: Block::evidence_hash(&[]),
         };
         let message = Proposal::message(&self.chain.hash, height, round, None, header.hash());
-        let block = Block { header, transactions: vec![], last_commit: None, evidence: vec![] };
+        let block = Block { header, transactions: vec![], last_commit: tip, evidence: vec![] };
         let signature = self.signer.sign(&message);
         ConsensusMessage::Proposal(Box::new(Proposal::of_block(
             &block,
