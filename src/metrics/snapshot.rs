@@ -80,6 +80,14 @@ impl Snapshot {
         let (online, total) = (status.online_weight, status.total_weight);
         out.gauge("timecoin_consensus_online_weight", "Weight heard of late", online)?;
         out.gauge("timecoin_consensus_total_weight", "Weight of all", total)?;
+        let help = "Held of what others sent; bounded by the set, whatever is sent";
+        let (held, books) = (status.held, status.held.books);
+        out.gauge("timecoin_consensus_held_rounds", help, books.rounds)?;
+        out.gauge("timecoin_consensus_held_votes", help, books.votes)?;
+        out.gauge("timecoin_consensus_held_certificates", help, books.certificates)?;
+        out.gauge("timecoin_consensus_held_proposals", help, books.proposals)?;
+        out.gauge("timecoin_consensus_held_for_later", help, held.later)?;
+        out.gauge("timecoin_consensus_held_candidates", help, held.candidates)?;
         out.flag(
             "timecoin_consensus_is_masternode",
             "Whether this node votes",

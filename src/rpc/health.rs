@@ -87,7 +87,7 @@ pub(crate) mod tests {
     use timecoin_chain::{
         consensus::Step,
         crypto::PublicKey,
-        engine::MasternodeStatus,
+        engine::{Held, MasternodeStatus},
         types::{BlockHash, Height, Millis, Round, Timestamp},
     };
 
@@ -119,6 +119,7 @@ pub(crate) mod tests {
             height_age: Millis(7),
             proposal_due_in: None,
             undurable: 0,
+            held: Held::default(),
             troubles: Vec::new(),
             stalled: false,
             sync_target: Height(11),

@@ -18,6 +18,9 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
     net.kill("val3");
     let with_three: Vec<u64> = (0..5).map(|_| finality_ms(&net.pay_and_wait("bob", "1"))).collect();
     println!("with three of four masternodes payments are final after {with_three:?} ms");
+    for node in [net.node("val0"), net.node("full0")] {
+        assert_says_who_was_silent(&net, node, "val3");
+    }
 
     net.kill("val2");
     let killed = Instant::now();
@@ -25,6 +28,7 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
     let reason = format!("halted at height {}: 2/4 weight online", settled_height(&left) + 1);
     for node in left {
         assert_says_why(&net, node, &reason);
+        assert_says_whose_votes_are_missing(&net, node, ["val2", "val3"]);
     }
     println!("the halt is told after {} ms: {reason}", killed.elapsed().as_millis());
 
@@ -112,6 +116,49 @@ fn assert_says_why(net: &Net, node: &Node, reason: &str) {
     let line = node.logs(reason);
     assert!(line.contains(" WARN "), "{line}");
     assert_whole(&line, &missing);
+}
+
+/// A masternode that is away costs a round when it is its turn: list, metrics and log say so, and whose turn it was.
+fn assert_says_who_was_silent(net: &Net, node: &Node, away: &str) {
+    let words = format!("no proposal came from masternode {} in time", index_of(net, node, away));
+    eventually(&format!("`{words}` at {}", node.name), || {
+        let info: Value = node.call("getconsensusinfo", json!([]));
+        // An observer votes for nothing: it tells of the round that came instead.
+        let words = if info["masternode"].is_null() { "decided nothing" } else { &words };
+        let troubles = info["troubles"].as_array().unwrap();
+        let says = |trouble: &Value| trouble["what"].as_str().unwrap().contains(words);
+        troubles.iter().any(says).then_some(()).ok_or_else(|| format!("{troubles:?}"))
+    });
+    if node.name == "full0" {
+        node.logs("decided nothing");
+        let rounds = "timecoin_consensus_rounds_total{reason=\"undecided\"}";
+        assert!(node.figure(rounds) > 0);
+    } else {
+        node.logs(&words);
+        let votes =
+            "timecoin_consensus_nil_votes_total{kind=\"prevote\",reason=\"proposer_silent\"}";
+        assert!(node.figure(votes) > 0);
+    }
+}
+
+/// What a node waits for names those who would have to vote.
+fn assert_says_whose_votes_are_missing(net: &Net, node: &Node, away: [&str; 2]) {
+    let mut missing = away.map(|name| index_of(net, node, name));
+    missing.sort_unstable();
+    let words = format!("of masternodes {}, {}: 2/4 weight has voted", missing[0], missing[1]);
+    eventually(&format!("`{words}` at {}", node.name), || {
+        let info: Value = node.call("getconsensusinfo", json!([]));
+        let waits = info["waiting_for"].as_str().unwrap();
+        waits.contains(&words).then_some(()).ok_or_else(|| waits.to_owned())
+    });
+}
+
+/// The index of a masternode in the set.
+fn index_of(net: &Net, node: &Node, name: &str) -> u64 {
+    let info: Value = node.call("getconsensusinfo", json!([]));
+    let key = net.entry(name)["consensus_key"].clone();
+    let members = info["masternodes"].as_array().unwrap();
+    members.iter().find(|member| member["key"] == key).unwrap()["index"].as_u64().unwrap()
 }
 
 fn state_of(node: &Node, txid: &Value) -> String {

@@ -175,7 +175,7 @@ impl Net {
     pub(crate) fn assert_sound(&self) {
         for node in &self.nodes {
             let log = node.log();
-            for sign in ["panicked at", "signed two ", "forgot its lock", "invalid block"] {
+            for sign in ["panicked at", "signed two ", "forgot its lock", "breaks a rule"] {
                 let found = log.lines().find(|line| line.contains(sign));
                 assert_eq!(found, None, "in the log of {}", node.name);
             }

@@ -1,5 +1,5 @@
 //! What the node shows of itself. RPC, logs and metrics read this, never the engine's own state.
-use super::{Effect, Engine, Report, Signing, why::List};
+use super::{Effect, Engine, Held, Report, Signing, why::List};
 use crate::{
     consensus::Step,
     crypto::PublicKey,
@@ -81,6 +81,8 @@ pub struct EngineStatus {
     pub proposal_due_in: Option<Millis>,
     /// Decided blocks that are being written.
     pub undurable: usize,
+    /// What is held of consensus messages.
+    pub held: Held,
     /// What delayed blocks of late, the last one last.
     pub troubles: Vec<Trouble>,
     /// Whether blocks are overdue because too little weight is online.
@@ -224,6 +226,7 @@ impl<V: LedgerView> Engine<V> {
             height_age,
             proposal_due_in: self.proposal_due_in(now),
             undurable: self.view.layers().len(),
+            held: self.held(),
             troubles: self.troubles.iter().cloned().collect(),
             stalled: is_overdue && !self.set.is_quorum(online_weight),
             masternodes,
