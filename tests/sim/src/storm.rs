@@ -81,6 +81,9 @@ impl World {
     fn crash(&mut self, node: usize, down_for: u64) {
         let Some(running) = self.nodes[node].running.take() else { return };
         self.note(node, 12, &[], || "crashes".into());
+        if let Some(traffic) = &mut self.traffic {
+            traffic.crashes += 1;
+        }
         let wreck = self.nodes[node].disk.crash(&mut self.labour, self.faults.unsynced);
         self.note_wreck(node, &wreck);
         self.nodes[node].disk.spoil(self.options.flaw, &self.setup.chain);

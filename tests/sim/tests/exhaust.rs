@@ -3,8 +3,15 @@
 use timecoin_sim::exhaust::{self, Flaw, Options};
 
 fn options(byzantine: u16, rounds: u8) -> Options {
-    let (flaw, only_agreement) = (Flaw::None, false);
-    Options { byzantine, rounds, blocks: 2, walks: 200, flaw, only_agreement }
+    Options {
+        byzantine,
+        rounds,
+        blocks: 2,
+        walks: 200,
+        states_max: u64::MAX,
+        flaw: Flaw::None,
+        only_agreement: false,
+    }
 }
 
 #[test]
@@ -14,6 +21,13 @@ fn one_round_holds_in_every_state_and_whole_machines_stay_among_them() {
         assert_eq!(report.violation, None);
         assert!(report.counts.decided > 0 && report.counts.ends > 0 && report.looked_up > 0);
     }
+}
+
+#[test]
+fn what_was_left_out_is_said() {
+    let report = exhaust::run(&Options { states_max: 10_000, ..options(0, 3) });
+    assert_eq!(report.violation, None);
+    assert!(report.counts.states >= 10_000 && report.cut_at.is_some_and(|rank| rank > 5));
 }
 
 #[test]

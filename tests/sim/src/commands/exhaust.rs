@@ -20,23 +20,41 @@ pub(crate) struct ExhaustArgs {
     /// Random walks of whole machines that must stay among the states found.
     #[arg(long, default_value_t = 2_000)]
     walks: u64,
+    /// Begin no further rank after so many states.
+    #[arg(long, default_value_t = u64::MAX)]
+    states_max: u64,
     /// Check nothing but agreement.
     #[arg(long)]
     only_agreement: bool,
     /// Plant a fault: masternodes forget their locks.
     #[arg(long)]
     forget_locks: bool,
+    /// Plant this defect in every state machine.
+    #[cfg(feature = "planted")]
+    #[arg(long, value_parser = crate::bug_named)]
+    bug: Option<timecoin_chain::planted::Bug>,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ExhaustArgs) -> ExitCode {
+    #[cfg(feature = "planted")]
+    if let Some(bug) = arguments.bug {
+        timecoin_chain::planted::plant(bug);
+    }
     let mut code = ExitCode::SUCCESS;
     for &byzantine in &arguments.byzantine {
-        let ExhaustArgs { rounds, blocks, walks, only_agreement, .. } = *arguments;
+        let ExhaustArgs { rounds, blocks, walks, states_max, only_agreement, .. } = *arguments;
         let flaw = if arguments.forget_locks { Flaw::ForgetsLock } else { Flaw::None };
         let began = Instant::now();
-        let report =
-            exhaust::run(&Options { byzantine, rounds, blocks, walks, flaw, only_agreement });
+        let report = exhaust::run(&Options {
+            byzantine,
+            rounds,
+            blocks,
+            walks,
+            states_max,
+            flaw,
+            only_agreement,
+        });
         print(&line(byzantine, &report, began.elapsed().as_secs_f64()));
         if let Some(violation) = &report.violation {
             report.trace.iter().for_each(|line| print(&format!("  {line}")));
@@ -48,10 +66,15 @@ pub(crate) fn run(arguments: &ExhaustArgs) -> ExitCode {
 }
 
 fn line(byzantine: u16, report: &Report, seconds: f64) -> String {
-    let Report { counts, locals, batches, looked_up, .. } = report;
+    let Report { counts, locals, batches, looked_up, cut_at, .. } = report;
+    let extent = match (cut_at, &report.violation) {
+        (Some(rank), _) => format!("all of rank below {rank}"),
+        (None, Some(_)) => "until it failed".into(),
+        (None, None) => "complete".into(),
+    };
     let Counts { states, moves, depth, decided, split_locks, later_votes, ends } = counts;
     format!(
-        "masternode {byzantine} Byzantine: {states} states, {moves} moves, depth {depth}, {ends} ends, \
+        "masternode {byzantine} Byzantine: {states} states ({extent}), {moves} moves, depth {depth}, {ends} ends, \
          {seconds:.1} s; with a decision {decided}, with locks on two blocks {split_locks}, with a \
          vote after a lock {later_votes}; {locals} locals, {batches} batches, {looked_up} looked up"
     )

@@ -3,6 +3,7 @@ use crate::print;
 use clap::Args;
 use std::{process::ExitCode, time::Instant};
 use timecoin_sim::{
+    coverage::Met,
     obstacles::Kind,
     scale::{
         Scale,
@@ -86,9 +87,11 @@ fn lines(outcome: &Outcome, traffic: &Traffic) -> Vec<String> {
     let ms = |permille| quantile(&times, permille) / 1_000;
     let mut lines = vec![
         format!(
-            "{} heights, {later} decided above round 0 (highest {})",
+            "{} heights, {later} decided above round 0 (highest {}); {} partitions, {} crashes",
             outcome.height,
-            traffic.rounds.values().max().unwrap_or(&0)
+            traffic.rounds.values().max().unwrap_or(&0),
+            outcome.coverage.count(Met::PartitionHealed),
+            traffic.crashes,
         ),
         format!(
             "from proposal to commit, for each node: p50 {} ms, p99 {} ms, max {} ms ({} blocks); {} \

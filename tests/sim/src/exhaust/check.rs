@@ -1,6 +1,6 @@
 //! What must hold of every move, told a second time from the votes alone.
 use super::{
-    local::{At, Core, HONEST_PART, KINDS, Local, QUORUM, Said, kind_index},
+    local::{At, Core, HONEST_PART, KINDS, Local, MEMBERS, QUORUM, Said, kind_index},
     machine::Move,
     view::View,
 };
@@ -23,6 +23,10 @@ pub(super) fn check(view: &View<'_>, place: usize, done: &Move) -> Result<(), Vi
     let local = view.locals[place];
     check_forward(local.core, done.core)?;
     check_round(view, local.core.round, done.core.round)?;
+    let is_mine = |round: u8| u16::from(round) % MEMBERS == view.members[place];
+    expect(done.proposes.iter().all(|(round, _)| is_mine(*round)), "proposer", || {
+        "proposes in a round that is another's".into()
+    })?;
     for (index, &(kind, round, said)) in done.casts.iter().enumerate() {
         let is_twice = done.casts[..index].iter().any(|cast| (cast.0, cast.1) == (kind, round));
         let is_free = local.vote(kind, round).is_none_or(|before| before == said);

@@ -252,9 +252,8 @@ impl Branch {
 fn past_timers(core: Core) -> Vec<(Round, Step)> {
     let steps = [Step::Propose, Step::Prevote, Step::Precommit];
     let past = (0..core.round).flat_map(|round| steps.map(|step| (round, step)));
-    past.chain([(core.round, Step::Propose)])
-        .map(|(round, step)| (Round(round.into()), step))
-        .collect()
+    let here = (core.step > Step::Propose).then_some((core.round, Step::Propose));
+    past.chain(here).map(|(round, step)| (Round(round.into()), step)).collect()
 }
 
 /// What a batch made a machine do.

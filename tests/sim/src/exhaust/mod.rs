@@ -19,7 +19,8 @@
 //! among the states found here.
 //!
 //! Bounded: the number of rounds (whoever goes beyond the last does nothing there), the number of
-//! blocks, four masternodes of equal weight, one height, blocks that keep the rules.
+//! blocks, four masternodes of equal weight, one height, blocks that keep the rules. With `states_max`,
+//! also how far they go together.
 mod check;
 mod local;
 mod machine;
@@ -43,6 +44,8 @@ pub struct Options {
     pub blocks: u8,
     /// Random walks of whole machines to compare with.
     pub walks: u64,
+    /// No further rank is begun after so many states.
+    pub states_max: u64,
     /// A planted fault.
     pub flaw: Flaw,
     /// Checks nothing but that no two honest masternodes decide different blocks.
@@ -70,6 +73,10 @@ pub struct Report {
     pub batches: usize,
     /// States of walks that were looked up.
     pub looked_up: u64,
+    /// The first rank that was not gone through, where not all were. The rank of a state is how far
+    /// the honest masternodes went together: three for each round, one for each vote of the last
+    /// one, lock, valid block and decision.
+    pub cut_at: Option<usize>,
     /// What did not hold.
     pub violation: Option<Violation>,
     /// How it came to be, a line for each move.
@@ -80,11 +87,12 @@ pub struct Report {
 pub fn run(options: &Options) -> Report {
     let mut search = Search::new(options);
     let mut report = Report::default();
-    match search.run() {
+    match search.run(options.states_max) {
         Err((violation, trace)) => {
             (report.violation, report.trace) = (Some(violation), trace);
         }
-        Ok(()) => match walk::walk(&search, &mut Rng::new(0), options.walks) {
+        Ok(Some(rank)) => report.cut_at = Some(rank),
+        Ok(None) => match walk::walk(&search, &mut Rng::new(0), options.walks) {
             Err(violation) => report.violation = Some(violation),
             Ok(looked_up) => report.looked_up = looked_up,
         },

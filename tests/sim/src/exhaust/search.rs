@@ -10,7 +10,7 @@ use super::{
 };
 use crate::oracle::Violation;
 use std::{collections::BTreeMap, rc::Rc};
-use timecoin_chain::{consensus::Step, types::VoteKind};
+use timecoin_chain::types::VoteKind;
 
 /// The numbers of three locals.
 pub(super) type State = [u32; HONEST];
@@ -92,12 +92,17 @@ impl Search {
         (0..MEMBERS).find(|member| !self.members.contains(member)).expect("three of four")
     }
 
-    /// Goes through all states. Where something does not hold, returns it and how it came to be.
-    pub(super) fn run(&mut self) -> Result<(), (Violation, Vec<String>)> {
+    /// Goes through all states, rank by rank, until no rank is left or so many states were gone
+    /// through; then it returns the first rank that was not. Where something does not hold, it returns
+    /// that and how it came to be.
+    pub(super) fn run(
+        &mut self,
+        states_max: u64,
+    ) -> Result<Option<usize>, (Violation, Vec<String>)> {
         let start = self.start();
         self.add(Found { state: start, depth: 0, from: start });
         let mut next = self.ranks.keys().next().copied();
-        while let Some(rank) = next {
+        while let Some(rank) = next.filter(|_| self.counts.states < states_max) {
             let found = self.ranks.get_mut(&rank).map(Rank::take).unwrap_or_default();
             for one in &found {
                 self.expand(one).map_err(|violation| {
@@ -108,7 +113,7 @@ impl Search {
             self.ranks.insert(rank, Rank { sorted: found.len(), found });
             next = self.ranks.range(rank + 1..).next().map(|(rank, _)| *rank);
         }
-        Ok(())
+        Ok(next)
     }
 
     /// Whether a state was reached.
@@ -165,7 +170,7 @@ impl Search {
         self.count(one);
         let before = self.counts.moves;
         for place in 0..HONEST {
-            for done in self.moves(one.state, place, false) {
+            for done in self.moves(one.state, place) {
                 for done in done.iter() {
                     self.take(one, place, done)?;
                 }
@@ -176,8 +181,8 @@ impl Search {
     }
 
     /// All moves of one of the three.
-    fn moves(&mut self, state: State, place: usize, is_silent: bool) -> Vec<Rc<[Move]>> {
-        let view = self.view(state, is_silent);
+    fn moves(&mut self, state: State, place: usize) -> Vec<Rc<[Move]>> {
+        let view = self.view(state, false);
         if view.locals[place].decided.is_some() {
             return Vec::new();
         }
@@ -236,23 +241,25 @@ impl Search {
     /// Without the Byzantine one, somebody can always go on until everyone decided or is beyond the
     /// last round.
     fn check_not_stuck(&mut self, state: State) -> Result<(), Violation> {
-        let view = self.view(state, true);
-        let waits = |local: &&Local| local.decided.is_none() && local.core.round < view.rounds;
-        let waiting: Vec<&Local> = view.locals.into_iter().filter(waits).collect();
-        let times = |local: &&Local| local.core.step == Step::Propose;
-        if waiting.is_empty() || waiting.iter().any(times) {
-            return Ok(());
-        }
-        let can_move = (0..HONEST).any(|place| {
-            let moves = self.moves(state, place, true);
-            let is_beyond = self.locals.get(state[place]).core.round >= self.rounds;
-            let counts = |done: &Move| !is_beyond || done.decided.is_some();
-            moves.iter().any(|moves| moves.iter().any(counts))
-        });
-        if can_move {
+        let locals = state.map(|number| self.locals.get(number));
+        let waits = |local: &Local| local.decided.is_none() && local.core.round < self.rounds;
+        let is_over = !locals.into_iter().any(waits);
+        if is_over || (0..HONEST).any(|place| self.can_move(state, place)) {
             return Ok(());
         }
         Err(Violation::new("nobody is stuck", "no message and no timer leads on"))
+    }
+
+    fn can_move(&mut self, state: State, place: usize) -> bool {
+        let view = self.view(state, true);
+        let Local { core, decided, .. } = *view.locals[place];
+        let is_inside = core.round < self.rounds;
+        let counts = |done: &Move| is_inside || done.decided.is_some();
+        let (me, batches) = (self.members[place], view.batches(place));
+        decided.is_none()
+            && batches
+                .into_iter()
+                .any(|batch| self.machines.moves(me, core, batch).iter().any(counts))
     }
 
     fn count(&mut self, one: &Found) {

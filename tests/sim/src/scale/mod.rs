@@ -25,7 +25,7 @@ pub struct Scale {
     pub delay: u64,
     /// Whether nodes leave and come back: each once in 100 seconds, for 5.
     pub churn: bool,
-    /// Whether the network falls apart for about 4 of 12 seconds.
+    /// Whether the network falls apart for about 4 of 9 seconds.
     pub partition: bool,
 }
 
@@ -47,7 +47,7 @@ impl Scale {
                 observers: self.observers,
                 payment: Some(SECOND / 2),
                 crash: if self.churn { rhythm(100 * SECOND / nodes, 5 * SECOND) } else { None },
-                partition: if self.partition { rhythm(8 * SECOND, 4 * SECOND) } else { None },
+                partition: if self.partition { rhythm(5 * SECOND, 4 * SECOND) } else { None },
                 partition_breaks: true,
                 ..Faults::none()
             }),

@@ -43,6 +43,8 @@ pub struct Traffic {
     pub commit_times: Vec<u64>,
     /// Blocks that came to a node by sync.
     pub synced: u64,
+    /// How often a node left for a while.
+    pub crashes: u64,
     /// The round in which each height was decided.
     pub rounds: BTreeMap<Height, u32>,
     proposed: BTreeMap<BlockHash, u64>,
