@@ -111,11 +111,11 @@ impl World {
                 let detail = format!("node {node} at {height}/{round}");
                 self.expect(Err(Violation::new("one vote is wanted in one slot", detail)));
             }
-            Report::Nil { height, round, why: NilWhy::NoPolka { nil, .. }, .. } => {
-                if self.oracle.is_quorum(votes::members_of(nil.iter().copied())) {
-                    let detail = format!("node {node} at {height}/{round}: nil from {nil:?}");
-                    self.expect(Err(Violation::new("a polka for nil is not waited out", detail)));
-                }
+            Report::Nil { height, round, why: NilWhy::NoPolka { nil, .. }, .. }
+                if self.oracle.is_quorum(votes::members_of(nil.iter().copied())) =>
+            {
+                let detail = format!("node {node} at {height}/{round}: nil from {nil:?}");
+                self.expect(Err(Violation::new("a polka for nil is not waited out", detail)));
             }
             _ => {}
         }
