@@ -1,6 +1,6 @@
 //! Small defects, planted one at a time to see whether the simulator finds them: `scripts/planted`.
 //!
-//! Without the feature `planted` none can be chosen and [`is`] is a constant, so a node holds no trace of
+//! Without the feature `planted` none can be chosen and `is` is a constant, so a node holds no trace of
 //! them; the node's crate does not compile with the feature.
 //!
 //! Invariant: the choice is made once, before anything runs. That cell is the one static of this
@@ -11,7 +11,7 @@ pub const IS_POSSIBLE: bool = cfg!(feature = "planted");
 
 macro_rules! bugs {
     ($($bug:ident: $what:literal,)*) => {
-        /// A defect. Each is planted where this crate asks [`is`] for it.
+        /// A defect. Each is planted where this crate asks `is` for it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Bug {
             $(#[doc = $what] $bug,)*

@@ -1,5 +1,5 @@
 //! `timecoin keys`: key files of nodes.
-use super::{error::CliError, output};
+use super::{error::CliError, guard, output};
 use crate::{genesis_file::network_name, keys};
 use clap::Subcommand;
 use serde::Serialize;
@@ -20,6 +20,9 @@ pub(super) enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What a masternode's key signed last: look at it, take it to another host.
+    #[command(subcommand)]
+    Guard(guard::GuardCommand),
     /// The public side of a key file.
     Show {
         /// The file.
@@ -50,6 +53,7 @@ pub(super) fn run(command: KeysCommand) -> Result<(), CliError> {
             ));
             Ok(())
         }
+        KeysCommand::Guard(command) => guard::run(command),
         KeysCommand::Show { file, json } => show(&keys::load(&file)?, json),
     }
 }

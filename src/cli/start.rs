@@ -128,6 +128,9 @@ fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
         (None, 4) => "stop the other process, or start with --data-dir DIR".into(),
         (None, 5) => "keep the directory for a diagnosis and start with --data-dir NEW_DIR: a node syncs from others".into(),
         (None, 6) => format!("stop whatever holds the port, or set `listen` in {config}"),
+        (None, 11) => format!(
+            "timecoin keys guard show --config {config}; then import the record from where the key ran last"
+        ),
         (None, 10) => "keep the log and the data directory; do not restart before the cause is known".into(),
         (None, _) => format!("timecoin start --config {config} --log debug"),
     };

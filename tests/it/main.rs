@@ -23,6 +23,7 @@
 mod crash;
 mod evidence;
 mod faults;
+mod guard;
 mod halt;
 mod hostile;
 mod http;

@@ -92,7 +92,7 @@ fn read_record(file: &Path, txn: &ReadTransaction) -> Result<Option<Recovered>, 
     Ok(Some(Recovered { record, blocks }))
 }
 
-fn lacks(file: &Path, wanted: BlockHash) -> Fault {
+pub(crate) fn lacks(file: &Path, wanted: BlockHash) -> Fault {
     StoreError::SafetyBlock { file: file.to_owned(), wanted }.into()
 }
 

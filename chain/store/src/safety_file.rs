@@ -13,6 +13,7 @@ use timecoin_chain::{
     codec,
     engine::{Recovered, SafetyRecord},
     genesis::GenesisHash,
+    types::Block,
 };
 
 /// An open safety file.
@@ -40,10 +41,16 @@ impl SafetyFile {
         safety::load(&self.file)
     }
 
-    /// Puts a record without a lock in the place of all there is. Durable when it returns.
-    pub fn replace(&self, record: &SafetyRecord) -> Result<(), StoreError> {
+    /// Puts a record and the blocks that it names in the place of all there is. Durable when it returns.
+    pub fn replace(&self, record: &SafetyRecord, blocks: &[Block]) -> Result<(), StoreError> {
         self.file.write(|txn| {
-            txn.open_table(SAFETY_BLOCKS)?.retain(|_, _| false)?;
+            let mut table = txn.open_table(SAFETY_BLOCKS)?;
+            table.retain(|_, _| false)?;
+            for wanted in record.blocks() {
+                let block = blocks.iter().find(|block| block.hash() == wanted);
+                let block = block.ok_or_else(|| safety::lacks(self.file.path(), wanted))?;
+                table.insert(&wanted.0, codec::encode(block).as_slice())?;
+            }
             let sealed = seal(codec::encode(record));
             txn.open_table(SAFETY)?.insert(SAFETY_RECORD, sealed.as_slice())?;
             Ok(())

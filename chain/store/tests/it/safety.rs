@@ -145,7 +145,7 @@ fn a_record_that_is_gone_is_not_mistaken_for_a_new_one() {
         |file: &Path| std::fs::remove_file(file).unwrap(),
         |file: &Path| std::fs::write(file, []).unwrap(),
     ] {
-        SafetyFile::open(dir.path(), &fixture.chain.hash).unwrap().replace(&first).unwrap();
+        SafetyFile::open(dir.path(), &fixture.chain.hash).unwrap().replace(&first, &[]).unwrap();
         let recovered = open(dir.path(), &fixture).load_safety().unwrap().unwrap();
         assert_eq!(recovered, Recovered { record: first.clone(), blocks: vec![] });
         lose(&dir.path().join(SAFETY_FILE));
