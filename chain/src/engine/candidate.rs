@@ -37,6 +37,15 @@ enum State {
 /// Transactions of a block; `true` where the signatures were checked at admission.
 pub(super) type Bodies = BTreeMap<WTxId, (Arc<Transaction>, bool)>;
 
+/// Who wants room for a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This node: its own proposal, or a block that is final.
+    Ours,
+    /// Whoever sends proposals.
+    Others,
+}
+
 /// One block.
 #[derive(Debug)]
 struct Candidate {
@@ -155,16 +164,20 @@ impl Candidates {
         })
     }
 
-    /// The oldest but these and what is being executed.
-    fn oldest_but(&self, keep: &BTreeSet<BlockHash>) -> Option<BlockHash> {
-        let others = self.0.iter().filter(|(hash, candidate)| {
-            !keep.contains(*hash) && !matches!(candidate.state, State::Executing)
-        });
-        others.min_by_key(|(_, candidate)| candidate.seen).map(|(hash, _)| *hash)
+    /// The oldest but these; one that is being executed only if there is no other.
+    fn oldest_but(&self, keep: &BTreeSet<BlockHash>) -> Option<(BlockHash, bool)> {
+        let others = self.0.iter().filter(|(hash, _)| !keep.contains(*hash));
+        let rank = |candidate: &Candidate| (candidate.is_executing(), candidate.seen);
+        let oldest = others.min_by_key(|(_, candidate)| rank(candidate));
+        oldest.map(|(hash, candidate)| (*hash, candidate.is_executing()))
     }
 }
 
 impl Candidate {
+    fn is_executing(&self) -> bool {
+        matches!(self.state, State::Executing)
+    }
+
     fn add_body(&mut self, id: WTxId, body: Arc<Transaction>, bytes: usize, is_verified: bool) {
         self.missing.remove(&id);
         if self.bodies.insert(id, (body, is_verified)).is_none() {
@@ -191,7 +204,7 @@ impl<V: LedgerView> Engine<V> {
             return;
         }
         let is_new = self.candidates.0.get(&block).is_none_or(|c| c.proposal.is_none());
-        if !self.candidates.0.contains_key(&block) && !self.make_room() {
+        if !self.make_room(block, Whose::Others) {
             return;
         }
         self.candidates.note_proposal(now.mono, from, &proposal);
@@ -221,15 +234,19 @@ impl<V: LedgerView> Engine<V> {
         waits
     }
 
-    /// Makes room for one candidate more. False where all are needed.
-    fn make_room(&mut self) -> bool {
-        if self.candidates.0.len() < CANDIDATES_MAX {
+    /// Makes room for this candidate. False where all are needed: never for what is our own or final.
+    pub(super) fn make_room(&mut self, block: BlockHash, whose: Whose) -> bool {
+        if self.candidates.0.contains_key(&block) || self.candidates.0.len() < CANDIDATES_MAX {
             return true;
         }
         let valid = self.consensus.valid().and_then(|polka| polka.block);
         let mut keep: BTreeSet<BlockHash> = valid.into_iter().chain(self.decided_block()).collect();
         keep.extend(self.consensus.blocks_in(self.consensus.round()));
-        let Some(oldest) = self.candidates.oldest_but(&keep) else { return false };
+        let Some((oldest, is_executing)) = self.candidates.oldest_but(&keep) else { return false };
+        // The work of others' proposals is bounded by those that are here.
+        if is_executing && whose == Whose::Others {
+            return false;
+        }
         self.candidates.0.remove(&oldest);
         // Without its body a block must not be locked, whatever was known of it.
         self.consensus.forget(&oldest);
@@ -336,6 +353,7 @@ impl<V: LedgerView> Engine<V> {
     /// Has a complete block executed, unless it is or was already.
     pub(super) fn execute_candidate(&mut self, block: Arc<Block>) {
         let hash = block.hash();
+        self.make_room(hash, Whose::Ours);
         let candidate = self.candidates.entry(hash, self.height_started);
         if !matches!(candidate.state, State::Gathering) {
             return;

@@ -1,5 +1,5 @@
 //! Proposing: when a block is due, what goes in, and how it is sent.
-use super::{Effect, Engine, Report, Timer};
+use super::{Effect, Engine, Report, Timer, candidate::Whose};
 use crate::{
     codec,
     consensus::{self, Step},
@@ -117,6 +117,7 @@ impl<V: LedgerView> Engine<V> {
             block: hash,
             transactions,
         }));
+        self.make_room(hash, Whose::Ours);
         self.candidates.note_proposal(now.mono, None, &proposal);
         self.execute_candidate(block);
         let valid_round = proposal.valid_round;

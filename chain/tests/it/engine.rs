@@ -13,8 +13,8 @@ use timecoin_chain::{
     consensus::Step,
     crypto::{Ed25519, Signer, Verified},
     engine::{
-        Answer, Ask, Effect, Engine, EngineConfig, Input, Message, Peer, Recovered, SafetyRecord,
-        Stored, Ticket, Timer,
+        Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Recovered,
+        SafetyRecord, Stored, Ticket, Timer,
     },
     ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
@@ -257,6 +257,35 @@ fn a_flood_of_proposals_does_not_take_the_block_from_under_a_lock() {
     }
     let mine = (VoteKind::Precommit, Round(0), Some(block.hash()));
     assert!(node.votes().contains(&mine), "{:?}", node.votes());
+}
+
+#[test]
+fn a_flood_of_proposals_leaves_room_for_ones_own_and_no_more() {
+    let fixture = Fixture::at_height(1);
+    let me = fixture.chain.masternodes.proposer(fixture.state.height.next(), Round(1));
+    let mut node = Node::new(fixture.clone(), me);
+    let prevote = prevote_of(&fixture.block(vec![]), Round(0));
+    for round in (0..5).map(Round) {
+        let proposers = |round: &Round| fixture.chain.masternodes.proposer(node.height(), *round);
+        let near = [round, round.next(), round.next().next()];
+        for of in near.into_iter().filter(|of| proposers(of) != me).collect::<Vec<_>>() {
+            for other in blocks(&fixture, of).take(3) {
+                node.proposal(fixture.propose(&other, of, None));
+            }
+        }
+        for signer in others(me) {
+            let vote = Vote { kind: VoteKind::Precommit, round, block: None, ..prevote.clone() };
+            node.vote(signer, &vote);
+        }
+        node.now.wall.0 += 1; // Each of its own blocks is another.
+        node.input(Input::Timer(Timer::Step(node.height(), round, Step::Precommit)));
+        let held = node.engine.held();
+        assert!(held.is_within(&Held::most(4)), "{held:?}");
+    }
+    let proposed = node.sent.iter().any(|effect| {
+        matches!(effect, Effect::Publish { message: ConsensusMessage::Proposal(_), .. })
+    });
+    assert!(proposed, "its rounds are among them");
 }
 
 #[test]
