@@ -10,6 +10,8 @@ pub enum Met {
     LockAcrossRounds,
     /// A lock moved to a later round.
     LockMoved,
+    /// A lock gave way to the polka of another block in a later round.
+    UnlockedByPolka,
     /// A block was proposed again with its polka.
     ProposedAgain,
     /// A crash between a durable record and the message it holds.
@@ -126,6 +128,7 @@ impl Met {
         Self::RoundTwo,
         Self::LockAcrossRounds,
         Self::LockMoved,
+        Self::UnlockedByPolka,
         Self::ProposedAgain,
         Self::CrashAfterPersist,
         Self::CrashBeforePersist,

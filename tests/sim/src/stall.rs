@@ -115,13 +115,16 @@ impl World {
     fn note_record(&mut self, node: usize, record: &SafetyRecord) {
         let place = (record.height, record.round, record.step);
         self.trace.append(|| format!(" | persist {}/{}/{:?}", place.0, place.1, place.2));
-        let Some((locked, _)) = record.locked else { return };
+        let Some((locked, block)) = record.locked else { return };
         if locked < record.round {
             self.coverage.met(Met::LockAcrossRounds);
         }
-        let before = self.locks.insert((node, record.height), locked.0);
-        if before.is_some_and(|before| before < locked.0) {
-            self.coverage.met(Met::LockMoved);
+        let before = self.locks.insert((node, record.height), (locked, block));
+        let Some((before, other)) = before.filter(|(before, _)| *before < locked) else { return };
+        self.coverage.met(Met::LockMoved);
+        if other != block {
+            self.trace.append(|| format!(" | unlocks {other:?} of round {before}"));
+            self.coverage.met(Met::UnlockedByPolka);
         }
     }
 
