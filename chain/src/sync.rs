@@ -7,7 +7,11 @@ use crate::{
     planted::{self, Bug},
     types::{Block, BlocksRequest, Certificate, Height},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+    sync::Arc,
+};
 
 /// Peers asked at the same time.
 const IN_FLIGHT_MAX: usize = 4;
@@ -68,6 +72,12 @@ impl<P: Copy + Ord> Planner<P> {
     /// All peers, in order.
     pub fn peers(&self) -> impl Iterator<Item = P> + '_ {
         self.peers.keys().copied()
+    }
+
+    /// The peer after this one, all in turn.
+    pub fn peer_after(&self, last: Option<P>) -> Option<P> {
+        let after = last.and_then(|last| self.peers.range((Excluded(last), Unbounded)).next());
+        after.or_else(|| self.peers.iter().next()).map(|(peer, _)| *peer)
     }
 
     /// A peer answered with final blocks: keeps what is missing.

@@ -1,5 +1,5 @@
 //! Bodies of a proposed block that the mempool does not have.
-use super::{Effect, Engine, Request, Timer};
+use super::{Effect, Engine, Request, Timer, peers::Turn};
 use crate::{
     ledger::LedgerView,
     limits::BODIES_PER_REQUEST_MAX,
@@ -28,7 +28,7 @@ impl<V: LedgerView> Engine<V> {
         // First whoever sent the proposal, then the others in turn.
         let first = self.candidates.take_from(&block);
         for ids in missing.chunks(BODIES_PER_REQUEST_MAX).take(REQUESTS_MAX) {
-            if let Some(to) = first.or_else(|| self.next_peer()) {
+            if let Some(to) = first.or_else(|| self.next_peer(Turn::Bodies)) {
                 let request = Request::Bodies(BodiesRequest(ids.to_vec()));
                 self.effects.push(Effect::Request { to, request });
             }

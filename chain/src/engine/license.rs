@@ -20,7 +20,7 @@
 //!
 //! Invariant: nothing is signed by a node whose license is not granted.
 use super::{
-    Effect, Engine, HaltKind, Message, Report, Request, Timer,
+    Effect, Engine, HaltKind, Message, Report, Timer,
     safety::{Guard, Kind, SafetyRecord, Shown},
 };
 use crate::{
@@ -210,18 +210,9 @@ impl<V: LedgerView> Engine<V> {
         }
         // Without a peer nobody would hear a vote either.
         *quiet_ticks = if is_asking { *quiet_ticks + 1 } else { 0 };
-        self.ask_for_own_votes();
+        self.ask_for_votes(PEERS_ASKED);
         let tick = TICK_MIN.max(self.chain.params().vote_timeout.base);
         self.set_timer(Timer::Listen, now.mono.plus(tick));
-    }
-
-    fn ask_for_own_votes(&mut self) {
-        let request = self.votes_request();
-        for _ in 0..PEERS_ASKED.min(self.sync.peers().count()) {
-            if let Some(to) = self.next_peer() {
-                self.effects.push(Effect::Request { to, request: Request::Votes(request.clone()) });
-            }
-        }
     }
 
     /// A height begins.

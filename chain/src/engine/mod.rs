@@ -56,7 +56,7 @@ use future::Future;
 use license::License;
 use safety::Guard;
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 use timing::Timing;
@@ -130,7 +130,7 @@ pub struct Engine<V> {
     /// Votes that wait for a block to become durable.
     owed_votes: Vec<OwedVote>,
     repeats: u64,
-    turn: usize,
+    turns: BTreeMap<peers::Turn, Peer>,
     /// Whether a laggard was helped, or a status asked for on a hint, since the last timer.
     helped: bool,
     hinted: bool,
@@ -192,7 +192,7 @@ impl<V: LedgerView> Engine<V> {
             persisted_blocks: BTreeSet::new(),
             owed_votes: Vec::new(),
             repeats: 0,
-            turn: 0,
+            turns: BTreeMap::new(),
             helped: false,
             hinted: false,
             local: BTreeSet::new(),

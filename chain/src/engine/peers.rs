@@ -17,6 +17,15 @@ use std::{collections::BTreeSet, sync::Arc};
 /// Votes of other rounds in one answer.
 const OWN_VOTES_MAX: usize = 64;
 
+/// What peers are asked for in turn. Each in its own turn: two that share one can each come to the same
+/// few peers for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    Status,
+    Votes,
+    Bodies,
+}
+
 impl<V: LedgerView> Engine<V> {
     pub(super) fn on_peer_up(&mut self, now: Now, peer: Peer) {
         self.sync.peer_up(peer);
@@ -76,15 +85,15 @@ impl<V: LedgerView> Engine<V> {
     /// Asks the peers in turn how far they are.
     pub(super) fn ask_next_status(&mut self) {
         self.hinted = false;
-        if let Some(to) = self.next_peer() {
+        if let Some(to) = self.next_peer(Turn::Status) {
             self.effects.push(Effect::Request { to, request: Request::Status });
         }
     }
 
-    pub(super) fn next_peer(&mut self) -> Option<Peer> {
-        let peers: Vec<Peer> = self.sync.peers().collect();
-        self.turn = self.turn.wrapping_add(1);
-        peers.get(self.turn.checked_rem(peers.len())?).copied()
+    pub(super) fn next_peer(&mut self, turn: Turn) -> Option<Peer> {
+        let next = self.sync.peer_after(self.turns.get(&turn).copied())?;
+        self.turns.insert(turn, next);
+        Some(next)
     }
 
     pub(super) fn on_blocks(&mut self, from: Peer, blocks: Vec<(Block, Verified<Certificate>)>) {

@@ -1,5 +1,5 @@
 //! Messages get lost: own ones are sent again, missing ones are asked for, laggards are helped.
-use super::{Effect, Engine, Message, Request, Signing, Timer};
+use super::{Effect, Engine, Message, Request, Signing, Timer, peers::Turn};
 use crate::{
     consensus::Step,
     crypto::hash,
@@ -14,7 +14,7 @@ const REPEAT_PERIOD: Millis = Millis(800);
 /// Jitter on top, so that not everybody repeats at once.
 const REPEAT_JITTER_MS: u64 = 400;
 /// Peers asked for votes at a time.
-const VOTE_REQUESTS: usize = 2;
+const PEERS_ASKED: usize = 2;
 /// Own transactions sent again at a time.
 const REGOSSIP_MAX: usize = 1_000;
 
@@ -39,7 +39,7 @@ impl<V: LedgerView> Engine<V> {
         if self.me.is_some() {
             self.repeat_own_messages();
         }
-        self.ask_for_votes();
+        self.ask_for_votes(PEERS_ASKED);
     }
 
     fn repeat_own_messages(&mut self) {
@@ -89,10 +89,10 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    fn ask_for_votes(&mut self) {
+    pub(super) fn ask_for_votes(&mut self, peers: usize) {
         let request = self.votes_request();
-        for _ in 0..VOTE_REQUESTS.min(self.sync.peers().count()) {
-            if let Some(to) = self.next_peer() {
+        for _ in 0..peers.min(self.sync.peers().count()) {
+            if let Some(to) = self.next_peer(Turn::Votes) {
                 self.effects.push(Effect::Request { to, request: Request::Votes(request.clone()) });
             }
         }

@@ -66,6 +66,7 @@ impl World {
             Event::Parcel { .. } => {}
             Event::Tick { node } => self.on_tick(node),
             Event::Schism { cut } => self.on_schism(cut),
+            Event::Verdict => self.on_verdict(),
             Event::Payment => self.on_payment(),
             Event::Partition => self.on_partition(),
             Event::Heal => self.on_heal(),

@@ -33,7 +33,7 @@ use timecoin_chain::{
     ledger::{Layer, LedgerState},
     mempool::MempoolLimits,
     rules::Spend,
-    types::{Block, Height, Round, WTxId},
+    types::{Block, BlockHash, Height, Round, WTxId},
 };
 
 /// One second of virtual time, which is counted in microseconds.
@@ -160,6 +160,7 @@ pub(crate) enum Event {
     Parcel { node: usize, incarnation: u64, parcel: Parcel },
     Tick { node: usize },
     Schism { cut: Cut },
+    Verdict,
     Payment,
     Partition,
     Heal,
@@ -257,7 +258,7 @@ pub struct World {
     pub(crate) coverage: Coverage,
     pub(crate) trace: Trace,
     pub(crate) violation: Option<Violation>,
-    pub(crate) locks: BTreeMap<(usize, Height), u32>,
+    pub(crate) locks: BTreeMap<(usize, Height), (Round, BlockHash)>,
     /// The last round that a node began at a height.
     pub(crate) rounds: BTreeMap<(usize, Height), Round>,
     /// When everything healed, and the height that every node must reach from there.
@@ -397,7 +398,9 @@ impl World {
 
     /// Notes that something does not hold. The first is kept.
     pub(crate) fn expect(&mut self, result: Result<(), Violation>) {
-        if let Err(violation) = result {
+        if let Err(violation) = result
+            && !self.has_forked()
+        {
             self.violation.get_or_insert(violation);
         }
     }
@@ -413,7 +416,7 @@ impl World {
         }
         if self.trial.is_some() {
             // Two groups that do not reach each other need not get anywhere.
-            self.is_over = true;
+            self.is_over |= !self.has_forked();
             return;
         }
         self.heal_everything();

@@ -65,7 +65,7 @@ fn twins_neither_fork_nor_stop_the_chain() {
 }
 
 #[test]
-fn a_fork_names_at_least_a_third_and_nobody_who_is_honest() {
+fn a_fork_names_at_least_a_third_nobody_who_is_honest_and_stops_every_node() {
     for plot in Plot::ALL {
         let options = Options {
             heights: 30,
@@ -73,7 +73,7 @@ fn a_fork_names_at_least_a_third_and_nobody_who_is_honest() {
             fork: Some(plot),
             ..Options::default()
         };
-        let summary = batch::run(0, 12, 2, &options);
+        let summary = batch::run(0, 60, 2, &options);
         assert_eq!(summary.failures, [], "{plot:?}");
         assert!(summary.forks > 0, "{plot:?} made no fork");
     }

@@ -2,7 +2,8 @@
 //! reach each other. A fork is allowed. What is not: that those who made it get away with it.
 //!
 //! Invariant: the votes that honest nodes got, together, prove at least a third of the weight guilty,
-//! and nobody who is honest. The chain's rules find exactly those whom the oracle finds by itself.
+//! and nobody who is honest. The chain's rules find exactly those whom the oracle finds by itself. And
+//! when the groups reach each other again, every honest node stops: it does not go on with one branch.
 use super::Role;
 use crate::{
     net::{Cut, Group},
@@ -15,6 +16,9 @@ use timecoin_chain::{
     rules,
     types::{Height, Vote},
 };
+
+/// So long after the groups reach each other again, every honest node has stopped.
+const VERDICT: u64 = 20 * SECOND;
 
 /// How those who break the rules make a fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -76,6 +80,9 @@ impl World {
     }
 
     pub(crate) fn on_schism(&mut self, cut: Cut) {
+        if self.has_forked() {
+            return;
+        }
         self.net.cut(cut);
         self.note(0, 33, format!("{cut:?}").as_bytes(), || format!("-- schism {cut:?}"));
     }
@@ -111,8 +118,23 @@ impl World {
         let (Some(trial), Some(height)) = (&mut self.trial, self.oracle.fork()) else {
             return Err(found);
         };
+        if trial.forked.is_some() {
+            return Ok(());
+        }
         trial.forked = Some(height);
-        self.is_over = true;
+        if let Err(violation) = self.hold_to_account(height) {
+            self.violation.get_or_insert(violation);
+        }
+        self.net.heal();
+        self.note(0, 34, &height.0.to_le_bytes(), || {
+            format!("-- two blocks are final at {height}")
+        });
+        self.after(VERDICT, Event::Verdict);
+        Ok(())
+    }
+
+    fn hold_to_account(&mut self, height: Height) -> Result<(), Violation> {
+        let Some(trial) = &mut self.trial else { return Ok(()) };
         let own = self.oracle.votes().iter().filter(|vote| self.oracle.is_honest(vote.signer));
         trial.votes.extend(own.cloned());
         trial.votes.retain(|vote| vote.height == height);
@@ -129,6 +151,25 @@ impl World {
             return Err(Violation::new("accountability", detail));
         }
         Ok(())
+    }
+
+    /// Whether a fork was found: from then on two chains are each as they should be.
+    pub(crate) fn has_forked(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.forked.is_some())
+    }
+
+    pub(crate) fn on_verdict(&mut self) {
+        self.is_over = true;
+        let goes_on = (0..self.nodes.len()).find(|&node| {
+            let now = self.nodes[node].clocks(self.time);
+            let running = self.nodes[node].running.as_ref().filter(|_| self.is_honest(node));
+            running.is_some_and(|running| running.engine.status(now).halted.is_none())
+        });
+        if let Some(node) = goes_on {
+            let seconds = VERDICT / SECOND;
+            let detail = format!("node {node} goes on {seconds} s after it could know of a fork");
+            self.violation.get_or_insert(Violation::new("a fork stops every honest node", detail));
+        }
     }
 
     /// Whom the chain's rules accuse for these votes, with evidence that everybody can verify.
