@@ -11,12 +11,14 @@
 //! Invariants: one prevote and one precommit output for each round; a precommit for a block only
 //! after a polka for it in that round; the lock changes only to a block with a polka in a later round.
 mod books;
+mod io;
 mod round;
 mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use books::Books;
+pub use io::{Input, NilReason, Output, Resume, RoundReason, Step};
 
 use crate::{
     limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
@@ -31,139 +33,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-/// Where a node is within a round.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-pub enum Step {
-    /// Waiting for the proposal.
-    Propose,
-    /// Has prevoted.
-    Prevote,
-    /// Has precommitted.
-    Precommit,
-}
-
-/// What moves the state machine.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// The round's proposer proposed this block.
-    Proposal {
-        /// The round.
-        round: Round,
-        /// The block.
-        block: BlockHash,
-        /// For a re-proposal, the round of its polka.
-        valid_round: Option<Round>,
-    },
-    /// Whether a block keeps the rules.
-    Validity {
-        /// The block.
-        block: BlockHash,
-        /// The verdict.
-        valid: bool,
-    },
-    /// A checked vote of this height.
-    Vote(Vote),
-    /// A checked polka or commit certificate of this height.
-    Certificate(Certificate),
-    /// A checked round certificate of this height.
-    Round(RoundCertificate),
-    /// A timer that was asked for has run out.
-    Timeout {
-        /// The round it was set in.
-        round: Round,
-        /// The step it was set for.
-        step: Step,
-    },
-}
-
-/// Why a vote is nil.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NilReason {
-    /// No proposal came in time.
-    NoProposal,
-    /// The proposed block breaks a rule.
-    InvalidBlock,
-    /// Locked on another block, and the proposal shows no later polka.
-    Locked,
-    /// More than two thirds prevoted nil.
-    NilPolka,
-    /// More than two thirds prevoted, but not for one thing.
-    NoPolka,
-}
-
-/// Why a round began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RoundReason {
-    /// The height began.
-    NewHeight,
-    /// The round before ended without a decision.
-    NoDecision,
-    /// More than a third of the weight is already there.
-    Skip,
-    /// Continued after a restart.
-    Resumed,
-}
-
-/// What the state machine wants done, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// A round began.
-    RoundStarted {
-        /// Which.
-        round: Round,
-        /// Why.
-        reason: RoundReason,
-    },
-    /// This node proposes in the current round: the block of the valid polka, or a new one.
-    Propose {
-        /// The round.
-        round: Round,
-        /// The polka of the block to propose again.
-        valid: Option<Certificate>,
-    },
-    /// Vote, if this node is a masternode.
-    Cast {
-        /// Prevote or precommit.
-        kind: VoteKind,
-        /// The round.
-        round: Round,
-        /// The block, or nil.
-        block: Option<BlockHash>,
-        /// The valid round it rests on.
-        valid_round: Option<Round>,
-        /// For a nil vote, why.
-        nil: Option<NilReason>,
-    },
-    /// Set the timer of a step.
-    SetTimer {
-        /// The round.
-        round: Round,
-        /// The step.
-        step: Step,
-    },
-    /// This node locked: everybody should see the polka.
-    Locked(Certificate),
-    /// The height is decided.
-    Decide(Certificate),
-}
-
-/// The part of the state that must survive a crash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resume {
-    /// The round.
-    pub round: Round,
-    /// The step.
-    pub step: Step,
-    /// The lock.
-    pub locked: Option<(Round, BlockHash)>,
-    /// The polka of the valid block.
-    pub valid: Option<Certificate>,
-    /// What justified the round. Others may need it to come here, and those who showed it may be gone.
-    pub entry: Option<RoundCertificate>,
-}
 
 /// The state machine of one height.
 #[derive(Debug, Clone)]
