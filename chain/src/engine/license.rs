@@ -126,7 +126,6 @@ impl License {
         index: u16,
         genesis: crate::genesis::GenesisHash,
         record: Option<SafetyRecord>,
-        next: Height,
     ) -> (Self, Option<Guard>) {
         let key = signer.public_key();
         let Some(record) = record.filter(|record| record.key == key) else {
@@ -134,13 +133,9 @@ impl License {
             let watching = Watching { signer, index, since, whole: None, own_key, free_from: None };
             return (Self::Watching(watching), None);
         };
-        // A blank record for exactly this height was just made for it.
-        let is_fresh = record.is_blank() && record.height == next;
-        let license = match is_fresh {
-            true => Self::Granted,
-            false => Self::Listening { quiet_ticks: 0 },
-        };
-        (license, Some(Guard::new(signer, index, genesis, record)))
+        // A blank record too: it may be the first backup of a key that has signed since.
+        let guard = Guard::new(signer, index, genesis, record);
+        (Self::Listening { quiet_ticks: 0 }, Some(guard))
     }
 }
 

@@ -157,7 +157,7 @@ impl<V: LedgerView> Engine<V> {
         let state = Arc::new(stored.state);
         let next = state.height.next();
         let (license, guard) = match signer.zip(me) {
-            Some((signer, me)) => License::at_start(signer, me, chain.hash, record, next),
+            Some((signer, me)) => License::at_start(signer, me, chain.hash, record),
             None => (License::Granted, None),
         };
         Self {

@@ -14,7 +14,7 @@ use timecoin_chain::{
     crypto::{Ed25519, Signer, Verified},
     engine::{
         Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Recovered,
-        SafetyRecord, Stored, Ticket, Timer,
+        SafetyRecord, Signing, Stored, Ticket, Timer,
     },
     ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
@@ -71,7 +71,16 @@ impl Node {
         let record = SafetyRecord::blank(key, fixture.state.height.next(), Round(0));
         let mut node = Self::started(fixture, me, Some(record), doubts_record);
         node.input(Input::PeerUp(PEER));
+        while node.engine.status(node.now).signing == Signing::Listening {
+            node.tick();
+        }
         node
+    }
+
+    /// A tick of listening.
+    pub(crate) fn tick(&mut self) {
+        self.now.mono = self.timers.remove(&Timer::Listen).expect("listens");
+        self.input(Input::Timer(Timer::Listen));
     }
 
     /// With any record, and without a peer.

@@ -5,7 +5,7 @@ use crate::{
 };
 use timecoin_chain::{
     crypto::Signer,
-    engine::{Effect, HaltKind, Input, Message, Request, SafetyRecord, Signing, Timer},
+    engine::{Effect, HaltKind, Input, Message, Request, SafetyRecord, Signing},
     rules,
     types::{Block, Height, Round, Timestamp, Vote, VoteKind},
 };
@@ -26,12 +26,6 @@ impl Node {
         let certificate = self.checked(now.certify_by(&others(me), block));
         self.message(Message::Certificate(certificate));
         now.apply(block);
-    }
-
-    /// A tick of listening.
-    fn tick(&mut self) {
-        self.now.mono = self.timers.remove(&Timer::Listen).expect("listens");
-        self.input(Input::Timer(Timer::Listen));
     }
 
     /// A vote with this node's key that this node did not sign.
@@ -183,6 +177,21 @@ fn after_a_start_a_node_listens_and_then_signs_what_it_owes() {
             if votes.signer == Some(me) && votes.height == Height(2))
     });
     assert!(asks, "it asked for its own votes");
+}
+
+#[test]
+fn a_record_that_signed_nothing_may_be_the_oldest_backup() {
+    let now = Fixture::at_height(1);
+    let me = bystander(&now);
+    let key = now.secrets[usize::from(me)].public_key();
+    let record = SafetyRecord::blank(key, Height(2), Round(0));
+    let mut node = Node::with_record(now.clone(), me, Some(record));
+    node.input(Input::PeerUp(PEER));
+    let block = now.block(vec![]);
+    node.proposal(now.propose(&block, Round(0), None));
+    assert_eq!((node.signing(), node.votes()), (Signing::Listening, vec![]));
+    node.shows_own(me, &prevote_of(&block, Round(0)));
+    assert!(node.halt().is_some());
 }
 
 #[test]
