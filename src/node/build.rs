@@ -100,13 +100,7 @@ impl NodeRunError {
 pub(crate) fn exit_code_of(error: &StoreError) -> u8 {
     match error {
         StoreError::AlreadyOpen { .. } => 4,
-        StoreError::Corrupt { .. }
-        | StoreError::NewerSchema { .. }
-        | StoreError::OlderSchema { .. }
-        | StoreError::OtherGenesis { .. }
-        | StoreError::SafetyUnreadable { .. }
-        | StoreError::SafetyBlock { .. } => 5,
-        _ => 1,
+        _ => 5,
     }
 }
 

@@ -30,6 +30,18 @@ pub(crate) struct Ended {
 pub(crate) fn run(words: &[&str]) -> Ended {
     let mut command = program();
     command.args(words);
+    end_of(command)
+}
+
+/// The same, and every write behind the first few KiB of a file fails.
+pub(crate) fn run_on_a_bad_disk(words: &[&str]) -> Ended {
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+    command.args(["-c", script]).arg(program().get_program()).args(words);
+    end_of(command)
+}
+
+fn end_of(mut command: Command) -> Ended {
     let line = format!("{command:?}");
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());

@@ -1,7 +1,7 @@
 //! Signals, and `testnet down`.
 use crate::{
     net::Net,
-    process::{Process, program, runs_with},
+    process::{Process, program, run_on_a_bad_disk, runs_with},
     room::Room,
     wait::eventually,
 };
@@ -51,6 +51,22 @@ fn a_signal_stops_a_node_with_exit_code_0_and_it_goes_on_where_it_was() {
         assert_eq!(val0.hash_at(height), at);
         net.testnet(&["down"]).ok();
     }
+    net.assert_sound();
+}
+
+#[test]
+fn a_disk_that_fails_stops_a_node_with_exit_code_5_and_what_was_final_stays() {
+    let net = Net::single(Room::one());
+    let val0 = net.node("val0");
+    let height = val0.reaches(1);
+    let at = val0.hash_at(height);
+    net.testnet(&["down"]).ok();
+    let config = val0.config();
+    let said = run_on_a_bad_disk(&["start", "--config", config.to_str().unwrap()]);
+    println!("{}", said.refused(5, &["redb failed", "File too large", "next: check the disk"]));
+    net.testnet(&["start", "val0"]).ok();
+    val0.reaches(height + 1);
+    assert_eq!(val0.hash_at(height), at);
     net.assert_sound();
 }
 
