@@ -384,7 +384,11 @@ impl<V: LedgerView> Engine<V> {
         block: BlockHash,
         result: Result<Box<BlockDelta>, ExecuteError>,
     ) {
-        let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
+        let found = self.candidates.0.get_mut(&block);
+        // One that was dropped meanwhile and proposed again waits for its own execution.
+        let Some(candidate) = found.filter(|found| matches!(found.state, State::Executing)) else {
+            return;
+        };
         match result {
             Ok(delta) => {
                 candidate.state = State::Valid(Arc::new(*delta));

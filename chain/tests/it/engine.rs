@@ -298,6 +298,21 @@ fn a_flood_of_proposals_leaves_room_for_ones_own_and_no_more() {
 }
 
 #[test]
+fn a_verdict_on_a_block_that_was_dropped_says_nothing_of_one_whose_bodies_are_missing() {
+    let fixture = Fixture::at_height(1);
+    let me = bystander(&fixture);
+    let mut node = Node::new(fixture.clone(), me);
+    let payment = fixture.spend(&[fixture.coin(1, 0)], vec![pay(1)]);
+    let block = fixture.block(vec![payment]);
+    let parent = &fixture.state;
+    let delta = execute(&Ed25519, &fixture.chain, &fixture.view, parent, &block, &BTreeSet::new());
+    assert!(delta.is_ok(), "{delta:?}");
+    node.proposal(fixture.propose(&block, Round(0), None));
+    node.input(Input::Executed { block: block.hash(), result: delta.map(Box::new) });
+    assert_eq!(node.votes(), []);
+}
+
+#[test]
 fn bodies_are_gathered_up_to_the_size_of_a_block() {
     let fixture = Fixture::at_height(1);
     let me = bystander(&fixture);
