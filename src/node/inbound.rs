@@ -10,8 +10,9 @@ use timecoin_chain::{
     crypto::Ed25519,
     engine::{EngineStatus, Message},
     genesis::Chain,
+    limits::{ROUNDS_KEPT, votes_answer_max},
     rules,
-    types::{ConsensusMessage, TransactionBatch},
+    types::{ConsensusMessage, Round, TransactionBatch},
 };
 use timecoin_network::{Gossip, PeerId, Topic};
 use tokio::sync::{mpsc, watch};
@@ -27,7 +28,7 @@ pub(super) async fn consensus(
     events: mpsc::Sender<Event>,
 ) {
     let mut received = Vec::with_capacity(BATCH);
-    let mut recent = Recent::new(Instant::now());
+    let mut recent = Recent::new(&chain.masternodes, Instant::now());
     while gossip.recv_many(&mut received, BATCH).await > 0 {
         let status = status.borrow().clone();
         for message in received.drain(..) {
@@ -44,7 +45,7 @@ pub(super) async fn consensus(
 fn judge(
     chain: &Chain,
     status: &EngineStatus,
-    recent: &mut Recent,
+    recent: &mut Recent<'_>,
     gossip: Gossip,
 ) -> Option<Message> {
     let Gossip { topic, bytes, ticket, .. } = gossip;
@@ -102,8 +103,15 @@ fn is_timely(chain: &Chain, status: &EngineStatus, message: &ConsensusMessage) -
         ConsensusMessage::Certificate(certificate) if certificate.is_commit() => {
             height.next() >= deciding
         }
+        ConsensusMessage::Vote(vote) if height == deciding && is_past(status, vote.round) => false,
         _ => is_near && height.next() >= deciding,
     }
+}
+
+/// Whether votes of this round are of no more use here. Replayed, they would take up the share of whoever
+/// signed them.
+fn is_past(status: &EngineStatus, round: Round) -> bool {
+    round.0.saturating_add(ROUNDS_KEPT) < status.round.0
 }
 
 /// Checks signatures. Nothing where no honest node sends this.
@@ -151,15 +159,18 @@ pub(super) async fn transactions(mut gossip: mpsc::Receiver<Gossip>, events: mps
     }
 }
 
-/// A peer's answer with votes, certificates and a proposal, checked; what is wrong is left out.
+/// A peer's answer with votes, certificates and a proposal, checked. Nothing at all where there are more
+/// than an honest node sends, or from the first that is wrong: the rest is not worth checking.
 pub(super) fn verify_all(
     chain: &Chain,
     from: PeerId,
     messages: Vec<ConsensusMessage>,
-) -> Vec<Event> {
+) -> Option<Vec<Event>> {
+    if messages.len() > votes_answer_max(chain.masternodes.len()) {
+        return None;
+    }
     messages
         .into_iter()
-        .filter_map(|message| verify(chain, message))
-        .map(|message| Event::Message { from, message })
+        .map(|message| Some(Event::Message { from, message: verify(chain, message)? }))
         .collect()
 }

@@ -10,7 +10,7 @@ use timecoin_chain::{
     rules,
     types::{
         Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, Status, TransactionBatch,
-        VotesAnswer, VotesRequest,
+        VotesAnswer, VotesRequest, WTxId,
     },
 };
 use timecoin_network::{InboundRequest, NetworkHandle, PeerId, Protocol, Reply};
@@ -94,13 +94,18 @@ fn read_answer(
             let blocks = verify_blocks(chain, *request, blocks)?;
             Some(vec![Event::Blocks { from, blocks }])
         }
-        Request::Bodies(_) => {
+        Request::Bodies(BodiesRequest(asked)) => {
             let TransactionBatch(transactions) = codec::decode(answer).ok()?;
+            let asked: BTreeSet<&WTxId> = asked.iter().collect();
+            // Computing an id takes a while: whoever sends more than was asked for is not heard.
+            let fits = transactions.len() <= asked.len()
+                && transactions.iter().all(|transaction| asked.contains(&transaction.wtxid()));
+            fits.then_some(())?;
             Some(vec![Event::Bodies { from, transactions }])
         }
         Request::Votes(_) => {
             let VotesAnswer(messages) = codec::decode(answer).ok()?;
-            Some(inbound::verify_all(chain, from, messages))
+            inbound::verify_all(chain, from, messages)
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     codec, consensus,
     crypto::Verified,
     ledger::LedgerView,
-    limits::BODIES_BYTES_MAX,
+    limits::{BODIES_BYTES_MAX, OWN_VOTES_MAX},
     planted::{self, Bug},
     rules,
     types::{
@@ -13,9 +13,6 @@ use crate::{
     },
 };
 use std::{collections::BTreeSet, sync::Arc};
-
-/// Votes of other rounds in one answer.
-const OWN_VOTES_MAX: usize = 64;
 
 /// What peers are asked for in turn. Each in its own turn: two that share one can each come to the same
 /// few peers for ever.
