@@ -45,6 +45,7 @@ bugs! {
     PrecommitsOfAnyRound: "precommits of other rounds count in the current one",
     VoteCountsEachTime: "a vote counts each time it arrives",
     NilPolkaIgnored: "a polka for nil is waited out",
+    PastPolkaIgnored: "a polka of a round that is over is not proposed again",
     ValidRoundsMixed: "prevotes that rest on different rounds make a polka together",
     LastVoteCounts: "of two votes in one slot the later one counts too",
     // What is signed, and when.

@@ -306,6 +306,7 @@ impl Consensus {
     fn apply_one(&mut self, out: &mut Vec<Output>) -> bool {
         self.decide(out)
             || self.skip_round(out)
+            || self.learn_of_past_polka()
             || self.vote_on_proposal(out)
             || self.lock_on_polka(out)
             || self.follow_nil_polka(out)
@@ -368,6 +369,25 @@ impl Consensus {
             (false, _) => self.prevote(None, None, Some(NilReason::InvalidBlock), out),
             (true, false) => self.prevote(None, None, Some(NilReason::Locked), out),
         }
+        true
+    }
+
+    /// Beyond the paper: a polka of a round that is over comes to light, and its block is proposed again.
+    ///
+    /// Whoever locked on it votes for nothing that rests on less. In the paper everybody sees the polka
+    /// before the round ends; here a Byzantine masternode may have shown it to one only.
+    fn learn_of_past_polka(&mut self) -> bool {
+        let known = self.valid.as_ref().map_or(Round(0), |valid| valid.round.next());
+        if known >= self.round || planted::is(Bug::PastPolkaIgnored) {
+            return false;
+        }
+        let past = self.rounds.range(known..self.round).rev();
+        let polkas = past.filter_map(|(_, book)| book.certificate(&self.set, VoteKind::Prevote));
+        let is_valid = |polka: &Certificate| {
+            polka.block.is_some_and(|block| self.validity.get(&block) == Some(&true))
+        };
+        let Some(polka) = polkas.into_iter().find(is_valid) else { return false };
+        self.valid = Some(polka);
         true
     }
 

@@ -448,6 +448,27 @@ fn the_proposer_proposes_the_valid_block_again() {
 }
 
 #[test]
+fn a_polka_that_comes_to_light_when_its_round_is_over_is_proposed_again() {
+    let mut machine = machine(2);
+    let nobody_decides = |round| {
+        let precommits = [0, 1, 3].map(|signer| precommit(round, None, signer));
+        [timeout(round, Step::Propose), timeout(round, Step::Prevote)]
+            .into_iter()
+            .chain(precommits)
+            .chain([timeout(round, Step::Precommit)])
+    };
+    nobody_decides(0).for_each(|input| drop(machine.handle(input)));
+    let shown = polka(0, A, &[0, 1, 3]);
+    assert_eq!(machine.handle(Input::Certificate(shown.clone())), []);
+    assert_eq!(machine.valid(), None, "its block is not known to be valid");
+    machine.handle(valid(A));
+    assert_eq!((machine.valid(), machine.resume().locked), (Some(&shown), None));
+    let outputs: Vec<Output> = nobody_decides(1).flat_map(|input| machine.handle(input)).collect();
+    let again = Output::Propose { round: Round(2), valid: Some(shown) };
+    assert!(outputs.contains(&again), "{outputs:?}");
+}
+
+#[test]
 fn messages_of_another_height_or_a_stranger_change_nothing() {
     let mut machine = machine(3);
     let before = format!("{machine:?}");

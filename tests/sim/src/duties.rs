@@ -6,6 +6,7 @@
 //! - It wants one vote in one slot: its guard never has to refuse a second one.
 //! - After a restart it takes up at once what its record proves decided.
 //! - It does not wait out a polka for nil.
+//! - It proposes no new block where it was shown a polka for one that it has executed.
 //! - Its mempool forgets what can stand in no block any more.
 use crate::{
     oracle::{Violation, votes},
@@ -14,8 +15,11 @@ use crate::{
 use std::collections::BTreeSet;
 use timecoin_chain::{
     engine::{Input, Message, NilWhy, Refusal, Report, SafetyRecord},
-    types::{BlockHash, Height, Vote},
+    types::{BlockHash, Height, Proposal, Round, Vote},
 };
+
+/// Rounds after which a polka may be forgotten.
+const PAST_ROUNDS: u32 = 8;
 
 /// What a node knows.
 #[derive(Debug, Default)]
@@ -26,12 +30,19 @@ pub struct Duties {
     shown: Height,
     /// A block that its record proves decided, until it takes it up.
     owed: Option<BlockHash>,
+    /// Blocks that it has executed since it started.
+    executed: BTreeSet<BlockHash>,
+    /// The latest polka that it was shown since it started, at the height that it was deciding.
+    polka: Option<(Height, Round, BlockHash)>,
+    /// Its last proposal, in all its lives.
+    proposed: Option<(Height, Round)>,
 }
 
 impl Duties {
     /// The node starts again, with a record that proves this block decided.
     pub fn restart(&mut self, owed: Option<BlockHash>) {
-        (self.shown, self.owed) = (Height::GENESIS, owed);
+        let checked = std::mem::take(&mut self.checked);
+        *self = Self { checked, owed, proposed: self.proposed, ..Self::default() };
     }
 
     /// The node has a block executed.
@@ -47,7 +58,9 @@ impl World {
             Input::Message { message: Message::Certificate(certificate), .. } => certificate,
             Input::Status { tip: Some(certificate), .. } => certificate,
             Input::Executed { block, result: Ok(_) } => {
-                self.nodes[node].duties.checked.insert(*block);
+                let duties = &mut self.nodes[node].duties;
+                duties.checked.insert(*block);
+                duties.executed.insert(*block);
                 return;
             }
             _ => return,
@@ -55,6 +68,14 @@ impl World {
         if certificate.is_commit() {
             let shown = &mut self.nodes[node].duties.shown;
             *shown = (*shown).max(certificate.height);
+        }
+        let deciding = self.nodes[node].running.as_ref().map(|running| running.engine.height());
+        if let Some(block) = certificate.block
+            && certificate.is_polka()
+            && Some(certificate.height) == deciding
+        {
+            let polka = &mut self.nodes[node].duties.polka;
+            *polka = (*polka).max(Some((certificate.height, certificate.round, block)));
         }
     }
 
@@ -64,6 +85,29 @@ impl World {
         if self.is_honest(node) && record.height <= shown {
             let detail = format!("node {node} signs for {} and was shown {shown}", record.height);
             self.expect(Err(Violation::new("nothing is signed for a final height", detail)));
+        }
+        if let Some(proposal) = &record.proposal {
+            self.check_proposal(node, proposal);
+        }
+    }
+
+    /// A node signs a proposal.
+    fn check_proposal(&mut self, node: usize, proposal: &Proposal) {
+        let duties = &mut self.nodes[node].duties;
+        let place = (proposal.height(), proposal.round);
+        if duties.proposed.replace(place) == Some(place) {
+            return;
+        }
+        let Some((height, round, block)) = duties.polka else { return };
+        let rests_on = proposal.valid_round.map_or(0, |rests_on| rests_on.0 + 1);
+        let leaves = height == proposal.height()
+            && (rests_on..proposal.round.0).contains(&round.0)
+            && proposal.round.0 - round.0 <= PAST_ROUNDS
+            && duties.executed.contains(&block);
+        if leaves && self.is_honest(node) {
+            let to = proposal.round;
+            let detail = format!("node {node} at {height}/{to} leaves {block:?} of round {round}");
+            self.expect(Err(Violation::new("a polka is proposed again", detail)));
         }
     }
 

@@ -18,7 +18,7 @@
 //! `walk` checks the reductions: machines that are never restarted and get one message at a time stay
 //! among the states found here.
 //!
-//! Bounded: the number of rounds (whoever goes beyond the last does nothing there), the number of
+//! Bounded: the number of rounds (whoever goes beyond the last only learns there), the number of
 //! blocks, four masternodes of equal weight, one height, blocks that keep the rules. With `states_max`,
 //! also how far they go together.
 mod check;

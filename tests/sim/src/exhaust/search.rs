@@ -4,7 +4,7 @@
 //! are gone through by rank, and each rank is complete before the next begins.
 use super::{
     Options, check,
-    local::{Local, Locals, MEMBERS, Said},
+    local::{Core, Local, Locals, MEMBERS, Said},
     machine::{Machines, Move},
     view::{HONEST, View},
 };
@@ -194,8 +194,9 @@ impl Search {
 
     fn take(&mut self, one: &Found, place: usize, done: &Move) -> Result<(), Violation> {
         let view = self.view(one.state, false);
-        let is_beyond = view.locals[place].core.round >= self.rounds;
-        if is_beyond && done.decided.is_none() {
+        let core = view.locals[place].core;
+        let learns = Core { valid: core.valid, ..done.core } == core;
+        if core.round >= self.rounds && done.decided.is_none() && !learns {
             return Ok(());
         }
         match self.only_agreement {

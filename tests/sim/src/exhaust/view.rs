@@ -30,8 +30,9 @@ impl View<'_> {
         let alone = |lane| Batch { proposal: None, lane: Some(lane) };
         let mut batches = Vec::with_capacity(16);
         if here >= self.rounds {
-            // Beyond the last round only a decision of an earlier one is looked at.
-            batches.extend((0..self.rounds).map(|r| alone(self.lane(r, &[VoteKind::Precommit]))));
+            // Beyond the last round only what comes of earlier ones is looked at.
+            let past = (0..self.rounds).flat_map(|round| KINDS.map(|kind| (round, kind)));
+            batches.extend(past.map(|(round, kind)| alone(self.lane(round, &[kind]))));
             return batches;
         }
         batches.push(Batch { proposal: None, lane: None });
