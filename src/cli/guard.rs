@@ -3,10 +3,11 @@
 //! Never goes backwards: a record that knows less than the one in its place is refused, because to sign
 //! with it could sign twice.
 use super::{
+    config_args::ConfigArgs,
     error::{CliError, Exit},
     output,
 };
-use crate::{config::NodeConfig, durable, genesis_file, keys};
+use crate::{durable, genesis_file, keys};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -33,9 +34,8 @@ const EXPORT_BYTES_MAX: u64 = 24 * 1024 * 1024;
 pub(super) enum GuardCommand {
     /// What the key signed last.
     Show {
-        /// The node's configuration file.
-        #[arg(long, env = "TIMECOIN_CONFIG", value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        node: ConfigArgs,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -44,17 +44,15 @@ pub(super) enum GuardCommand {
     Export {
         /// The file, which must not exist.
         file: PathBuf,
-        /// The node's configuration file.
-        #[arg(long, env = "TIMECOIN_CONFIG", value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        node: ConfigArgs,
     },
     /// Take the record from an exported file. One that knows less than the one here is refused.
     Import {
         /// The file.
         file: PathBuf,
-        /// The node's configuration file.
-        #[arg(long, env = "TIMECOIN_CONFIG", value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        node: ConfigArgs,
     },
     /// Begin a new record where the old one is lost for good.
     Reset {
@@ -64,9 +62,8 @@ pub(super) enum GuardCommand {
         /// Say that you know: if the key signed at this height or later, this signs twice, and is punished.
         #[arg(long)]
         accept_double_sign_risk: bool,
-        /// The node's configuration file.
-        #[arg(long, env = "TIMECOIN_CONFIG", value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        node: ConfigArgs,
     },
 }
 
@@ -84,12 +81,18 @@ struct Export {
 }
 
 pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
+    let (GuardCommand::Show { node, .. }
+    | GuardCommand::Export { node, .. }
+    | GuardCommand::Import { node, .. }
+    | GuardCommand::Reset { node, .. }) = &command;
+    let place = Place::of(node.clone())?;
+    output::note(format_args!("data directory {}", place.data_dir.display()));
     match command {
-        GuardCommand::Show { config, json } => show(&Place::of(&config)?, json),
-        GuardCommand::Export { file, config } => export(&Place::of(&config)?, &file),
-        GuardCommand::Import { file, config } => import(&Place::of(&config)?, &file),
-        GuardCommand::Reset { first_height, accept_double_sign_risk, config } => {
-            reset(&Place::of(&config)?, Height(first_height), accept_double_sign_risk)
+        GuardCommand::Show { json, .. } => show(&place, json),
+        GuardCommand::Export { file, .. } => export(&place, &file),
+        GuardCommand::Import { file, .. } => import(&place, &file),
+        GuardCommand::Reset { first_height, accept_double_sign_risk, .. } => {
+            reset(&place, Height(first_height), accept_double_sign_risk)
         }
     }
 }
@@ -99,21 +102,22 @@ struct Place {
     data_dir: PathBuf,
     genesis: GenesisHash,
     key: PublicKey,
-    config: PathBuf,
+    node: ConfigArgs,
 }
 
 impl Place {
-    fn of(file: &Path) -> Result<Self, CliError> {
-        let config = NodeConfig::load(file, &[])?;
+    fn of(node: ConfigArgs) -> Result<Self, CliError> {
+        let config = node.load([])?;
         let chain = genesis_file::load_chain(&config.genesis)?;
         let Some(path) = &config.keys.consensus_key else {
-            let what =
-                format!("{} names no consensus key: this node signs nothing", file.display());
+            let what = format!(
+                "{} names no consensus key: this node signs nothing",
+                node.config.display()
+            );
             return Err(CliError::new(Exit::Config, what).next("timecoin keys new consensus.key"));
         };
         let key = keys::load(path)?.public_key();
-        let (data_dir, genesis) = (config.data_dir, chain.hash);
-        Ok(Self { data_dir, genesis, key, config: file.to_owned() })
+        Ok(Self { data_dir: config.data_dir, genesis: chain.hash, key, node })
     }
 
     fn open(&self) -> Result<SafetyFile, CliError> {
@@ -140,6 +144,7 @@ impl Place {
 
 #[derive(Serialize)]
 struct View {
+    data_dir: PathBuf,
     key: String,
     height: u64,
     round: u32,
@@ -157,6 +162,7 @@ fn show(place: &Place, json: bool) -> Result<(), CliError> {
         ("precommit", record.precommit.is_some()),
     ];
     let view = View {
+        data_dir: place.data_dir.clone(),
         key: record.key.to_string(),
         height: record.height.0,
         round: record.round.0,
@@ -239,7 +245,7 @@ fn import(place: &Place, path: &Path) -> Result<(), CliError> {
     }
     file.replace(&record, &blocks)?;
     output::line(format_args!("imported height {} round {}", record.height, record.round));
-    output::line(format_args!("next: timecoin start --config {}", place.config.display()));
+    output::line(format_args!("next: timecoin start {}", place.node));
     Ok(())
 }
 
@@ -289,12 +295,13 @@ fn reset(place: &Place, first: Height, is_accepted: bool) -> Result<(), CliError
     let here = file.load()?.map(|here| here.record).filter(|here| here.key == place.key);
     if let Some(here) = here.filter(|here| first <= here.height) {
         let what = format!("the record here ends at height {}: nothing is lost", here.height);
-        return Err(CliError::new(Exit::Failure, what)
-            .next(format!("timecoin start --config {}", place.config.display())));
+        return Err(
+            CliError::new(Exit::Failure, what).next(format!("timecoin start {}", place.node))
+        );
     }
     file.replace(&SafetyRecord::blank(place.key, first, Round(0)), &[])?;
     output::line(format_args!("the key signs from height {first} on, and nothing before"));
-    output::line(format_args!("next: timecoin start --config {}", place.config.display()));
+    output::line(format_args!("next: timecoin start {}", place.node));
     Ok(())
 }
 

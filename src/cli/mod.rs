@@ -8,11 +8,12 @@
 //! | `keys`, `wallet` | secrets and money |
 //! | `guard` | the safety record of a consensus key |
 //! | `bench` | measures a local network |
-//! | `target` | finds the node that a command talks to |
+//! | `target`, `config_args` | which node is meant: a running one, or one by its configuration |
 //! | `error` | what happened, why, the next command, and the exit code |
 //!
 //! Results go to standard output, errors and progress to standard error.
 mod bench;
+mod config_args;
 mod error;
 mod guard;
 mod health;
@@ -117,6 +118,8 @@ mod tests {
             "status --net net --node val1 --json",
             "keys new node.key",
             "keys show node.key --json",
+            "keys guard show --config c.toml --data-dir d --json",
+            "keys guard export record.json --config c.toml --set data_dir=d",
             "rpc getblock 12 2",
             "rpc getbalance -- -1",
             "bench network",

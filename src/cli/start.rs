@@ -1,15 +1,16 @@
 //! `timecoin start`: runs a node until it is told to stop.
 use super::{
+    config_args::ConfigArgs,
     error::{CliError, Exit},
     signals::StopSignals,
 };
 use crate::{
-    config::{LogFormat, LogSection, NodeConfig},
+    config::{ConfigError, LogFormat, LogSection, NodeConfig},
     keys,
     node::{self, NodeRunError},
 };
 use clap::Args;
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal, net::SocketAddr};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -18,13 +19,8 @@ const STOPPED_AT_ONCE: i32 = 130;
 
 #[derive(Debug, Args)]
 pub(super) struct StartArgs {
-    /// The configuration file. Keys can be overridden: a flag wins over TIMECOIN_SECTION__KEY, which wins over the
-    /// file.
-    #[arg(long, env = "TIMECOIN_CONFIG", value_name = "FILE")]
-    config: PathBuf,
-    /// Directory of the database.
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<String>,
+    #[command(flatten)]
+    node: ConfigArgs,
     /// Where the JSON-RPC server listens.
     #[arg(long, value_name = "ADDRESS")]
     rpc_listen: Option<SocketAddr>,
@@ -34,31 +30,21 @@ pub(super) struct StartArgs {
     /// The form of log lines: human or json.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Any other key, such as --set limits.peers=20. May be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
-    set: Vec<(String, String)>,
-}
-
-fn parse_pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as section.key=value")?;
-    Ok((key.into(), value.into()))
 }
 
 impl StartArgs {
-    fn flags(&self) -> Vec<(String, String)> {
+    fn load(&self) -> Result<NodeConfig, ConfigError> {
         let named = [
-            ("data_dir", self.data_dir.clone()),
             ("rpc.listen", self.rpc_listen.map(|address| address.to_string())),
             ("log.filter", self.log.clone()),
             ("log.format", self.log_format.clone()),
         ];
-        let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-        self.set.iter().cloned().chain(named).collect()
+        self.node.load(named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))))
     }
 }
 
 pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
-    let config = NodeConfig::load(&args.config, &args.flags())?;
+    let config = args.load()?;
     check_keys(&config)?;
     begin_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -121,7 +107,7 @@ fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
         Some((text, next)) => (text, Some(next.to_owned())),
         None => (text.as_str(), None),
     };
-    let config = args.config.display();
+    let (node, config) = (&args.node, args.node.config.display());
     let next = match (written, code) {
         (Some(next), _) => next,
         (None, 3) => format!("correct {config}"),
@@ -129,10 +115,10 @@ fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
         (None, 5) => "keep the directory for a diagnosis and start with --data-dir NEW_DIR: a node syncs from others".into(),
         (None, 6) => format!("stop whatever holds the port, or set `listen` in {config}"),
         (None, 11) => format!(
-            "timecoin keys guard show --config {config}; then import the record from where the key ran last"
+            "timecoin keys guard show {node}; then import the record from where the key ran last"
         ),
         (None, 10) => "keep the log and the data directory; do not restart before the cause is known".into(),
-        (None, _) => format!("timecoin start --config {config} --log debug"),
+        (None, _) => format!("timecoin start {node} --log debug"),
     };
     let (what, why) = text.split_once('\n').unwrap_or((text, ""));
     CliError::with_code(code, what).why(why).next(next)

@@ -49,6 +49,33 @@ fn a_record_is_exported_imported_and_never_taken_backwards() {
 }
 
 #[test]
+fn guard_commands_act_on_the_directory_that_start_would_use() {
+    let net = Net::single(Room::one());
+    let val0 = net.node("val0");
+    let config = val0.config();
+    net.kill("val0");
+    let (data, moved) = (val0.dir.join("data"), val0.dir.join("moved"));
+    std::fs::rename(&data, &moved).unwrap();
+    let moved = moved.to_str().unwrap();
+    guard(&["show"], &config).refused(1, &["holds no record", "next:"]);
+    let line = format!("data directory {moved}");
+    let file = val0.dir.join("record.json");
+    let file = file.to_str().unwrap();
+    let exported = guard(&["export", file, "--data-dir", moved], &config).ok();
+    assert!(exported.stderr.contains(&line), "{exported}");
+    let words = ["start", "--config", config.to_str().unwrap(), "--data-dir", moved];
+    run(&words).refused(11, &["next:", &format!("--data-dir {moved};")]);
+
+    let set = format!("data_dir={moved}");
+    let shown = guard(&["show", "--json", "--set", &set], &config).json();
+    assert_eq!((&shown["data_dir"], &shown["stopped"]), (&moved.into(), &true.into()));
+    let words = ["reset", "--first-height", "1", "--accept-double-sign-risk", "--set", &set];
+    guard(&words, &config).refused(1, &[&line, "nothing is lost", &set]);
+    let imported = guard(&["import", file, "--data-dir", moved], &config).ok();
+    assert!(imported.stdout.contains(&format!("--data-dir {moved}")), "{imported}");
+}
+
+#[test]
 fn what_is_no_record_of_this_key_is_refused() {
     let net = Net::single(Room::one());
     let val0 = net.node("val0");
