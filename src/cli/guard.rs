@@ -5,29 +5,23 @@
 use super::{
     config_args::ConfigArgs,
     error::{CliError, Exit},
-    output,
+    guard_file, output,
 };
 use crate::{durable, genesis_file, keys};
 use clap::Subcommand;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
 };
 use timecoin_chain::{
-    codec,
     crypto::{PublicKey, Signer},
-    engine::{Recovered, SafetyRecord},
+    engine::{Recovered, SafetyRecord, Stop},
     genesis::GenesisHash,
-    types::{Block, Height, Round},
+    types::{Height, Round},
 };
 use timecoin_store::{SAFETY_FILE, SafetyFile, StoreError};
-
-/// The form of exported files.
-const FORMAT: &str = "timecoin-safety-record/1";
-/// Bytes of an exported file: a record and two blocks as hexadecimal digits.
-const EXPORT_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 /// The safety record of a stopped node.
 #[derive(Debug, Subcommand)]
@@ -65,19 +59,6 @@ pub(super) enum GuardCommand {
         #[command(flatten)]
         node: ConfigArgs,
     },
-}
-
-/// An exported record. What matters is in `record` and `blocks`; the rest is for people.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Export {
-    format: String,
-    genesis: String,
-    key: String,
-    height: u64,
-    round: u32,
-    record: String,
-    blocks: Vec<String>,
 }
 
 pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
@@ -151,26 +132,41 @@ struct View {
     signed: Vec<&'static str>,
     locked_round: Option<u32>,
     locked_block: Option<String>,
-    stopped: bool,
+    stopped: Option<&'static str>,
+    foreign_height: Option<u64>,
+    foreign_round: Option<u32>,
+}
+
+impl View {
+    fn of(place: &Place, record: &SafetyRecord) -> Self {
+        let signed = [
+            ("proposal", record.proposal.is_some()),
+            ("prevote", record.prevote.is_some()),
+            ("precommit", record.precommit.is_some()),
+        ];
+        let (stopped, foreign) = match record.stopped {
+            Some(Stop::Foreign(height, round)) => (Some("foreign"), Some((height.0, round.0))),
+            Some(Stop::Exported) => (Some("exported"), None),
+            None => (None, None),
+        };
+        Self {
+            data_dir: place.data_dir.clone(),
+            key: record.key.to_string(),
+            height: record.height.0,
+            round: record.round.0,
+            signed: signed.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect(),
+            locked_round: record.locked.map(|(round, _)| round.0),
+            locked_block: record.locked.map(|(_, block)| block.to_string()),
+            stopped,
+            foreign_height: foreign.map(|(height, _)| height),
+            foreign_round: foreign.map(|(_, round)| round),
+        }
+    }
 }
 
 fn show(place: &Place, json: bool) -> Result<(), CliError> {
     let (_, Recovered { record, .. }) = place.load()?;
-    let signed = [
-        ("proposal", record.proposal.is_some()),
-        ("prevote", record.prevote.is_some()),
-        ("precommit", record.precommit.is_some()),
-    ];
-    let view = View {
-        data_dir: place.data_dir.clone(),
-        key: record.key.to_string(),
-        height: record.height.0,
-        round: record.round.0,
-        signed: signed.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect(),
-        locked_round: record.locked.map(|(round, _)| round.0),
-        locked_block: record.locked.map(|(_, block)| block.to_string()),
-        stopped: record.foreign.is_some(),
-    };
+    let view = View::of(place, &record);
     if json {
         return output::json(&view);
     }
@@ -182,66 +178,84 @@ fn show(place: &Place, json: bool) -> Result<(), CliError> {
     if let (Some(round), Some(block)) = (view.locked_round, view.locked_block) {
         output::line(format_args!("locked   on block {block} since round {round}"));
     }
-    if view.stopped {
-        output::line("stopped  this record was exported, or the key signed on another host");
+    match record.stopped {
+        Some(Stop::Foreign(height, round)) => output::line(format_args!(
+            "stopped  the key signed at height {height} round {round}, and not with this record"
+        )),
+        Some(Stop::Exported) => {
+            output::line("stopped  this record was exported: the key signs where it is imported");
+        }
+        None => {}
     }
     Ok(())
 }
 
 fn export(place: &Place, path: &Path) -> Result<(), CliError> {
-    let (file, Recovered { mut record, blocks }) = place.load()?;
-    let export = Export {
-        format: FORMAT.into(),
-        genesis: place.genesis.to_string(),
-        key: record.key.to_string(),
-        height: record.height.0,
-        round: record.round.0,
-        record: hex::encode(codec::encode(&record)),
-        blocks: blocks.iter().map(|block| hex::encode(codec::encode(block))).collect(),
-    };
-    let text = serde_json::to_vec_pretty(&export)
+    let (file, Recovered { record, blocks }) = place.load()?;
+    match record.stopped {
+        Some(Stop::Foreign(height, round)) => {
+            let what = format!(
+                "the key signed at height {height} round {round}, and not with the record here"
+            );
+            return Err(CliError::new(Exit::Failure, what)
+                .why("to sign with this older record elsewhere could sign twice")
+                .next("timecoin keys guard export FILE on the host where the key ran last"));
+        }
+        Some(Stop::Exported) => {
+            output::note(
+                "it was exported before: of all files with this record, import only one, on one host",
+            );
+        }
+        None => {}
+    }
+    if path.exists() {
+        return Err(CliError::new(Exit::Failure, format!("{} exists", path.display()))
+            .why("nothing was changed")
+            .next(format!("timecoin keys guard export ANOTHER_FILE {}", place.node)));
+    }
+    let copy = Recovered { record: SafetyRecord { stopped: None, ..record }, blocks };
+    let text = guard_file::encode(&place.genesis, &copy)
         .map_err(|error| CliError::new(Exit::Failure, format!("the record: {error}")))?;
+    // Here first. A crash before the file is written leaves a record that can be exported again; after
+    // a file that is not marked here, two hosts would sign.
+    let Recovered { record, blocks } = copy;
+    file.replace(&SafetyRecord { stopped: Some(Stop::Exported), ..record.clone() }, &blocks)?;
     durable::create(path, &text, 0o600).map_err(|error| {
         CliError::new(Exit::Failure, format!("{}: {error}", path.display()))
-            .next("timecoin keys guard export ANOTHER_FILE")
+            .why("this directory signs no more: it was stopped before the file was written")
+            .why("nothing is lost: export again, and to sign here after all, import that file here")
+            .next(format!("timecoin keys guard export ANOTHER_FILE {}", place.node))
     })?;
-    // From here on the other host signs. Here the key stops, should someone start it by habit.
-    record.foreign = Some((record.height, record.round));
-    file.replace(&record, &blocks)?;
+    let file = path.display();
     output::line(format_args!(
-        "exported height {} round {} to {}",
-        record.height,
-        record.round,
-        path.display()
+        "exported height {} round {} to {file}",
+        record.height, record.round
     ));
     output::note(
         "this directory signs no more; `timecoin keys guard import` of the same file undoes that",
     );
     output::line(format_args!(
-        "next, where the key goes: timecoin keys guard import {} --config CONFIG",
-        path.display()
+        "next, where the key goes: timecoin keys guard import {file} --config CONFIG"
     ));
     Ok(())
 }
 
 fn import(place: &Place, path: &Path) -> Result<(), CliError> {
-    let Recovered { record, blocks } = read_export(place, path)?;
+    let Recovered { record, blocks } = read(place, path)?;
     let file = place.open()?;
-    if let Some(here) = file.load()?.map(|here| here.record).filter(|here| here.key == record.key) {
-        let (given, held) = (record.place(), here.place());
-        let seen = here.foreign.filter(|seen| *seen > (record.height, record.round));
-        if given < held || seen.is_some() {
-            let (height, round) = seen.unwrap_or((here.height, here.round));
-            let what = format!(
-                "{} ends at height {} round {}, and this key signed at height {height} round {round}",
-                path.display(),
-                record.height,
-                record.round
-            );
-            return Err(CliError::new(Exit::Failure, what)
-                .why("to sign with the older record could sign twice; nothing was changed")
-                .next("timecoin keys guard export on the host where the key ran last"));
-        }
+    let here = file.load()?.map(|here| here.record).filter(|here| here.key == record.key);
+    if let Some(here) = here.filter(|here| knows_less(&record, here)) {
+        let (height, round) = last_known(&here);
+        let what = format!(
+            "{} ends at height {} round {}, and this key signed at height {height} round {round}{}",
+            path.display(),
+            record.height,
+            record.round,
+            if matches!(here.stopped, Some(Stop::Foreign(..))) { " elsewhere" } else { "" },
+        );
+        return Err(CliError::new(Exit::Failure, what)
+            .why("to sign with the older record could sign twice; nothing was changed")
+            .next("timecoin keys guard export FILE on the host where the key ran last"));
     }
     file.replace(&record, &blocks)?;
     output::line(format_args!("imported height {} round {}", record.height, record.round));
@@ -249,39 +263,37 @@ fn import(place: &Place, path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn read_export(place: &Place, path: &Path) -> Result<Recovered, CliError> {
-    let refuse = |why: &dyn std::fmt::Display| {
+/// Whether a record may lack something that the one here knows to be signed.
+fn knows_less(given: &SafetyRecord, here: &SafetyRecord) -> bool {
+    match here.stopped {
+        // The same record again would do no more than take the mark away.
+        Some(Stop::Foreign(..)) => {
+            given.place() <= here.place() || (given.height, given.round) < last_known(here)
+        }
+        Some(Stop::Exported) | None => given.place() < here.place(),
+    }
+}
+
+/// The last that the record knows to be signed, with it or elsewhere.
+fn last_known(record: &SafetyRecord) -> (Height, Round) {
+    let own = (record.height, record.round);
+    match record.stopped {
+        Some(Stop::Foreign(height, round)) => own.max((height, round)),
+        Some(Stop::Exported) | None => own,
+    }
+}
+
+fn read(place: &Place, path: &Path) -> Result<Recovered, CliError> {
+    let refuse = |why: String| {
         CliError::new(Exit::Failure, format!("{} is no record for this node", path.display()))
             .why(why)
             .next("timecoin keys guard export FILE on the host where the key ran last")
     };
     let mut text = String::new();
-    let opened = File::open(path).map_err(|error| refuse(&error))?;
-    opened.take(EXPORT_BYTES_MAX).read_to_string(&mut text).map_err(|error| refuse(&error))?;
-    let export: Export = serde_json::from_str(&text).map_err(|error| refuse(&error))?;
-    if export.format != FORMAT {
-        return Err(refuse(&format!("its format is {}, not {FORMAT}", export.format)));
-    }
-    let (genesis, key) = (place.genesis.to_string(), place.key.to_string());
-    if export.genesis != genesis {
-        return Err(refuse(&format!(
-            "it is of chain {}, and this node's is {genesis}",
-            export.genesis
-        )));
-    }
-    let bytes = hex::decode(&export.record).map_err(|error| refuse(&error))?;
-    let record: SafetyRecord = codec::decode(&bytes).map_err(|error| refuse(&error))?;
-    if record.key != place.key || export.key != key {
-        return Err(refuse(&format!("it is of key {}, and this node's is {key}", record.key)));
-    }
-    if (export.height, export.round) != (record.height.0, record.round.0) {
-        return Err(refuse(&"its height and round are not those of its record: it was edited"));
-    }
-    let blocks = export.blocks.iter().map(|text| {
-        let bytes = hex::decode(text).map_err(|error| refuse(&error))?;
-        codec::decode::<Block>(&bytes).map_err(|error| refuse(&error))
-    });
-    Ok(Recovered { record, blocks: blocks.collect::<Result<_, _>>()? })
+    File::open(path)
+        .and_then(|file| file.take(guard_file::EXPORT_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| refuse(error.to_string()))?;
+    guard_file::decode(&text, &place.genesis, &place.key).map_err(refuse)
 }
 
 fn reset(place: &Place, first: Height, is_accepted: bool) -> Result<(), CliError> {
@@ -293,16 +305,35 @@ fn reset(place: &Place, first: Height, is_accepted: bool) -> Result<(), CliError
     }
     let file = place.open()?;
     let here = file.load()?.map(|here| here.record).filter(|here| here.key == place.key);
-    if let Some(here) = here.filter(|here| first <= here.height) {
-        let what = format!("the record here ends at height {}: nothing is lost", here.height);
-        return Err(
-            CliError::new(Exit::Failure, what).next(format!("timecoin start {}", place.node))
-        );
+    if let Some(here) = here.filter(|here| first <= last_known(here).0) {
+        return Err(refuse_reset(place, &here));
     }
     file.replace(&SafetyRecord::blank(place.key, first, Round(0)), &[])?;
     output::line(format_args!("the key signs from height {first} on, and nothing before"));
     output::line(format_args!("next: timecoin start {}", place.node));
     Ok(())
+}
+
+/// The record here knows of a signature that a new one would forget.
+fn refuse_reset(place: &Place, here: &SafetyRecord) -> CliError {
+    let (height, node) = (last_known(here).0, &place.node);
+    let refused = |what: String| CliError::new(Exit::Failure, what);
+    match here.stopped {
+        Some(Stop::Foreign(..)) => {
+            refused(format!("the key signed at height {height}, and not with the record here"))
+                .why("what it signed after that is not known here; nothing was changed")
+                .next(format!(
+                    "timecoin keys guard reset --first-height {} --accept-double-sign-risk {node}",
+                    height.next()
+                ))
+        }
+        Some(Stop::Exported) => refused(format!(
+            "the record here ends at height {height} and was exported: nothing is lost"
+        ))
+        .next(format!("timecoin keys guard import FILE {node}")),
+        None => refused(format!("the record here ends at height {height}: nothing is lost"))
+            .next(format!("timecoin start {node}")),
+    }
 }
 
 /// Writes the first record of a new key, where there is none yet. A key without one is a key whose

@@ -6,7 +6,7 @@
 //! | `testnet` | a local network of many nodes |
 //! | `status`, `health`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
-//! | `guard` | the safety record of a consensus key |
+//! | `guard`, `guard_file` | the safety record of a consensus key, and the file in which it moves |
 //! | `bench` | measures a local network |
 //! | `target`, `config_args` | which node is meant: a running one, or one by its configuration |
 //! | `error` | what happened, why, the next command, and the exit code |
@@ -16,6 +16,7 @@ mod bench;
 mod config_args;
 mod error;
 mod guard;
+mod guard_file;
 mod health;
 mod init;
 mod keys;

@@ -230,7 +230,7 @@ impl Node {
         match end {
             End::Stopped => Ok(()),
             End::Halted(HaltKind::Contradiction, reason) => Err(NodeRunError::Halted(reason)),
-            End::Halted(HaltKind::ForeignSignature, reason) => Err(NodeRunError::Guard(reason)),
+            End::Halted(HaltKind::KeyElsewhere, reason) => Err(NodeRunError::Guard(reason)),
             End::Store(error) => Err(NodeRunError::Store(error)),
         }
     }

@@ -5,6 +5,11 @@ use crate::{
     room::Room,
 };
 use std::path::Path;
+use timecoin_chain::{
+    engine::{SafetyRecord, Stop},
+    types::{Height, Round},
+};
+use timecoin_store::SafetyFile;
 
 fn guard(words: &[&str], config: &Path) -> Ended {
     let mut all = vec!["keys", "guard"];
@@ -28,12 +33,17 @@ fn a_record_is_exported_imported_and_never_taken_backwards() {
     let file = val0.dir.join("record.json");
     let file = file.to_str().unwrap();
     guard(&["export", file], &config).ok();
-    guard(&["export", file], &config).refused(1, &["record.json"]);
-    assert_eq!(guard(&["show", "--json"], &config).json()["stopped"], true);
+    guard(&["export", file], &config).refused(1, &["record.json exists", "nothing was changed"]);
+    assert_eq!(guard(&["show", "--json"], &config).json()["stopped"], "exported");
     let start = run(&["start", "--config", config.to_str().unwrap()]);
-    println!("{}", start.refused(11, &["signed at height", "next:"]));
+    println!("{}", start.refused(11, &["record was exported", "next:"]));
 
-    guard(&["import", file], &config).ok();
+    let second = val0.dir.join("second.json");
+    let second = second.to_str().unwrap();
+    let again = guard(&["export", second], &config).ok();
+    assert!(again.stderr.contains("exported before"), "{again}");
+    guard(&["import", second], &config).ok();
+    assert!(guard(&["show", "--json"], &config).json()["stopped"].is_null());
     {
         let _node = val0.start(&[]);
         val0.reaches(height + 2);
@@ -46,6 +56,74 @@ fn a_record_is_exported_imported_and_never_taken_backwards() {
         .refused(2, &["forgets what the key signed"]);
     let words = ["reset", "--first-height", "1", "--accept-double-sign-risk"];
     guard(&words, &config).refused(1, &["nothing is lost"]);
+}
+
+#[test]
+fn an_export_that_writes_no_file_stops_the_directory_and_is_done_again() {
+    let net = Net::single(Room::one());
+    let val0 = net.node("val0");
+    let config = val0.config();
+    let height = val0.reaches(2);
+    net.kill("val0");
+    let missing = val0.dir.join("missing/record.json");
+    let error = guard(&["export", missing.to_str().unwrap()], &config)
+        .refused(1, &["signs no more", "export again", "next: timecoin keys guard export"]);
+    println!("{error}");
+    run(&["start", "--config", config.to_str().unwrap()]).refused(11, &["was exported"]);
+
+    let file = val0.dir.join("record.json");
+    guard(&["export", file.to_str().unwrap()], &config).ok();
+    guard(&["import", file.to_str().unwrap()], &config).ok();
+    let _node = val0.start(&[]);
+    val0.reaches(height + 2);
+}
+
+#[test]
+fn a_foreign_signature_is_not_forgotten() {
+    let net = Net::single(Room::one());
+    let val0 = net.node("val0");
+    let config = val0.config();
+    net.kill("val0");
+    let file = val0.dir.join("record.json");
+    let file = file.to_str().unwrap();
+    guard(&["export", file], &config).ok();
+
+    let read = || SafetyFile::open(&val0.dir.join("data"), &net.genesis()).unwrap();
+    let found = read().load().unwrap().unwrap();
+    let (ends, round) = (found.record.height.0, found.record.round.0);
+    // In the slot of the record itself, and long after it.
+    for (height, round) in [(ends, round), (ends + 400, 3)] {
+        let stopped = Some(Stop::Foreign(Height(height), Round(round)));
+        let record = SafetyRecord { stopped, ..found.record.clone() };
+        read().replace(&record, &found.blocks).unwrap();
+        let shown = guard(&["show", "--json"], &config).json();
+        assert_eq!(shown["stopped"], "foreign");
+        assert_eq!(
+            (&shown["foreign_height"], &shown["foreign_round"]),
+            (&height.into(), &round.into())
+        );
+        let place = format!("height {height} round {round}");
+        let shown = guard(&["show"], &config).ok();
+        assert!(shown.stdout.contains(&place), "{shown}");
+
+        guard(&["import", file], &config).refused(1, &[&place, "elsewhere", "could sign twice"]);
+        let other = format!("{file}.{height}");
+        guard(&["export", &other], &config).refused(1, &[&place, "next:"]);
+        assert!(!Path::new(&other).exists());
+        let reset = |first: u64| {
+            let first = first.to_string();
+            guard(&["reset", "--first-height", &first, "--accept-double-sign-risk"], &config)
+        };
+        let free = height + 1;
+        let next = format!("--first-height {free} --accept-double-sign-risk --config");
+        println!("{}", reset(height).refused(1, &[&format!("at height {height},"), &next]));
+        if height > ends {
+            reset(ends + 1).refused(1, &[&format!("at height {height},"), &next]);
+        }
+        assert_eq!(read().load().unwrap().unwrap().record, record, "nothing was changed");
+        reset(free).ok();
+        assert_eq!(guard(&["show", "--json"], &config).json()["height"], free);
+    }
 }
 
 #[test]
@@ -64,13 +142,13 @@ fn guard_commands_act_on_the_directory_that_start_would_use() {
     let exported = guard(&["export", file, "--data-dir", moved], &config).ok();
     assert!(exported.stderr.contains(&line), "{exported}");
     let words = ["start", "--config", config.to_str().unwrap(), "--data-dir", moved];
-    run(&words).refused(11, &["next:", &format!("--data-dir {moved};")]);
+    run(&words).refused(11, &["was exported", &format!("--data-dir {moved};")]);
 
     let set = format!("data_dir={moved}");
     let shown = guard(&["show", "--json", "--set", &set], &config).json();
-    assert_eq!((&shown["data_dir"], &shown["stopped"]), (&moved.into(), &true.into()));
+    assert_eq!((&shown["data_dir"], &shown["stopped"]), (&moved.into(), &"exported".into()));
     let words = ["reset", "--first-height", "1", "--accept-double-sign-risk", "--set", &set];
-    guard(&words, &config).refused(1, &[&line, "nothing is lost", &set]);
+    guard(&words, &config).refused(1, &[&line, "was exported: nothing is lost", &set]);
     let imported = guard(&["import", file, "--data-dir", moved], &config).ok();
     assert!(imported.stdout.contains(&format!("--data-dir {moved}")), "{imported}");
 }
@@ -91,6 +169,7 @@ fn what_is_no_record_of_this_key_is_refused() {
         ("key", serde_json::json!("00"), "this node's is"),
         ("height", serde_json::json!(7_777), "it was edited"),
         ("record", serde_json::json!("0011"), "malformed"),
+        ("digest", serde_json::json!("00"), "it was damaged"),
         ("more", serde_json::json!(1), "unknown field"),
     ];
     for (field, value, word) in cases {

@@ -26,8 +26,8 @@ pub enum Answer {
 pub enum HaltKind {
     /// The chain, the data or the program contradicts itself.
     Contradiction,
-    /// The node's key signed something that this node did not.
-    ForeignSignature,
+    /// The node's key signs elsewhere: it signed something that this node did not, or its record was exported.
+    KeyElsewhere,
 }
 
 /// Something to be done.

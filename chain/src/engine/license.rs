@@ -21,7 +21,7 @@
 //! Invariant: nothing is signed by a node whose license is not granted.
 use super::{
     Effect, Engine, HaltKind, Message, Report, Timer,
-    safety::{Guard, Kind, SafetyRecord, Shown},
+    safety::{Guard, Kind, SafetyRecord, Shown, Stop},
 };
 use crate::{
     crypto::Signer,
@@ -169,9 +169,10 @@ impl<V: LedgerView> Engine<V> {
             watching.since = now.wall;
         }
         self.report_signing();
-        let stopped = self.guard.as_ref().and_then(|guard| guard.record().foreign);
-        if let Some((height, round)) = stopped {
-            return self.halt_foreign(height, round, None);
+        match self.guard.as_ref().and_then(|guard| guard.record().stopped) {
+            Some(Stop::Foreign(height, round)) => return self.halt_foreign(height, round, None),
+            Some(Stop::Exported) => return self.halt_exported(),
+            None => {}
         }
         if let Some(tip) = self.tip.clone() {
             self.check_own_certificate(&tip);
@@ -312,7 +313,13 @@ impl<V: LedgerView> Engine<V> {
              another host runs with this key, or the data directory was restored from an old \
              backup. To sign now could be a double signature, so this node signs nothing more"
         );
-        self.stop(HaltKind::ForeignSignature, reason);
+        self.stop(HaltKind::KeyElsewhere, reason);
+    }
+
+    fn halt_exported(&mut self) {
+        let reason = "this node's safety record was exported.\nThe key signs where the record is \
+                      imported, so this node signs nothing more before it is imported here";
+        self.stop(HaltKind::KeyElsewhere, reason.into());
     }
 }
 

@@ -34,7 +34,7 @@ pub use held::Held;
 pub use input::{Ask, Input, Message, Peer, Request, Source, Ticket, Timer};
 pub use license::Signing;
 pub use report::Report;
-pub use safety::{Recovered, Refusal, SafetyRecord};
+pub use safety::{Recovered, Refusal, SafetyRecord, Stop};
 pub use status::{EngineStatus, MasternodeStatus, Trouble};
 pub use why::{NilWhy, RoundWhy};
 

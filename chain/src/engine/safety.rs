@@ -48,9 +48,17 @@ pub struct SafetyRecord {
     pub prevote: Option<Vote>,
     /// The precommit signed in this round.
     pub precommit: Option<Vote>,
-    /// Where a signature of this key was seen that was not made with this record. With it, nothing is
-    /// signed any more.
-    pub foreign: Option<(Height, Round)>,
+    /// With it, nothing is signed any more.
+    pub stopped: Option<Stop>,
+}
+
+/// Why a record signs nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// A signature of its key that was not made with it was seen, at this height and in this round.
+    Foreign(Height, Round),
+    /// It was exported: the key signs with the copy.
+    Exported,
 }
 
 impl Canonical for SafetyRecord {
@@ -77,7 +85,7 @@ impl SafetyRecord {
             proposal: None,
             prevote: None,
             precommit: None,
-            foreign: None,
+            stopped: None,
         }
     }
 
@@ -158,7 +166,7 @@ pub enum Refusal {
     /// Something later was signed already.
     #[error("a later height, round or step is already signed")]
     TooLate,
-    /// A signature of this key was seen that was not made with this record.
+    /// The record is stopped.
     #[error("the key signed elsewhere: it signs nothing more here")]
     Stopped,
 }
@@ -278,7 +286,7 @@ impl Guard {
 
     /// Never signs again, with this record.
     pub(super) fn stop(&mut self, height: Height, round: Round) {
-        self.record.foreign = Some((height, round));
+        self.record.stopped = Some(Stop::Foreign(height, round));
     }
 
     fn note(&mut self, resume: &Resume) {
@@ -288,7 +296,7 @@ impl Guard {
     }
 
     fn move_to(&mut self, height: Height, round: Round) -> Result<(), Refusal> {
-        if self.record.foreign.is_some() {
+        if self.record.stopped.is_some() {
             return Err(Refusal::Stopped);
         }
         let (to, at) = ((height, round), (self.record.height, self.record.round));

@@ -5,7 +5,7 @@ use crate::{
 };
 use timecoin_chain::{
     crypto::Signer,
-    engine::{Effect, HaltKind, Input, Message, Request, SafetyRecord, Signing},
+    engine::{Effect, HaltKind, Input, Message, Request, SafetyRecord, Signing, Stop},
     rules,
     types::{Block, Height, Round, Timestamp, Vote, VoteKind},
 };
@@ -49,7 +49,7 @@ impl Node {
     /// Why it stopped.
     fn halt(&self) -> Option<&str> {
         self.sent.iter().find_map(|effect| match effect {
-            Effect::Halt { kind: HaltKind::ForeignSignature, reason } => Some(reason.as_str()),
+            Effect::Halt { kind: HaltKind::KeyElsewhere, reason } => Some(reason.as_str()),
             Effect::Halt { reason, .. } => panic!("{reason}"),
             _ => None,
         })
@@ -208,9 +208,20 @@ fn an_old_backup_is_found_out_while_it_listens() {
     assert_eq!(node.votes(), []);
 
     let marked = node.record().unwrap();
-    assert_eq!(marked.foreign, Some((Height(2), Round(1))));
+    assert_eq!(marked.stopped, Some(Stop::Foreign(Height(2), Round(1))));
     let again = Node::with_record(now.clone(), me, Some(marked));
     assert!(again.halt().is_some(), "a restart does not make it sign again");
+}
+
+#[test]
+fn an_exported_record_signs_nothing_and_says_that_it_was_exported() {
+    let now = Fixture::at_height(1);
+    let me = bystander(&now);
+    let record = SafetyRecord { stopped: Some(Stop::Exported), ..record_of(&now, me) };
+    let node = Node::with_record(now.clone(), me, Some(record));
+    let reason = node.halt().unwrap();
+    assert!(reason.contains("was exported") && !reason.contains("another host runs"), "{reason}");
+    assert_eq!((node.votes(), node.signing()), (vec![], Signing::Stopped));
 }
 
 #[test]
