@@ -152,7 +152,7 @@ mod tests {
             let key = PublicKey([byte; 32]);
             Masternode { key, weight: 1, payout: Lock::Key(key) }
         };
-        MasternodeSet::new((0..4).map(member).collect()).unwrap()
+        MasternodeSet::new((0..4).map(member).collect()).expect("four different keys are a set")
     }
 
     fn vote(signer: u16, round: u32, signature: u8) -> ConsensusMessage {
