@@ -193,6 +193,14 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
+    /// The first peer is there: the time begins to count.
+    pub(super) fn listen_to_first(&mut self, now: Now) {
+        let has_not_begun = matches!(self.license, License::Listening { quiet_ticks: 0 });
+        if has_not_begun && self.sync.peers().count() == 1 {
+            self.listen(now);
+        }
+    }
+
     /// A tick of listening: asks, and signs after enough of them.
     pub(super) fn listen(&mut self, now: Now) {
         let is_asking = self.sync.peers().next().is_some() && self.sync.target() < self.height();

@@ -32,6 +32,7 @@ impl<V: LedgerView> Engine<V> {
             let request = Request::Votes(self.votes_request());
             self.effects.push(Effect::Request { to: peer, request });
         }
+        self.listen_to_first(now);
     }
 
     pub(super) fn on_peer_down(&mut self, peer: Peer) {
