@@ -1,5 +1,6 @@
 //! A network in which most nodes are not connected with each other.
 use timecoin_sim::{
+    coverage::Met,
     scale::{
         Scale,
         traffic::{Count, NodeTraffic},
@@ -37,9 +38,24 @@ fn a_sparse_network_decides_and_what_is_sent_is_received() {
 
 #[test]
 fn a_sparse_network_survives_churn_and_partitions() {
-    let outcome = world::run(2, &Scale { churn: true, partition: true, ..scale() }.options());
+    let scale = Scale { churn: true, partition: true, ..scale() };
+    let outcome = world::run(2, &scale.options());
     assert_eq!(outcome.violation, None);
-    assert!(outcome.traffic.is_some_and(|traffic| traffic.synced > 0));
+    assert_eq!(scale.never_happened(&outcome), [""; 0]);
+    assert!(outcome.coverage.count(Met::PartitionHealed) > 0);
+    let traffic = outcome.traffic.expect("it was asked for");
+    assert!(traffic.crashes > 0 && traffic.synced > 0);
+}
+
+#[test]
+fn faults_that_were_asked_for_and_never_came_are_told() {
+    let calm = world::run(1, &scale().options());
+    assert_eq!(scale().never_happened(&calm), [""; 0]);
+    for (churn, partition) in [(true, false), (false, true), (true, true)] {
+        let asked = Scale { churn, partition, ..scale() };
+        let missing = usize::from(churn) + usize::from(partition);
+        assert_eq!(asked.never_happened(&calm).len(), missing);
+    }
 }
 
 #[test]

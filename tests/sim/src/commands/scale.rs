@@ -58,7 +58,8 @@ impl ScaleArgs {
 /// Runs the command.
 pub(crate) fn run(arguments: &ScaleArgs) -> ExitCode {
     let began = Instant::now();
-    let outcome = world::run(arguments.seed, &arguments.scale().options());
+    let scale = arguments.scale();
+    let outcome = world::run(arguments.seed, &scale.options());
     let seconds = began.elapsed().as_secs_f64();
     if let Some(traffic) = &outcome.traffic {
         lines(&outcome, traffic).iter().for_each(|line| print(line));
@@ -71,13 +72,10 @@ pub(crate) fn run(arguments: &ScaleArgs) -> ExitCode {
         outcome.time as f64 / SECOND as f64,
         memory_mib().map_or("?".into(), |mib| mib.to_string()),
     ));
-    match outcome.violation {
-        None => ExitCode::SUCCESS,
-        Some(violation) => {
-            print(&format!("FAILED {violation}"));
-            ExitCode::FAILURE
-        }
-    }
+    let mut failures: Vec<String> = outcome.violation.iter().map(ToString::to_string).collect();
+    failures.extend(scale.never_happened(&outcome).into_iter().map(String::from));
+    failures.iter().for_each(|failure| print(&format!("FAILED {failure}")));
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn lines(outcome: &Outcome, traffic: &Traffic) -> Vec<String> {

@@ -6,8 +6,9 @@ pub mod mesh;
 pub mod traffic;
 
 use crate::{
+    coverage::Met,
     faults::{Faults, Rhythm},
-    world::{Options, SECOND},
+    world::{Options, Outcome, SECOND},
 };
 
 /// A large network.
@@ -53,5 +54,16 @@ impl Scale {
             }),
             ..Options::default()
         }
+    }
+
+    /// What was asked for and never happened: such a run proves nothing about it.
+    pub fn never_happened(&self, outcome: &Outcome) -> Vec<&'static str> {
+        let crashes = outcome.traffic.as_ref().map_or(0, |traffic| traffic.crashes);
+        let healed = outcome.coverage.count(Met::PartitionHealed);
+        let asked = [
+            (self.churn && crashes == 0, "churn was asked for, but no node crashed"),
+            (self.partition && healed == 0, "partitions were asked for, but none came and healed"),
+        ];
+        asked.into_iter().filter(|(is_missing, _)| *is_missing).map(|(_, what)| what).collect()
     }
 }
