@@ -142,7 +142,14 @@ impl MasternodeSet {
 }
 
 /// One cycle of smooth weighted round-robin: every turn each member gains its weight, the richest
-/// proposes and pays the total. Each member has turns in proportion to its weight, evenly spread.
+/// proposes and pays the total; of equally rich ones the first.
+///
+/// In as many turns in a row as a cycle has, wherever they begin, each member proposes exactly its
+/// weight divided by the greatest common divisor of all weights. Within a cycle, counted from where it
+/// begins, nobody is a whole turn ahead of its share, and none of `n` members more than
+/// `1/2 + 1/3 + ... + 1/n` turns behind (4.2 for 100). For a turn adds one to what all are behind, and
+/// the one furthest behind takes it: no `k` of them are ever behind by more on average than some `k + 1`
+/// were before, plus `1/(k + 1)`, and all `n` together are never behind.
 fn rotation(members: &[Masternode], total: u64) -> Vec<u16> {
     let divisor = members.iter().fold(total, |divisor, member| gcd(divisor, member.weight));
     let mut credits = vec![0_i64; members.len()];
@@ -207,6 +214,81 @@ mod tests {
             assert_eq!(turns.iter().filter(|&&turn| turn == index).count(), weight);
         }
         assert!(!turns.windows(4).any(|four| four.iter().all(|&turn| turn == 2)), "{turns:?}");
+    }
+
+    /// Sets of every size and kind of weights, always the same.
+    fn many_sets() -> Vec<Vec<u64>> {
+        let hundred = |tier: fn(usize) -> usize| (0..100).map(|n| [1, 10, 100][tier(n)]).collect();
+        let mut sets: Vec<Vec<u64>> = vec![
+            hundred(|n| n % 3),
+            hundred(|n| n / 34),
+            hundred(|n| 2 - n / 34),
+            hundred(|n| usize::from(n == 99) * 2),
+            vec![100; 100],
+            (1..=100).collect(),
+        ];
+        let mut state = 1_u64;
+        let mut below = move |bound: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % bound
+        };
+        for number in 0..300 {
+            let most = [2, 5, 10, 100][number % 4];
+            let weight = |below: &mut dyn FnMut(u64) -> u64| match number % 3 {
+                0 => [1, 10, 100][usize::try_from(below(3)).expect("three")],
+                1 => 1 + below(most),
+                _ => 6 * (1 + below(16)),
+            };
+            sets.push((0..=below(24)).map(|_| weight(&mut below)).collect());
+        }
+        sets
+    }
+
+    #[test]
+    fn in_every_window_of_one_cycle_each_member_proposes_exactly_its_share() {
+        for weights in many_sets() {
+            let set = set(&weights);
+            let divisor = weights.iter().fold(0, |divisor, &weight| gcd(divisor, weight));
+            let cycle = weights.iter().sum::<u64>() / divisor;
+            let at = |turn| usize::from(set.proposer(Height(turn), Round(0)));
+            let shares: Vec<u64> = weights.iter().map(|weight| weight / divisor).collect();
+            let mut counts = vec![0; weights.len()];
+            (0..cycle).for_each(|turn| counts[at(turn)] += 1);
+            assert_eq!(counts, shares, "{weights:?}");
+            for first in 0..cycle {
+                let (gone, come) = (at(first), at(first + cycle));
+                counts[gone] -= 1;
+                counts[come] += 1;
+                let are_right = [gone, come].iter().all(|&who| counts[who] == shares[who]);
+                assert!(are_right, "{weights:?} from {}", first + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_a_turn_ahead_or_more_than_a_few_behind() {
+        let mut worst = 0;
+        for weights in many_sets() {
+            let set = set(&weights);
+            let total: i64 = weights.iter().sum::<u64>().cast_signed();
+            let members = i64::try_from(weights.len()).expect("few");
+            // In millionths of a turn.
+            let most: i64 = (2..=members).map(|n| 1_000_000 / n + 1).sum();
+            let mut behind = vec![0; weights.len()];
+            for turn in 0..set.rotation.len() {
+                for (behind, weight) in behind.iter_mut().zip(&weights) {
+                    *behind += 1_000_000 * weight.cast_signed();
+                }
+                let proposer = set.proposer(Height(turn as u64), Round(0));
+                behind[usize::from(proposer)] -= 1_000_000 * total;
+                for behind in &behind {
+                    assert!(*behind > -1_000_000 * total, "{weights:?} ahead at turn {turn}");
+                    assert!(*behind <= most * total, "{weights:?} behind at turn {turn}");
+                    worst = worst.max(behind / total);
+                }
+            }
+        }
+        assert!(worst > 1_000_000, "one turn would do as a bound");
     }
 
     #[test]
