@@ -394,7 +394,7 @@ impl World {
                     let detail = format!("node {node} writes on before it tells of {height}");
                     self.expect(Err(Violation::new("a block is told of in its turn", detail)));
                 }
-                self.nodes[node].externalised = self.nodes[node].externalised.max(*height);
+                self.nodes[node].shows(*height);
                 if *synced {
                     self.coverage.met(Met::SyncedBlock);
                     if self.net.current_cut().is_some() {

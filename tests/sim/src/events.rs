@@ -151,12 +151,15 @@ impl World {
             Request::Status => {
                 let disk = &self.nodes[to].disk;
                 let (height, tip) = (disk.height(), disk.tip().map(|tip| (**tip).clone()));
-                self.nodes[to].externalised = self.nodes[to].externalised.max(height);
+                self.nodes[to].shows(height);
                 wire::reply_status(&self.setup, tip)
             }
             Request::Blocks(blocks) => {
                 let count = blocks.count.min(SYNC_BLOCKS_MAX);
                 let blocks = self.nodes[to].disk.blocks(blocks.from, count);
+                if let Some((last, _)) = blocks.last() {
+                    self.nodes[to].shows(last.header.height);
+                }
                 wire::reply_blocks(&self.setup, blocks)
             }
             Request::Bodies(bodies) => {

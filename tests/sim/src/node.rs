@@ -96,7 +96,7 @@ pub struct Node {
     pub running: Option<Running>,
     /// How many times it was started.
     pub incarnation: u64,
-    /// The greatest height that anyone outside was told is durable here.
+    /// The greatest height that anyone outside was told or shown to be durable here.
     pub externalised: Height,
     /// Never started again.
     pub is_away: bool,
@@ -163,6 +163,11 @@ impl Node {
             stall: Stall::default(),
             dies_in: None,
         });
+    }
+
+    /// Somebody outside learns that this height is durable here.
+    pub fn shows(&mut self, height: Height) {
+        self.externalised = self.externalised.max(height);
     }
 
     /// What this node's clocks show.
