@@ -40,6 +40,7 @@ bugs! {
     NoPrevoteTimer: "nobody waits for prevotes for a bounded time only",
     NoPrecommitTimer: "nobody waits for precommits for a bounded time only",
     SkipByOneVote: "one vote of a later round is enough to join it",
+    TurnsByHead: "masternodes propose in turn, whatever their weight",
     EverybodyProposes: "every masternode proposes in every round",
     DecideOnPolka: "a polka decides",
     PrecommitsOfAnyRound: "precommits of other rounds count in the current one",

@@ -151,6 +151,9 @@ impl MasternodeSet {
 /// the one furthest behind takes it: no `k` of them are ever behind by more on average than some `k + 1`
 /// were before, plus `1/(k + 1)`, and all `n` together are never behind.
 fn rotation(members: &[Masternode], total: u64) -> Vec<u16> {
+    if planted::is(Bug::TurnsByHead) {
+        return (0..).take(members.len()).collect();
+    }
     let divisor = members.iter().fold(total, |divisor, member| gcd(divisor, member.weight));
     let mut credits = vec![0_i64; members.len()];
     let signed = |weight: u64| i64::try_from(weight / divisor).expect("weights are at most 100");

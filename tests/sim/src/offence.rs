@@ -34,7 +34,7 @@ pub fn check(setup: &Setup, evidence: &Evidence) -> Result<(), String> {
             ensure(round == (other.height, other.round), "the proposals are of two rounds")?;
             let differ = one.block != other.block || one.valid_round != other.valid_round;
             ensure(differ, "the proposals say the same")?;
-            let proposer = setup.chain.masternodes.proposer(round.0, round.1);
+            let proposer = setup.proposer(round.0, round.1);
             for statement in [one, other] {
                 ensure(statement.proposer == proposer, "somebody else proposes in this round")?;
                 let genesis = &setup.chain.hash;

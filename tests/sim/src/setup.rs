@@ -4,7 +4,7 @@ use std::sync::Arc;
 use timecoin_chain::{
     crypto::{SignatureScheme, Signer},
     genesis::{Allocation, Chain, Genesis, Network, Params, Timeout},
-    types::{Amount, Lock, Masternode, Millis, Timestamp},
+    types::{Amount, Height, Lock, Masternode, Millis, Round, Timestamp},
 };
 
 /// When the chain begins, on a perfect wall clock.
@@ -27,6 +27,7 @@ pub struct Setup {
     pub masternodes: Vec<Arc<dyn Signer>>,
     /// The accounts' signers.
     pub accounts: Vec<Arc<dyn Signer>>,
+    turns: Vec<u16>,
 }
 
 impl Setup {
@@ -39,7 +40,7 @@ impl Setup {
         let mut signers: Vec<_> = (1..=masternodes).map(|n| signatures.signer(n)).collect();
         signers.sort_by_key(|signer| signer.public_key());
         let lock = |number| Lock::Key(signatures.signer(number).public_key());
-        let members = (0_u8..)
+        let members: Vec<Masternode> = (0_u8..)
             .zip(&signers)
             .map(|(index, signer)| Masternode {
                 key: signer.public_key(),
@@ -61,6 +62,8 @@ impl Setup {
                 outputs: COINS_EACH,
             })
             .collect();
+        let weights: Vec<u64> = members.iter().map(|member| member.weight).collect();
+        let turns = turns(&weights);
         let genesis = Genesis {
             network: Network::Dev,
             time: Timestamp(GENESIS_MS),
@@ -73,8 +76,34 @@ impl Setup {
             scheme: signatures.scheme(),
             masternodes: signers,
             accounts,
+            turns,
         }
     }
+
+    /// Who proposes, told a second time: the oracle asks this and not the chain.
+    pub fn proposer(&self, height: Height, round: Round) -> u16 {
+        let turn = (u128::from(height.0) + u128::from(round.0)) % self.turns.len() as u128;
+        self.turns[usize::try_from(turn).expect("an index of a list")]
+    }
+}
+
+/// Smooth weighted round-robin, turn by turn, for as many turns as all weights together.
+fn turns(weights: &[u64]) -> Vec<u16> {
+    let all = weights.iter().sum::<u64>().cast_signed();
+    let mut credit = vec![0_i64; weights.len()];
+    let mut turns = Vec::new();
+    while turns.len() < usize::try_from(all).expect("a small sum") {
+        let mut next = 0;
+        for (member, weight) in weights.iter().enumerate() {
+            credit[member] += weight.cast_signed();
+            if credit[member] > credit[next] {
+                next = member;
+            }
+        }
+        credit[next] -= all;
+        turns.push(u16::try_from(next).expect("at most 100 members"));
+    }
+    turns
 }
 
 /// The devnet's parameters.
@@ -93,5 +122,28 @@ fn params(treasury: Lock) -> Params {
         min_relay_fee: 1,
         issuance_per_day: Amount::from_time(14_400),
         treasury,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_turns_told_twice_are_the_same() {
+        let mut rng = Rng::new(1);
+        let even = Faults::none();
+        let uneven = Faults { uneven_weights: true, ..Faults::none() };
+        let skewed = Faults { skewed_weights: true, ..Faults::none() };
+        for (faults, masternodes) in [(even, 7), (uneven, 10), (skewed, 100)] {
+            let setup = Setup::draw(&mut rng, &faults, masternodes);
+            let set = &setup.chain.masternodes;
+            let far = [u64::MAX - 1, u64::MAX].into_iter();
+            for height in (0..2 * set.total_weight()).chain(far).map(Height) {
+                for round in [0, 1, u32::MAX].map(Round) {
+                    assert_eq!(setup.proposer(height, round), set.proposer(height, round));
+                }
+            }
+        }
     }
 }

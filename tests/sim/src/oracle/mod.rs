@@ -107,7 +107,7 @@ impl Oracle {
             }
             Message::Proposal(proposal) => {
                 let (height, round) = (proposal.height(), proposal.round);
-                let proposer = setup.chain.masternodes.proposer(height, round);
+                let proposer = setup.proposer(height, round);
                 // Until it is executed nobody vouches for its last commit but its proposer.
                 let last_commit = proposal.last_commit.as_ref();
                 let last_commit = last_commit.filter(|_| self.votes.is_honest(proposer));
