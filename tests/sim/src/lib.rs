@@ -19,7 +19,8 @@
 //! | `duties`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
 //! | `flood` | a masternode that sends without end |
 //! | `cadence` | how regular empty blocks come |
-//! | `shells` | honest masternodes without faults, for those two |
+//! | `heal` | how soon blocks come again after a long partition |
+//! | `shells` | honest masternodes without faults, for those three |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //! | `scale` | networks of many nodes, and what they cost |
@@ -44,6 +45,8 @@ pub mod exhaust;
 pub mod faults;
 pub mod flood;
 pub mod fold;
+#[cfg(test)]
+mod heal;
 pub mod instances;
 pub mod net;
 pub mod node;

@@ -82,6 +82,12 @@ pub(crate) struct Shells {
     tickets: u64,
     published: u64,
     evidence: u64,
+    /// The first so many and the others do not reach each other.
+    cut: usize,
+    /// Rounds that began beside the first of each height.
+    later_rounds: u64,
+    /// The longest that one of them meant to wait for a proposal that is due, or for more votes.
+    longest_wait_ms: u64,
 }
 
 impl Shells {
@@ -106,6 +112,9 @@ impl Shells {
             tickets: 0,
             published: 0,
             evidence: 0,
+            cut: 0,
+            later_rounds: 0,
+            longest_wait_ms: 0,
         };
         for index in 0..honest {
             all.queue.push_back((index, Input::Start));
@@ -192,8 +201,27 @@ impl Shells {
         self.evidence
     }
 
+    /// The first so many and the others stop to reach each other. Connections do not break; questions
+    /// fail. With none the network is whole.
+    #[cfg(test)]
+    pub(crate) fn cut(&mut self, first: usize) {
+        self.cut = first;
+    }
+
+    /// Rounds that began beside the first of each height, at all of them together, and the longest wait
+    /// that one of them set, since this was asked last.
+    #[cfg(test)]
+    pub(crate) fn take_delays(&mut self) -> (u64, Millis) {
+        let waited = std::mem::take(&mut self.longest_wait_ms);
+        (std::mem::take(&mut self.later_rounds), Millis(waited))
+    }
+
     fn now(&self, index: usize) -> Now {
         self.shells[index].clock.now(self.ms)
+    }
+
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        (from < self.cut) == (to < self.cut)
     }
 
     /// Sends on its way what another shell is to receive.
@@ -246,6 +274,12 @@ impl Shells {
             }
             Effect::SetTimer { timer, at } => {
                 shell.timers.insert(timer, at);
+                if let Timer::Step(..) = timer {
+                    self.note_wait(index, at);
+                }
+            }
+            Effect::Report(Report::Round { round, .. }) if round > Round(0) => {
+                self.later_rounds += 1;
             }
             Effect::Publish { message, .. } => self.publish(index, message)?,
             Effect::Request { to, request } => self.request(index, to, request),
@@ -262,10 +296,20 @@ impl Shells {
         Ok(())
     }
 
+    fn note_wait(&mut self, index: usize, at: Millis) {
+        let now = self.now(index);
+        let due_in = self.shells[index].engine.status(now).proposal_due_in.unwrap_or_default();
+        let wait = at.since(now.mono.plus(due_in));
+        self.longest_wait_ms = self.longest_wait_ms.max(wait.0);
+    }
+
     fn publish(&mut self, index: usize, message: ConsensusMessage) -> Result<(), String> {
         self.published += 1;
         let checked = self.checked(&message)?;
         for to in (0..self.shells.len()).filter(|to| *to != index) {
+            if !self.reaches(index, to) {
+                continue;
+            }
             self.send(to, Input::Message { from: peer_of(index), message: checked.clone() });
         }
         if self.said.len() == SAID_MAX {
@@ -279,7 +323,7 @@ impl Shells {
     fn request(&mut self, index: usize, to: Peer, request: Request) {
         let peer = usize::try_from(to.0).unwrap_or(usize::MAX);
         match request {
-            Request::Votes(votes) if peer < self.shells.len() => {
+            Request::Votes(votes) if peer < self.shells.len() && self.reaches(index, peer) => {
                 self.tickets += 1;
                 self.asked.insert(self.tickets, index);
                 let ticket = Ticket(self.tickets);
