@@ -1,6 +1,7 @@
 //! What one node does under attack: an engine with its shell in memory, and everybody else played by
 //! the test.
 mod evidence;
+mod repeat;
 
 use crate::fixture::{Fixture, hash_lock, pay, prevote_of, seal};
 use std::{
