@@ -1,3 +1,4 @@
+//! Where a setting comes from, and what is said of a wrong one.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 use super::*;
 use timecoin_chain::{

@@ -1,3 +1,4 @@
+//! What a scrape shows.
 use super::*;
 use std::{sync::Arc, time::Duration};
 use timecoin_chain::{

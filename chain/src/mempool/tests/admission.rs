@@ -1,3 +1,4 @@
+//! What is admitted, and under which code the rest is refused.
 use super::fixture::*;
 use crate::{
     crypto::{Ed25519, PublicKey, SecretKey, Signer},

@@ -1,3 +1,4 @@
+//! What a block leaves in the pool.
 use super::fixture::*;
 use crate::{
     crypto::{PublicKey, Signature},

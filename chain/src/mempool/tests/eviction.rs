@@ -1,3 +1,4 @@
+//! Who leaves a full pool, and the least rate that it then asks for.
 use super::fixture::*;
 use crate::{
     codec,

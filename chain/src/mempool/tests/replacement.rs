@@ -1,3 +1,4 @@
+//! When a transaction takes the place of others.
 use super::fixture::*;
 use crate::{
     codec,

@@ -1,3 +1,4 @@
+//! What a proposer takes, and in which order.
 use super::fixture::*;
 use crate::{
     mempool::{Mempool, MempoolLimits},
