@@ -213,3 +213,98 @@ fn answer_from_store(chain: &Chain, store: &Store, protocol: Protocol, bytes: &[
         None => reply.busy(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use crate::genesis_file::devnet_params;
+    use timecoin_chain::{
+        crypto::{SecretKey, Signer},
+        genesis::{Genesis, Network},
+        limits::votes_answer_max,
+        types::{
+            ConsensusMessage, Height, Lock, Masternode, Round, SignerSet, Timestamp, Transaction,
+            TxBody, TxKind, Vote, VoteKind,
+        },
+    };
+
+    fn key() -> SecretKey {
+        SecretKey::from_bytes(&[1; 32])
+    }
+
+    fn chain() -> Chain {
+        let key = key().public_key();
+        Chain::new(Genesis {
+            network: Network::Dev,
+            time: Timestamp(1_700_000_000_000),
+            params: devnet_params(Lock::Key(key)),
+            masternodes: vec![Masternode { key, weight: 1, payout: Lock::Key(key) }],
+            allocations: vec![],
+        })
+        .unwrap()
+    }
+
+    fn vote(chain: &Chain, round: u32) -> Vote {
+        let (kind, height, round) = (VoteKind::Prevote, Height(1), Round(round));
+        let message = Vote::message(&chain.hash, kind, height, round, None, None);
+        let signature = key().sign(&message);
+        Vote { kind, height, round, block: None, valid_round: None, signer: 0, signature }
+    }
+
+    /// How many events come of an answer with votes.
+    fn votes_read(chain: &Chain, votes: Vec<Vote>) -> Option<usize> {
+        let none = SignerSet::empty(1);
+        let request = Request::Votes(VotesRequest {
+            height: Height(1),
+            round: Round(0),
+            prevotes: none.clone(),
+            precommits: none,
+            has_proposal: true,
+            signer: None,
+        });
+        let answer = VotesAnswer(votes.into_iter().map(ConsensusMessage::Vote).collect());
+        let answer = codec::encode(&answer);
+        read_answer(chain, PeerId::random(), &request, &answer).map(|events| events.len())
+    }
+
+    fn payment(chain: &Chain, expiry: u64) -> Transaction {
+        let body = TxBody {
+            version: 1,
+            chain: chain.id(),
+            inputs: vec![],
+            outputs: vec![],
+            not_before: Height(0),
+            expiry_height: Height(expiry),
+            kind: TxKind::Transfer,
+        };
+        Transaction { body, witnesses: vec![] }
+    }
+
+    #[test]
+    fn an_answer_with_a_wrong_vote_or_too_many_counts_for_nothing() {
+        let chain = chain();
+        let (one, other) = (vote(&chain, 0), vote(&chain, 1));
+        assert_eq!(votes_read(&chain, vec![one.clone(), other.clone()]), Some(2));
+        let forged = Vote { signature: one.signature, ..other };
+        assert_eq!(votes_read(&chain, vec![one.clone(), forged]), None);
+        let most = votes_answer_max(1);
+        assert_eq!(votes_read(&chain, vec![one.clone(); most]), Some(most));
+        assert_eq!(votes_read(&chain, vec![one; most + 1]), None);
+    }
+
+    #[test]
+    fn bodies_that_were_not_asked_for_count_for_nothing() {
+        let chain = chain();
+        let (asked, other) = (payment(&chain, 5), payment(&chain, 6));
+        let request = Request::Bodies(BodiesRequest(vec![asked.wtxid()]));
+        let reads = |bodies| {
+            let answer = codec::encode(&TransactionBatch(bodies));
+            read_answer(&chain, PeerId::random(), &request, &answer).is_some()
+        };
+        assert!(reads(vec![asked.clone()]));
+        assert!(reads(vec![]), "a peer may have none");
+        assert!(!reads(vec![other]));
+        assert!(!reads(vec![asked.clone(), asked]));
+    }
+}
