@@ -12,7 +12,6 @@ pub mod genesis;
 pub mod ledger;
 pub mod limits;
 pub mod mempool;
-pub mod planted;
 pub mod rules;
 pub mod sync;
 pub mod types;

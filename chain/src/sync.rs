@@ -4,7 +4,6 @@
 //! and only a checked commit certificate moves the target.
 use crate::{
     limits::{SYNC_BLOCKS_MAX, SYNC_WINDOW},
-    planted::{self, Bug},
     types::{Block, BlocksRequest, Certificate, Height},
 };
 use std::{
@@ -106,9 +105,6 @@ impl<P: Copy + Ord> Planner<P> {
     /// The block after the committed one, should it be held. What is below is dropped.
     pub fn take_next(&mut self, committed: Height) -> Option<Certified> {
         self.held = self.held.split_off(&committed.next());
-        if planted::is(Bug::SyncSkipsAGap) {
-            return self.held.pop_first().map(|(_, certified)| certified);
-        }
         self.held.remove(&committed.next())
     }
 

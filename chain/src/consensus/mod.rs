@@ -22,7 +22,6 @@ pub use io::{Input, NilReason, Output, Resume, RoundReason, Step};
 
 use crate::{
     limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
-    planted::{self, Bug},
     types::{
         BlockHash, Certificate, Height, MasternodeSet, Round, RoundCertificate, SignerSet, Vote,
         VoteKind,
@@ -262,9 +261,7 @@ impl Consensus {
         if vote.height != self.height {
             return;
         }
-        let strays = planted::is(Bug::PrecommitsOfAnyRound) && vote.kind == VoteKind::Precommit;
-        let round = if strays { self.round } else { vote.round };
-        self.book(round).tally_mut(vote.kind).add(vote, weight);
+        self.book(vote.round).tally_mut(vote.kind).add(vote, weight);
     }
 
     fn add_certificate(&mut self, certificate: Certificate) {
@@ -281,11 +278,10 @@ impl Consensus {
     }
 
     fn on_timeout(&mut self, round: Round, step: Step, out: &mut Vec<Output>) {
-        if round != self.round && !planted::is(Bug::TimerOfAnyRound) {
+        if round != self.round {
             return;
         }
-        let at = if planted::is(Bug::TimerOfAnyStep) { step } else { self.step };
-        match (step, at) {
+        match (step, self.step) {
             // L57: no proposal in time: prevote nil.
             (Step::Propose, Step::Propose) => {
                 self.prevote(None, None, Some(NilReason::NoProposal), out)
@@ -316,10 +312,8 @@ impl Consensus {
 
     /// L49: more than two thirds precommitted one block in any round: decided.
     fn decide(&mut self, out: &mut Vec<Output>) -> bool {
-        let early = planted::is(Bug::DecideOnPolka);
-        let kind = if early { VoteKind::Prevote } else { VoteKind::Precommit };
         let commit = self.rounds.values().find_map(|book| {
-            book.certificate(&self.set, kind).filter(|found| found.block.is_some())
+            book.certificate(&self.set, VoteKind::Precommit).filter(|found| found.block.is_some())
         });
         let Some(commit) = commit else { return false };
         self.decided = true;
@@ -331,10 +325,7 @@ impl Consensus {
     fn skip_round(&mut self, out: &mut Vec<Output>) -> bool {
         let later = self.rounds.range(self.round.next()..).rev();
         let target = later
-            .filter(|(_, book)| {
-                self.set.is_honest_part(self.set.weight_of(book.voters()))
-                    || planted::is(Bug::SkipByOneVote) && !book.voters().is_empty()
-            })
+            .filter(|(_, book)| self.set.is_honest_part(self.set.weight_of(book.voters())))
             .map(|(round, book)| (*round, book.one_vote_each()))
             .next();
         let Some((round, votes)) = target else { return false };
@@ -350,10 +341,8 @@ impl Consensus {
         }
         let Some(book) = self.rounds.get(&self.round) else { return false };
         let ready = book.proposals().iter().find_map(|proposal| {
-            let verdict = self.validity.get(&proposal.block).copied();
-            let valid = verdict.or(planted::is(Bug::VoteBeforeVerdict).then_some(true))?;
-            let skips = planted::is(Bug::AnyPolkaWillDo);
-            let has_polka = |round| skips || self.has_polka_for(round, proposal.block);
+            let valid = self.validity.get(&proposal.block).copied()?;
+            let has_polka = |round| self.has_polka_for(round, proposal.block);
             proposal.valid_round.is_none_or(has_polka).then_some((*proposal, valid))
         });
         let Some((proposal, valid)) = ready else { return false };
@@ -361,9 +350,7 @@ impl Consensus {
         // votes for nothing that rests on less than that, so that a vote that does is proof of amnesia.
         let lock_allows = self
             .locked
-            .is_none_or(|(locked, _)| proposal.valid_round.is_some_and(|vr| vr >= locked))
-            || planted::is(Bug::NoLockCheck)
-            || planted::is(Bug::UnlockByAnyPolka) && proposal.valid_round.is_some();
+            .is_none_or(|(locked, _)| proposal.valid_round.is_some_and(|vr| vr >= locked));
         match (valid, lock_allows) {
             (true, true) => self.prevote(Some(proposal.block), proposal.valid_round, None, out),
             (false, _) => self.prevote(None, None, Some(NilReason::InvalidBlock), out),
@@ -378,7 +365,7 @@ impl Consensus {
     /// before the round ends; here a Byzantine masternode may have shown it to one only.
     fn learn_of_past_polka(&mut self) -> bool {
         let known = self.valid.as_ref().map_or(Round(0), |valid| valid.round.next());
-        if known >= self.round || planted::is(Bug::PastPolkaIgnored) {
+        if known >= self.round {
             return false;
         }
         let past = self.rounds.range(known..self.round).rev();
@@ -406,7 +393,7 @@ impl Consensus {
         }
         self.valid = Some(polka.clone());
         if self.step == Step::Prevote {
-            self.locked = Some((self.round, block)).filter(|_| !planted::is(Bug::LockNotSet));
+            self.locked = Some((self.round, block));
             out.push(Output::Locked(polka));
             self.precommit(Some(block), None, out);
         }
@@ -416,7 +403,6 @@ impl Consensus {
     /// L44: a polka for nil in this round: precommit nil.
     fn follow_nil_polka(&mut self, out: &mut Vec<Output>) -> bool {
         let is_nil = self.step == Step::Prevote
-            && !planted::is(Bug::NilPolkaIgnored)
             && self.polka(self.round).is_some_and(|polka| polka.block.is_none());
         if is_nil {
             self.precommit(None, Some(NilReason::NilPolka), out);
@@ -426,15 +412,12 @@ impl Consensus {
 
     /// L34: more than two thirds prevoted, for whatever: give the others a little time.
     fn time_prevotes(&mut self, out: &mut Vec<Output>) -> bool {
-        self.step == Step::Prevote
-            && !planted::is(Bug::NoPrevoteTimer)
-            && self.time_votes(VoteKind::Prevote, Step::Prevote, out)
+        self.step == Step::Prevote && self.time_votes(VoteKind::Prevote, Step::Prevote, out)
     }
 
     /// L47: more than two thirds precommitted, for whatever: the same.
     fn time_precommits(&mut self, out: &mut Vec<Output>) -> bool {
-        !planted::is(Bug::NoPrecommitTimer)
-            && self.time_votes(VoteKind::Precommit, Step::Precommit, out)
+        self.time_votes(VoteKind::Precommit, Step::Precommit, out)
     }
 
     fn time_votes(&mut self, kind: VoteKind, step: Step, out: &mut Vec<Output>) -> bool {
@@ -464,11 +447,8 @@ impl Consensus {
         self.step = Step::Propose;
         self.rounds = self.rounds.split_off(&self.oldest_kept());
         out.push(Output::RoundStarted { round, reason });
-        if !planted::is(Bug::NoProposeTimer) {
-            out.push(Output::SetTimer { round, step: Step::Propose });
-        }
-        let mine = self.me == Some(self.set.proposer(self.height, round));
-        if mine || planted::is(Bug::EverybodyProposes) && self.me.is_some() {
+        out.push(Output::SetTimer { round, step: Step::Propose });
+        if self.me == Some(self.set.proposer(self.height, round)) {
             out.push(Output::Propose { round, valid: self.valid.clone() });
         }
     }

@@ -1,10 +1,7 @@
 //! Votes of one kind in one round: one slot for each masternode, and the weight behind each value.
 //!
 //! Invariant: a masternode's first vote counts and no other; memory is bounded by the set.
-use crate::{
-    planted::{self, Bug},
-    types::{BlockHash, Certificate, MasternodeSet, Round, Vote},
-};
+use crate::types::{BlockHash, Certificate, MasternodeSet, Round, Vote};
 use std::collections::BTreeMap;
 
 /// What prevotes must share to make a polka together.
@@ -24,7 +21,7 @@ impl Tally {
     /// Counts a vote whose slot is free.
     pub(super) fn add(&mut self, vote: Vote, weight: u64) {
         if let Some(slot) = self.slots.get_mut(usize::from(vote.signer))
-            && slot.as_ref().is_none_or(|earlier| counts_again(earlier, &vote))
+            && slot.is_none()
         {
             *self.weights.entry(value_of(&vote)).or_default() += weight;
             *slot = Some(vote);
@@ -49,10 +46,5 @@ impl Tally {
 }
 
 fn value_of(vote: &Vote) -> Value {
-    (vote.block, vote.valid_round.filter(|_| !planted::is(Bug::ValidRoundsMixed)))
-}
-
-fn counts_again(earlier: &Vote, vote: &Vote) -> bool {
-    planted::is(Bug::VoteCountsEachTime)
-        || planted::is(Bug::LastVoteCounts) && earlier.conflicts_with(vote)
+    (vote.block, vote.valid_round)
 }

@@ -3,7 +3,6 @@ use super::{Effect, Engine, Request, Timer, peers::Turn};
 use crate::{
     ledger::LedgerView,
     limits::BODIES_PER_REQUEST_MAX,
-    planted::{self, Bug},
     types::{BlockHash, BodiesRequest, Millis, Now, Transaction, WTxId},
 };
 use std::sync::Arc;
@@ -17,9 +16,6 @@ const REQUESTS_MAX: usize = 8;
 
 impl<V: LedgerView> Engine<V> {
     pub(super) fn ask_for_bodies(&mut self, now: Now, block: BlockHash) {
-        if planted::is(Bug::BodiesNotAsked) {
-            return;
-        }
         let Some(missing) = self.candidates.missing(&block) else { return };
         let missing: Vec<WTxId> = missing.iter().copied().collect();
         if missing.is_empty() {

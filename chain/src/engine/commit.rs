@@ -11,7 +11,6 @@ use crate::{
     ledger::{BlockDelta, LedgerState, LedgerView},
     limits::UNDURABLE_MAX,
     mempool::Entry,
-    planted::{self, Bug},
     types::{Block, Certificate, Height, Millis, Now, TxId, Vote, VoteKind},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -53,9 +52,7 @@ impl Stack {
     pub(super) fn allows(&self, kind: VoteKind) -> bool {
         match kind {
             VoteKind::Prevote => self.blocks.len() < UNDURABLE_MAX,
-            VoteKind::Precommit => {
-                self.blocks.is_empty() || planted::is(Bug::PrecommitOverUndurable)
-            }
+            VoteKind::Precommit => self.blocks.is_empty(),
         }
     }
 

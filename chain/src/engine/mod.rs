@@ -44,7 +44,6 @@ use crate::{
     genesis::Chain,
     ledger::{LedgerState, LedgerView, Overlay},
     mempool::{Entry, Mempool, MempoolLimits},
-    planted::{self, Bug},
     sync::Planner,
     types::{BlockHash, Certificate, Height, MasternodeSet, Millis, Now, Round, TxId, VoteKind},
 };
@@ -149,11 +148,7 @@ impl<V: LedgerView> Engine<V> {
         let EngineConfig { chain, signer, mempool, doubts_record } = config;
         let set = Arc::new(chain.masternodes.clone());
         let me = signer.as_ref().and_then(|signer| set.index_of(&signer.public_key()));
-        let is_lost = planted::is(Bug::RecordNotLoaded);
-        let record = stored.safety.as_ref().map(|recovered| match is_lost {
-            true => SafetyRecord::first(recovered.record.key),
-            false => recovered.record.clone(),
-        });
+        let record = stored.safety.as_ref().map(|recovered| recovered.record.clone());
         let state = Arc::new(stored.state);
         let next = state.height.next();
         let (license, guard) = match signer.zip(me) {
@@ -175,7 +170,7 @@ impl<V: LedgerView> Engine<V> {
             guard,
             license,
             doubts_record,
-            recovered: stored.safety.filter(|_| !is_lost),
+            recovered: stored.safety,
             candidates: Candidates::default(),
             decided: None,
             future: Future::default(),

@@ -5,7 +5,6 @@ use crate::{
     crypto::Verified,
     ledger::LedgerView,
     limits::{BODIES_BYTES_MAX, OWN_VOTES_MAX},
-    planted::{self, Bug},
     rules,
     types::{
         Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction, VoteKind,
@@ -102,8 +101,7 @@ impl<V: LedgerView> Engine<V> {
                 certificate.is_commit()
                     && certificate.height == block.header.height
                     && certificate.block == Some(block.hash())
-                    && (planted::is(Bug::BodyNotCompared)
-                        || rules::check_commitments(block).is_ok())
+                    && rules::check_commitments(block).is_ok()
             })
             .map(|(block, certificate)| (Arc::new(block), Arc::new(certificate)))
             .collect::<Vec<_>>();

@@ -8,7 +8,6 @@ use crate::{
     limits::{
         BLOCK_TRANSACTIONS_MAX, CERTIFICATE_BYTES_MAX, EVIDENCE_BYTES_MAX, EVIDENCE_PER_BLOCK_MAX,
     },
-    planted::{self, Bug},
     types::{
         Block, Certificate, ConsensusMessage, Header, Millis, Now, Proposal, Round, Timestamp,
         Transaction, VoteKind, WTxId,
@@ -49,8 +48,7 @@ impl<V: LedgerView> Engine<V> {
         if !self.may_sign() || !self.is_clear_for(VoteKind::Prevote) {
             return;
         }
-        let valid = self.consensus.valid().filter(|_| !planted::is(Bug::ValidNotKept));
-        if let Some(polka) = valid.filter(|polka| polka.round < round).cloned() {
+        if let Some(polka) = self.consensus.valid().filter(|polka| polka.round < round).cloned() {
             return self.propose_again(now, round, polka);
         }
         let due = if round == Round(0) { self.proposal_due(now) } else { now.mono };
@@ -142,10 +140,7 @@ impl<V: LedgerView> Engine<V> {
             chain: self.chain.id(),
             height,
             parent: self.state.block,
-            timestamp: match planted::is(Bug::ParentTimeIgnored) {
-                true => now.wall,
-                false => now.wall.max(Timestamp(self.state.timestamp.0 + 1)),
-            },
+            timestamp: now.wall.max(Timestamp(self.state.timestamp.0 + 1)),
             proposer: self.set.proposer(height, round),
             state_root: self.state.root(),
             masternodes: self.set.hash(),

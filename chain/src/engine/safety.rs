@@ -14,7 +14,6 @@ use crate::{
     crypto::{PublicKey, Signer},
     genesis::GenesisHash,
     limits::SAFETY_BYTES_MAX,
-    planted::{self, Bug},
     types::{
         Block, BlockHash, Certificate, Height, Proposal, Round, RoundCertificate, Vote, VoteKind,
     },
@@ -248,7 +247,7 @@ impl Guard {
     /// The proposal already signed for this round.
     pub(super) fn stored_proposal(&self, height: Height, round: Round) -> Option<&Proposal> {
         let here = (self.record.height, self.record.round) == (height, round);
-        self.record.proposal.as_ref().filter(|_| here && !planted::is(Bug::ProposesTwice))
+        self.record.proposal.as_ref().filter(|_| here)
     }
 
     /// Signs a proposal for a round in which nothing was signed yet. `unsigned` has any signature.
@@ -290,7 +289,7 @@ impl Guard {
     }
 
     fn note(&mut self, resume: &Resume) {
-        self.record.locked = resume.locked.filter(|_| !planted::is(Bug::LockNotRecorded));
+        self.record.locked = resume.locked;
         self.record.valid.clone_from(&resume.valid);
         self.record.entry.clone_from(&resume.entry);
     }

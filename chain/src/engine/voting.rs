@@ -3,7 +3,6 @@ use super::{Effect, Engine, Message, NilWhy, Peer, Recovered, Report, RoundWhy, 
 use crate::{
     consensus::{self, NilReason, Resume, RoundReason},
     ledger::LedgerView,
-    planted::{self, Bug},
     types::{BlockHash, Certificate, ConsensusMessage, Height, Now, Round, Vote, VoteKind},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -22,7 +21,7 @@ impl<V: LedgerView> Engine<V> {
     /// be decided already.
     pub(super) fn may_sign(&self) -> bool {
         let is_open = self.decided.is_none() && self.sync.target() < self.height();
-        self.guard.is_some() && (is_open || planted::is(Bug::SignsFinalHeight))
+        self.guard.is_some() && is_open
     }
 
     /// Signs, persists and publishes a vote, now or when the blocks below it are durable and the key is
@@ -45,9 +44,6 @@ impl<V: LedgerView> Engine<V> {
                 return None;
             }
         };
-        if planted::is(Bug::PublishBeforePersist) {
-            self.publish(ConsensusMessage::Vote(signed.message.clone()));
-        }
         let vote = self.persisted(signed);
         self.watch_vote(&vote);
         self.publish(ConsensusMessage::Vote(vote.clone()));
@@ -58,7 +54,7 @@ impl<V: LedgerView> Engine<V> {
     /// round is over.
     pub(super) fn pay_owed_votes(&mut self, now: Now) {
         let owed = std::mem::take(&mut self.owed_votes);
-        for vote in owed.into_iter().filter(|_| !planted::is(Bug::OwedVotesForgotten)) {
+        for vote in owed {
             if let Some(vote) = self.cast(vote) {
                 self.drive(now, consensus::Input::Vote(vote));
             }
@@ -120,7 +116,7 @@ impl<V: LedgerView> Engine<V> {
         Some(Resume {
             round: record.round,
             step: record.step,
-            locked: record.locked.filter(|_| !planted::is(Bug::LockNotRecovered)),
+            locked: record.locked,
             valid: record.valid,
             entry: record.entry,
         })
@@ -129,8 +125,7 @@ impl<V: LedgerView> Engine<V> {
     /// The record is of the next height, and its parent was decided but not durable when this node
     /// stopped: it is decided again. Others may have stopped in the same moment.
     pub(super) fn recover_decision(&mut self, now: Now, height: Height) {
-        let recovered = self.recovered.as_ref().filter(|_| !planted::is(Bug::DecisionNotRecovered));
-        let Some(Recovered { record, blocks }) = recovered else { return };
+        let Some(Recovered { record, blocks }) = self.recovered.as_ref() else { return };
         let Some(parent) = record.parent.clone().filter(|parent| parent.height == height) else {
             return;
         };
@@ -215,8 +210,6 @@ impl<V: LedgerView> Engine<V> {
         {
             self.prove(Some(from), certificate);
             self.advance_sync();
-        } else if planted::is(Bug::TargetWithoutProof) {
-            self.sync.proven(from, message.height());
         } else {
             self.hint(from);
         }

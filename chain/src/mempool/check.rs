@@ -7,7 +7,6 @@ use super::{
 use crate::{
     codec,
     ledger::LedgerView,
-    planted::{self, Bug},
     rules::{self, RuleError, Spend},
     types::{Amount, Height, Millis, OutPoint, Output, Transaction, TxId},
 };
@@ -89,7 +88,7 @@ impl Mempool {
         let (mut parents, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
         for outpoint in &tx.body.inputs {
             let spender = self.index.spender(outpoint);
-            conflicts.extend(spender.filter(|_| !planted::is(Bug::ConflictAdmitted)));
+            conflicts.extend(spender);
             let output = match self.index.by_txid(&outpoint.txid) {
                 Some(parent) => {
                     parents.insert(parent);

@@ -4,7 +4,6 @@ use super::{
     Mempool, Rate, Reject,
     entry::{Package, Seq},
 };
-use crate::planted::{self, Bug};
 use std::collections::BTreeSet;
 
 /// What leaves a full pool.
@@ -51,9 +50,6 @@ impl Mempool {
     }
 
     fn fits(&self, left: Package, own: Package) -> bool {
-        if planted::is(Bug::MempoolUnbounded) {
-            return true;
-        }
         left.count < self.limits.transactions_max
             && left.bytes.saturating_add(own.bytes) <= self.limits.bytes_max
     }

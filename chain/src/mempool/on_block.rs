@@ -1,9 +1,6 @@
 //! Follows the chain: what a block confirmed, contradicted or outlived leaves the pool.
 use super::{Entry, Mempool, entry::Seq};
-use crate::{
-    planted::{self, Bug},
-    types::{Block, Height, Millis, Transaction},
-};
+use crate::types::{Block, Height, Millis, Transaction};
 use std::collections::BTreeSet;
 
 /// What a block took out of the pool.
@@ -26,11 +23,9 @@ impl Mempool {
         let transactions = &block.transactions;
         let confirmed = transactions.iter().filter_map(|tx| self.take_confirmed(tx)).collect();
         let inputs = transactions.iter().flat_map(|tx| &tx.body.inputs);
-        let conflicts = inputs.filter_map(|outpoint| self.index.spender(outpoint));
-        let conflicts = conflicts.filter(|_| !planted::is(Bug::ConflictKept)).collect();
+        let conflicts = inputs.filter_map(|outpoint| self.index.spender(outpoint)).collect();
         let conflicting = self.index.remove_with_descendants(conflicts);
-        let last = if planted::is(Bug::ExpiredKept) { Height::GENESIS } else { next_height };
-        let expired = self.index.remove_with_descendants(self.expired(last));
+        let expired = self.index.remove_with_descendants(self.expired(next_height));
         if self.is_half_empty() {
             self.floor.clear();
         }

@@ -8,10 +8,7 @@ use super::{
     entry::{Key, Package, Seq},
     index::Index,
 };
-use crate::{
-    planted::{self, Bug},
-    types::Height,
-};
+use crate::types::Height;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -45,9 +42,6 @@ impl Mempool {
             if selection.count_left == 0 || (misfits >= MISFITS_MAX && is_nearly_full) {
                 break;
             }
-        }
-        if planted::is(Bug::ChildBeforeParent) {
-            selection.chosen.reverse();
         }
         selection.chosen
     }

@@ -6,7 +6,6 @@ use crate::{
     crypto::SignatureScheme,
     genesis::Chain,
     limits::{BLOCK_TRANSACTIONS_MAX, EVIDENCE_PER_BLOCK_MAX},
-    planted::{self, Bug},
     types::{Block, BlockHash, Evidence, Header, Height, Timestamp},
 };
 
@@ -56,14 +55,14 @@ fn check_header(chain: &Chain, parent: &BlockContext, header: &Header) -> Result
         return Err(RuleError::WrongParent);
     }
     let (timestamp, before) = (header.timestamp, parent.timestamp);
-    if timestamp <= before && !planted::is(Bug::TimeNotChecked) {
+    if timestamp <= before {
         return Err(RuleError::TimeNotAfterParent { timestamp, parent: before });
     }
     let (proposer, members) = (header.proposer, chain.masternodes.len());
     if usize::from(proposer) >= members {
         return Err(RuleError::UnknownProposer { proposer, members });
     }
-    if header.state_root != parent.state_root && !planted::is(Bug::StateRootNotChecked) {
+    if header.state_root != parent.state_root {
         return Err(RuleError::WrongStateRoot);
     }
     if header.masternodes != chain.masternodes.hash() {

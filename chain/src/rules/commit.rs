@@ -6,7 +6,6 @@ use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
     genesis::GenesisHash,
     limits::BLOCK_TRANSACTIONS_MAX,
-    planted::{self, Bug},
     types::{
         Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind, WTxId,
     },
@@ -52,7 +51,7 @@ pub fn verify_vote(
     vote: Vote,
 ) -> Result<Verified<Vote>, VoteError> {
     let check = vote_check(genesis, set, &vote)?;
-    if !planted::is(Bug::VoteNotChecked) && !scheme.all_valid(&[check]) {
+    if !scheme.all_valid(&[check]) {
         return Err(VoteError::BadSignature);
     }
     Ok(Verified::checked(vote))
@@ -100,7 +99,7 @@ pub fn verify_certificate(
         return Err(VoteError::SignatureCount { signatures, signers });
     }
     let (weight, total) = (certificate.weight(set), set.total_weight());
-    if !planted::is(Bug::QuorumNotChecked) && !set.is_quorum(weight) {
+    if !set.is_quorum(weight) {
         return Err(VoteError::NotEnoughWeight { weight, total });
     }
     let message = certificate.signing_message(genesis);
@@ -113,7 +112,7 @@ pub fn verify_certificate(
             Some(SignatureCheck { key, message, signature: *signature })
         })
         .collect();
-    if !planted::is(Bug::CertificateNotChecked) && !scheme.all_valid(&checks) {
+    if !scheme.all_valid(&checks) {
         return Err(VoteError::BadSignature);
     }
     Ok(Verified::checked(certificate))
@@ -127,9 +126,7 @@ pub fn verify_round_certificate(
     certificate: RoundCertificate,
 ) -> Result<Verified<RoundCertificate>, VoteError> {
     let here = |vote: &Vote| (vote.height, vote.round) == (certificate.height, certificate.round);
-    let twice = planted::is(Bug::SignerCountsTwice);
-    let ascending =
-        certificate.votes.is_sorted_by(|a, b| a.signer < b.signer || twice && a.signer == b.signer);
+    let ascending = certificate.votes.is_sorted_by(|a, b| a.signer < b.signer);
     if !ascending || !certificate.votes.iter().all(here) {
         return Err(VoteError::MixedVotes);
     }
@@ -190,10 +187,10 @@ fn check_named_polka(proposal: &Proposal) -> Result<(), VoteError> {
     }
     let named = (polka.kind, polka.height, polka.round, polka.block);
     let block = Some(proposal.block_hash());
-    match named == (VoteKind::Prevote, proposal.height(), valid_round, block) {
-        _ if planted::is(Bug::AnyPolkaWillDo) => Ok(()),
-        true => Ok(()),
-        false => Err(VoteError::WrongPolka),
+    if named == (VoteKind::Prevote, proposal.height(), valid_round, block) {
+        Ok(())
+    } else {
+        Err(VoteError::WrongPolka)
     }
 }
 
@@ -204,11 +201,7 @@ fn check_contents(proposal: &Proposal) -> Result<(), VoteError> {
     let fits = header.witnesses_root == Block::witnesses_root(&proposal.transactions)
         && header.last_commit == Block::last_commit_hash(proposal.last_commit.as_ref())
         && header.evidence == Block::evidence_hash(&proposal.evidence);
-    if fits || planted::is(Bug::ContentsNotChecked) {
-        Ok(())
-    } else {
-        Err(VoteError::WrongContents)
-    }
+    if fits { Ok(()) } else { Err(VoteError::WrongContents) }
 }
 
 /// An id is short and what it stands for may be large: repeated, it would make a small message into

@@ -3,7 +3,6 @@ use super::RuleError;
 use crate::{
     crypto::{PublicKey, Signature, SignatureCheck, SignatureScheme, Verified, hash},
     genesis::GenesisHash,
-    planted::{self, Bug},
     types::{Amount, Height, Lock, Output, Transaction, Witness, signing_message},
 };
 
@@ -32,7 +31,7 @@ fn check_height(height: Height, tx: &Transaction) -> Result<(), RuleError> {
     if height < not_before {
         return Err(RuleError::NotYetValid { height, not_before });
     }
-    if height > expiry && !planted::is(Bug::ExpiryNotChecked) {
+    if height > expiry {
         return Err(RuleError::Expired { height, expiry });
     }
     Ok(())
@@ -77,8 +76,7 @@ pub fn fee_of(tx: &Transaction, spent: &[Output]) -> Result<Amount, RuleError> {
         .ok_or(RuleError::InputOverflow)?;
     let outputs = Amount::checked_sum(tx.body.outputs.iter().map(|output| output.value))
         .ok_or(RuleError::OutputOverflow)?;
-    let free = planted::is(Bug::MoneyFromNothing).then_some(Amount::ZERO);
-    inputs.checked_sub(outputs).or(free).ok_or(RuleError::Overspend { inputs, outputs })
+    inputs.checked_sub(outputs).ok_or(RuleError::Overspend { inputs, outputs })
 }
 
 /// Checks the signatures of many transactions in one batch. Each answer is what it would be alone.

@@ -5,7 +5,6 @@ use super::{Height, Lock, Round};
 use crate::{
     crypto::{PublicKey, hash_of},
     limits::{MASTERNODE_WEIGHT_MAX, MASTERNODES_MAX},
-    planted::{self, Bug},
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,8 +118,6 @@ impl MasternodeSet {
     pub fn is_quorum(&self, weight: u64) -> bool {
         let (three_of_it, two_of_all) = (3 * u128::from(weight), 2 * u128::from(self.total));
         three_of_it > two_of_all
-            || planted::is(Bug::TwoThirdsAreAQuorum) && three_of_it == two_of_all
-            || planted::is(Bug::TwoFIsAQuorum) && three_of_it + 2 >= two_of_all
     }
 
     /// Whether a weight is more than one third: at least one honest member is among it.
@@ -151,9 +148,6 @@ impl MasternodeSet {
 /// the one furthest behind takes it: no `k` of them are ever behind by more on average than some `k + 1`
 /// were before, plus `1/(k + 1)`, and all `n` together are never behind.
 fn rotation(members: &[Masternode], total: u64) -> Vec<u16> {
-    if planted::is(Bug::TurnsByHead) {
-        return (0..).take(members.len()).collect();
-    }
     let divisor = members.iter().fold(total, |divisor, member| gcd(divisor, member.weight));
     let mut credits = vec![0_i64; members.len()];
     let signed = |weight: u64| i64::try_from(weight / divisor).expect("weights are at most 100");

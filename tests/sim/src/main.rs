@@ -13,9 +13,6 @@ use timecoin_sim::{
     world::{self, Options},
 };
 
-#[cfg(feature = "planted")]
-use timecoin_chain::planted::{Bug, plant};
-
 /// From this many seeds of four nodes or more on, everything that can be met must have been.
 const SEEDS_THAT_MEET_ALL: u64 = 1_000;
 
@@ -48,9 +45,6 @@ enum Command {
         #[command(flatten)]
         world: WorldArgs,
     },
-    /// Name the defects that can be planted.
-    #[cfg(feature = "planted")]
-    Bugs,
     /// Run one seed and print a line for each event.
     Replay {
         /// Which.
@@ -110,19 +104,10 @@ struct WorldArgs {
     /// No faults at all.
     #[arg(long)]
     calm: bool,
-    /// Plant this defect in every node.
-    #[cfg(feature = "planted")]
-    #[arg(long, value_parser = bug_named)]
-    bug: Option<Bug>,
 }
 
 impl WorldArgs {
-    /// What was typed. Plants the defect that was named.
     fn options(&self, trace: bool) -> Options {
-        #[cfg(feature = "planted")]
-        if let Some(bug) = self.bug {
-            plant(bug);
-        }
         Options {
             masternodes: self.nodes,
             heights: self.heights,
@@ -146,10 +131,6 @@ impl WorldArgs {
         if self.calm {
             text.push_str(" --calm");
         }
-        #[cfg(feature = "planted")]
-        if let Some(bug) = self.bug {
-            text.push_str(&format!(" --bug {bug:?}"));
-        }
         text
     }
 }
@@ -161,13 +142,6 @@ fn main() -> ExitCode {
             let run_seeds = if until_failure { batch::run_until_failure } else { batch::run };
             let summary = run_seeds(first, seeds, jobs, &world.options(false));
             show(&summary, began.elapsed().as_secs_f64(), &world)
-        }
-        #[cfg(feature = "planted")]
-        Command::Bugs => {
-            for (_, name, what) in Bug::ALL {
-                print(&format!("{name:<24} {what}"));
-            }
-            ExitCode::SUCCESS
         }
         Command::Replay { seed, until, world } => replay(seed, until, &world),
         Command::Shrink { seed, runs, world } => shrink(seed, runs, &world),
@@ -238,13 +212,6 @@ fn replay(seed: u64, until: Option<u64>, world: &WorldArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The defect with this name.
-#[cfg(feature = "planted")]
-fn bug_named(text: &str) -> Result<Bug, String> {
-    let found = Bug::ALL.iter().find(|(_, name, _)| *name == text);
-    found.map(|(bug, ..)| *bug).ok_or_else(|| "`sim bugs` lists the names".into())
 }
 
 fn shrink(seed: u64, runs: u64, world: &WorldArgs) -> ExitCode {

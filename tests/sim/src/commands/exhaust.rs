@@ -29,18 +29,10 @@ pub(crate) struct ExhaustArgs {
     /// Plant a fault: masternodes forget their locks.
     #[arg(long)]
     forget_locks: bool,
-    /// Plant this defect in every state machine.
-    #[cfg(feature = "planted")]
-    #[arg(long, value_parser = crate::bug_named)]
-    bug: Option<timecoin_chain::planted::Bug>,
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ExhaustArgs) -> ExitCode {
-    #[cfg(feature = "planted")]
-    if let Some(bug) = arguments.bug {
-        timecoin_chain::planted::plant(bug);
-    }
     let mut code = ExitCode::SUCCESS;
     for &byzantine in &arguments.byzantine {
         let ExhaustArgs { rounds, blocks, walks, states_max, only_agreement, .. } = *arguments;
