@@ -4,21 +4,17 @@
 //! refuses a delta that does not fit what is stored: a coin that is spent must be there, and a coin
 //! that is created must be new.
 use crate::{
-    Store,
+    Store, address_index,
     error::{Fault, StoreError},
     read,
-    tables::{
-        BLOCKS, CERTIFICATES, COINS, HEIGHTS, LOCK_KEY, LOCKS, META, META_STATE, NO_INDEX,
-        TRANSACTIONS,
-    },
+    tables::{BLOCKS, CERTIFICATES, COINS, HEIGHTS, META, META_STATE, NO_INDEX, TRANSACTIONS},
 };
 use redb::{CursorError, WriteTransaction};
 use std::ops::Bound;
 use timecoin_chain::{
     codec,
-    crypto::hash_of,
     ledger::{BlockDelta, LedgerState, PositionedCoin},
-    types::{Block, Certificate, Lock},
+    types::{Block, Certificate},
 };
 
 impl Store {
@@ -77,11 +73,11 @@ fn check_next(
 pub(crate) fn write_delta(
     txn: &WriteTransaction,
     delta: &BlockDelta,
-    address_index: bool,
+    with_address_index: bool,
 ) -> Result<usize, Fault> {
     let mut written = write_coins(txn, delta)? + write_transactions(txn, delta)?;
-    if address_index {
-        written += write_locks(txn, delta)?;
+    if with_address_index {
+        written += address_index::write(txn, delta)?;
     }
     txn.open_table(HEIGHTS)?.insert(&delta.block.0, delta.height.0)?;
     let state = codec::encode(&delta.state);
@@ -121,39 +117,4 @@ fn write_transactions(txn: &WriteTransaction, delta: &BlockDelta) -> Result<usiz
         transactions.insert(&record.txid.0, (record.first_position, delta.height.0, index))?;
     }
     Ok(records.len() * 52)
-}
-
-fn write_locks(txn: &WriteTransaction, delta: &BlockDelta) -> Result<usize, Fault> {
-    let keys = |coins: &[PositionedCoin]| {
-        coins.iter().map(|coin| lock_key(&coin.coin.output.lock, coin.position)).collect()
-    };
-    let (mut spent, mut created): (Vec<_>, Vec<_>) = (keys(&delta.spent), keys(&delta.created));
-    let mut locks = txn.open_table(LOCKS)?;
-    spent.sort_unstable();
-    for key in &spent {
-        locks.remove(key)?;
-    }
-    let written = created.len() * LOCK_KEY;
-    insert_lock_keys(&mut locks, &mut created)?;
-    Ok(written)
-}
-
-/// Inserts rows of the address index in order and empties the list.
-pub(crate) fn insert_lock_keys(
-    locks: &mut redb::Table<&'static [u8; LOCK_KEY], ()>,
-    keys: &mut Vec<[u8; LOCK_KEY]>,
-) -> Result<(), Fault> {
-    keys.sort_unstable();
-    for key in keys.drain(..) {
-        locks.insert(&key, ())?;
-    }
-    Ok(())
-}
-
-/// The row of a coin in the address index.
-pub(crate) fn lock_key(lock: &Lock, position: u64) -> [u8; LOCK_KEY] {
-    let mut key = [0; LOCK_KEY];
-    key[..32].copy_from_slice(&hash_of("tc/lock-index", lock));
-    key[32..].copy_from_slice(&position.to_be_bytes());
-    key
 }

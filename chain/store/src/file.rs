@@ -3,8 +3,8 @@
 //! Every read is one read transaction and every write one durable write transaction: a write that
 //! returned is on the disk, and no write is ever there in part.
 use crate::{
+    counters::Counters,
     error::{Fault, StoreError},
-    stats::Counters,
 };
 use redb::{
     BackendError, Builder, Database, Durability, ReadTransaction, ReadableDatabase as _,

@@ -14,8 +14,10 @@
 //! - The coins in the file are exactly those whose hash is in the stored `LedgerState`.
 //! - A file of another genesis or of a later schema is refused and not changed.
 //! - Nothing decoded is kept in memory: the file is the only owner of the state.
+mod address_index;
 mod check;
 mod commit;
+mod counters;
 mod error;
 mod file;
 mod open;

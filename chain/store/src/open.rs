@@ -9,7 +9,7 @@
 //!
 //! Never repairs what it does not understand.
 use crate::{
-    LEDGER_FILE, PID_FILE, SAFETY_FILE, Store, StoreOptions, commit,
+    LEDGER_FILE, PID_FILE, SAFETY_FILE, Store, StoreOptions, address_index, commit,
     error::{Fault, StoreError},
     file::{CommitMode, DatabaseFile},
     tables::{self, META, META_ADDRESS_INDEX, META_GENESIS, META_SCHEMA, SCHEMA},
@@ -223,12 +223,12 @@ fn build_address_index(txn: &WriteTransaction) -> Result<(), Fault> {
         let (position, bytes) = row?;
         let position = position.value();
         let coin: Coin = codec::decode(bytes.value()).map_err(Fault::decode("coins", position))?;
-        rows.push(commit::lock_key(&coin.output.lock, position));
+        rows.push(address_index::key(&coin.output.lock, position));
         if rows.len() == INDEX_ROWS_AT_A_TIME {
-            commit::insert_lock_keys(&mut locks, &mut rows)?;
+            address_index::insert(&mut locks, &mut rows)?;
         }
     }
-    commit::insert_lock_keys(&mut locks, &mut rows)
+    address_index::insert(&mut locks, &mut rows)
 }
 
 fn create_directory(dir: &Path) -> Result<(), StoreError> {

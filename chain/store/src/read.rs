@@ -3,7 +3,7 @@
 //!
 //! Never returns what does not decode, and never keeps what it decoded.
 use crate::{
-    Store, commit,
+    Store, address_index,
     error::{Fault, StoreError},
     tables::{
         BLOCKS, CERTIFICATES, COINS, HEIGHTS, LOCK_KEY, LOCKS, META, META_STATE, NO_INDEX,
@@ -132,7 +132,7 @@ impl Store {
             Some(u64::MAX) => return Ok(Vec::new()),
             Some(position) => position + 1,
         };
-        let (first, last) = (commit::lock_key(lock, first), commit::lock_key(lock, u64::MAX));
+        let (first, last) = (address_index::key(lock, first), address_index::key(lock, u64::MAX));
         self.ledger.read(|txn| {
             let locks = txn.open_table(LOCKS)?;
             let coins = txn.open_table(COINS)?;
