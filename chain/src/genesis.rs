@@ -1,38 +1,14 @@
 //! The genesis: everything that all nodes of a chain must agree on before the first block.
 //!
 //! Its hash is the chain's identity. It stands in every signature, protocol name and database.
+pub use crate::types::{ChainId, GenesisHash};
 use crate::{
     codec::Canonical,
     crypto::hash_of,
     limits::{BLOCK_BYTES_MAX, GENESIS_BYTES_MAX, GENESIS_OUTPUTS_MAX},
-    rules::check_lock,
     types::{Amount, Lock, Masternode, MasternodeSet, Millis, SetError, Timestamp},
 };
 use serde::{Deserialize, Serialize};
-
-crate::crypto::id! {
-    /// The identity of a chain: the tagged hash of its genesis.
-    GenesisHash
-}
-
-impl GenesisHash {
-    /// The short form that stands in every transaction and header.
-    pub fn chain_id(&self) -> ChainId {
-        let mut id = [0; 4];
-        id.copy_from_slice(&self.0[..4]);
-        ChainId(id)
-    }
-}
-
-/// The first four bytes of the genesis hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ChainId(pub [u8; 4]);
-
-impl std::fmt::Display for ChainId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
 
 /// Which kind of network a chain is: it decides the address prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -249,7 +225,7 @@ fn check_locks(genesis: &Genesis) -> Result<(), GenesisError> {
         .chain(allocations.map(|lock| ("allocation", lock)))
         .chain(treasury.map(|lock| ("treasury", lock)));
     for (owner, (index, lock)) in locks {
-        check_lock(lock).map_err(|reason| GenesisError::Lock { owner, index, reason })?;
+        lock.check().map_err(|reason| GenesisError::Lock { owner, index, reason })?;
     }
     Ok(())
 }

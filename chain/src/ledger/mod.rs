@@ -4,6 +4,7 @@
 //! tests all call it. It reads coins through a view and returns a delta; it never writes.
 mod delta;
 mod execute;
+mod genesis;
 mod overlay;
 mod rewards;
 mod state;
@@ -11,6 +12,7 @@ mod view;
 
 pub use delta::{BlockDelta, PositionedCoin, TransactionRecord};
 pub use execute::{ExecuteError, execute};
+pub use genesis::genesis_delta;
 pub use overlay::{Layer, Overlay};
-pub use state::{LedgerState, genesis_delta};
+pub use state::LedgerState;
 pub use view::{LedgerView, MemoryView, ViewError};

@@ -36,8 +36,8 @@ pub use on_block::Removed;
 pub use rate::Rate;
 
 use crate::{
-    genesis::{ChainId, Params},
-    types::{Amount, Millis, OutPoint, TxId, WTxId},
+    genesis::Params,
+    types::{Amount, ChainId, Millis, OutPoint, TxId, WTxId},
 };
 use index::Index;
 use rate::Floor;

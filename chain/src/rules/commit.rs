@@ -4,10 +4,10 @@
 //! against, and every one of its signatures is valid.
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
-    genesis::GenesisHash,
     limits::BLOCK_TRANSACTIONS_MAX,
     types::{
-        Block, Certificate, MasternodeSet, Proposal, Round, RoundCertificate, Vote, VoteKind, WTxId,
+        Block, Certificate, GenesisHash, MasternodeSet, Proposal, Round, RoundCertificate, Vote,
+        VoteKind, WTxId,
     },
 };
 

@@ -5,8 +5,7 @@
 use super::{VoteError, commit::vote_check};
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
-    genesis::GenesisHash,
-    types::{Evidence, MasternodeSet, ProposalStatement, Round, Vote, is_amnesia},
+    types::{Evidence, GenesisHash, MasternodeSet, ProposalStatement, Round, Vote, is_amnesia},
 };
 
 /// Why evidence proves nothing. The fault of its sender.

@@ -28,5 +28,4 @@ pub use commit::{
 pub use error::RuleError;
 pub use evidence::{EvidenceError, verify_evidence};
 pub use spend::{Spend, check_spend, fee_of, verify_spends};
-pub(crate) use transaction::check_lock;
 pub use transaction::check_transaction;

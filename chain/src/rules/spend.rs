@@ -2,8 +2,7 @@
 use super::RuleError;
 use crate::{
     crypto::{PublicKey, Signature, SignatureCheck, SignatureScheme, Verified, hash},
-    genesis::GenesisHash,
-    types::{Amount, Height, Lock, Output, Transaction, Witness, signing_message},
+    types::{Amount, GenesisHash, Height, Lock, Output, Transaction, Witness, signing_message},
 };
 
 /// A transaction with the outputs it spends, in the order of its inputs.

@@ -2,9 +2,8 @@
 use super::RuleError;
 use crate::{
     codec,
-    genesis::ChainId,
-    limits::{MULTI_KEYS_MAX, TX_BYTES_MAX, TX_INPUTS_MAX, TX_OUTPUTS_MAX},
-    types::{Amount, Lock, Transaction, TxBody},
+    limits::{TX_BYTES_MAX, TX_INPUTS_MAX, TX_OUTPUTS_MAX},
+    types::{Amount, ChainId, Transaction, TxBody},
 };
 use std::collections::BTreeSet;
 
@@ -91,22 +90,7 @@ fn check_outputs(tx: &Transaction) -> Result<(), RuleError> {
 
 fn check_locks(tx: &Transaction) -> Result<(), RuleError> {
     for (index, output) in tx.body.outputs.iter().enumerate() {
-        check_lock(&output.lock).map_err(|reason| RuleError::BadLock { index, reason })?;
-    }
-    Ok(())
-}
-
-/// Whether a lock may be created at all, by an output or by the genesis.
-pub(crate) fn check_lock(lock: &Lock) -> Result<(), &'static str> {
-    let Lock::Multi { threshold, keys } = lock else { return Ok(()) };
-    if keys.len() > MULTI_KEYS_MAX {
-        return Err("more keys than allowed");
-    }
-    if *threshold == 0 || usize::from(*threshold) > keys.len() {
-        return Err("the threshold must be between one and the number of keys");
-    }
-    if !keys.is_sorted_by(|a, b| a < b) {
-        return Err("keys must be strictly ascending");
+        output.lock.check().map_err(|reason| RuleError::BadLock { index, reason })?;
     }
     Ok(())
 }

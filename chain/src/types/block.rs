@@ -1,17 +1,11 @@
 //! Blocks. A block's hash is the hash of its header, and the header commits to everything else.
-use super::{Certificate, Evidence, Height, Timestamp, Transaction, WTxId};
+use super::{BlockHash, Certificate, ChainId, Evidence, Height, Timestamp, Transaction, WTxId};
 use crate::{
     codec::Canonical,
     crypto::{hash, hash_of, merkle_root},
-    genesis::ChainId,
     limits::BLOCK_BYTES_MAX,
 };
 use serde::{Deserialize, Serialize};
-
-crate::crypto::id! {
-    /// The identity of a block: the tagged hash of its header.
-    BlockHash
-}
 
 /// What votes are about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,11 +2,10 @@
 //!
 //! A certificate is a bitmap over the ordered masternode set and signatures in index order, so a
 //! signer cannot be counted twice: there is no way to write it.
-use super::{BlockHash, Height, MasternodeSet, Round, Vote, VoteKind};
+use super::{BlockHash, GenesisHash, Height, MasternodeSet, Round, Vote, VoteKind};
 use crate::{
     codec::Canonical,
     crypto::Signature,
-    genesis::GenesisHash,
     limits::{CERTIFICATE_BYTES_MAX, ROUND_CERTIFICATE_BYTES_MAX},
 };
 use serde::{Deserialize, Serialize};

@@ -3,47 +3,10 @@
 //!
 //! A pair stands in one order only, so that two signed statements make one piece of evidence and not
 //! two. Whether it holds is decided in `rules::verify_evidence`.
-use super::{BlockHash, Height, Proposal, Round, Vote, VoteKind};
-use crate::{
-    codec::Canonical, crypto::Signature, genesis::GenesisHash, limits::EVIDENCE_BYTES_MAX,
-};
+use super::{BlockHash, Height, ProposalStatement, Round, Vote, VoteKind};
+use crate::{codec::Canonical, limits::EVIDENCE_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// What the signature of a proposal covers, without the block.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProposalStatement {
-    /// The height proposed for.
-    pub height: Height,
-    /// The round proposed in.
-    pub round: Round,
-    /// For a block proposed before: the round in which it had a polka.
-    pub valid_round: Option<Round>,
-    /// The block.
-    pub block: BlockHash,
-    /// Index in the masternode set of the round's proposer.
-    pub proposer: u16,
-    /// Over [`Proposal::message`].
-    pub signature: Signature,
-}
-
-impl ProposalStatement {
-    /// The message that it signs.
-    pub fn signing_message(&self, genesis: &GenesisHash) -> [u8; 32] {
-        Proposal::message(genesis, self.height, self.round, self.valid_round, self.block)
-    }
-
-    /// Whether both are for one round and name different things.
-    pub fn conflicts_with(&self, other: &Self) -> bool {
-        (self.height, self.round, self.proposer) == (other.height, other.round, other.proposer)
-            && self.value() != other.value()
-    }
-
-    /// What stands in the slot.
-    pub(crate) fn value(&self) -> (BlockHash, Option<Round>) {
-        (self.block, self.valid_round)
-    }
-}
 
 /// The kinds of offence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

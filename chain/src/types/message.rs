@@ -1,11 +1,10 @@
 //! What travels between nodes beside the chain's own objects.
 use super::{
-    Block, Certificate, Evidence, Height, Proposal, Round, RoundCertificate, SignerSet,
-    Transaction, Vote, WTxId,
+    Block, Certificate, Evidence, GenesisHash, Height, Proposal, Round, RoundCertificate,
+    SignerSet, Transaction, Vote, WTxId,
 };
 use crate::{
     codec::Canonical,
-    genesis::GenesisHash,
     limits::{BODIES_BYTES_MAX, BODIES_PER_REQUEST_MAX, PROPOSAL_BYTES_MAX, SYNC_BYTES_MAX},
 };
 use serde::{Deserialize, Serialize};

@@ -1,27 +1,31 @@
-//! The nouns of the chain. Data and identity only: whether a value is allowed is decided in `rules`.
+//! The nouns of the chain: data, identity and form. Whether a value is allowed in a block is decided in `rules`.
 mod amount;
 mod block;
 mod certificate;
 mod evidence;
 mod height;
+mod id;
 mod masternode;
 mod message;
 mod proposal;
+mod statement;
 mod transaction;
 mod vote;
 
 pub use amount::{Amount, AmountError};
-pub use block::{Block, BlockHash, Header};
+pub use block::{Block, Header};
 pub use certificate::{Certificate, RoundCertificate, SignerSet};
 pub(crate) use evidence::is_amnesia;
-pub use evidence::{Evidence, EvidenceKind, ProposalStatement};
+pub use evidence::{Evidence, EvidenceKind};
 pub use height::{Height, Millis, Now, Round, Timestamp};
+pub use id::{BlockHash, ChainId, GenesisHash};
 pub use masternode::{Masternode, MasternodeSet, SetError};
 pub use message::{
     BlocksAnswer, BlocksRequest, BodiesRequest, ConsensusMessage, Status, TransactionBatch,
     VotesAnswer, VotesRequest,
 };
 pub use proposal::Proposal;
+pub use statement::ProposalStatement;
 pub use transaction::{
     Coin, Lock, OutPoint, Output, Transaction, TxBody, TxId, TxKind, WTxId, Witness,
     signing_message,

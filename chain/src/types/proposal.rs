@@ -1,13 +1,9 @@
 //! A proposal: a block in compact form. Its transactions travel as ids; bodies come from the mempool.
 use super::{
-    Block, BlockHash, Certificate, Evidence, Header, Height, ProposalStatement, Round, WTxId,
+    Block, BlockHash, Certificate, Evidence, GenesisHash, Header, Height, ProposalStatement, Round,
+    WTxId,
 };
-use crate::{
-    codec::{self, Canonical},
-    crypto::{Signature, hash},
-    genesis::GenesisHash,
-    limits::PROPOSAL_BYTES_MAX,
-};
+use crate::{codec::Canonical, crypto::Signature, limits::PROPOSAL_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 /// What the proposer of a round sends.
@@ -44,7 +40,7 @@ impl Proposal {
         valid_round: Option<Round>,
         block: BlockHash,
     ) -> [u8; 32] {
-        hash("tc/proposal", &[&genesis.0, &codec::encode(&(height, round, valid_round, block))])
+        ProposalStatement::message(genesis, height, round, valid_round, block)
     }
 
     /// The height it is for.

@@ -2,12 +2,11 @@
 //!
 //! `txid` covers the body, `wtxid` the body and the witnesses. A witness cannot be changed by a third
 //! party, and a body cannot be changed by anyone without changing every signature.
-use super::{Amount, Height};
+use super::{Amount, ChainId, GenesisHash, Height};
 use crate::{
     codec::{self, Canonical},
     crypto::{PublicKey, Signature, hash, hash_of},
-    genesis::{ChainId, GenesisHash},
-    limits::{STORED_BYTES_MAX, TX_BYTES_MAX},
+    limits::{MULTI_KEYS_MAX, STORED_BYTES_MAX, TX_BYTES_MAX},
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +66,23 @@ pub enum Lock {
         /// The key that is refunded.
         refund: PublicKey,
     },
+}
+
+impl Lock {
+    /// Whether an output or the genesis may create this lock; otherwise why not.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let Self::Multi { threshold, keys } = self else { return Ok(()) };
+        if keys.len() > MULTI_KEYS_MAX {
+            return Err("more keys than allowed");
+        }
+        if *threshold == 0 || usize::from(*threshold) > keys.len() {
+            return Err("the threshold must be between one and the number of keys");
+        }
+        if !keys.is_sorted_by(|a, b| a < b) {
+            return Err("keys must be strictly ascending");
+        }
+        Ok(())
+    }
 }
 
 /// An amount and who may spend it.

@@ -1,9 +1,8 @@
 //! Votes.
-use super::{BlockHash, Height, Round};
+use super::{BlockHash, GenesisHash, Height, Round};
 use crate::{
     codec::{self, Canonical},
     crypto::{Signature, hash},
-    genesis::GenesisHash,
     limits::VOTE_BYTES_MAX,
 };
 use serde::{Deserialize, Serialize};
