@@ -9,7 +9,7 @@ use super::{
 use std::sync::Arc;
 use timecoin_chain::{
     codec,
-    engine::{Answer, Effect, Report, Ticket},
+    engine::{Effect, PeerAnswer, Report, Ticket},
     mempool::Reject,
     types::{ConsensusMessage, Height, Millis, TxId},
 };
@@ -69,12 +69,12 @@ impl Shell {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+    fn answer(&mut self, ticket: Ticket, answer: PeerAnswer) {
         let Some(reply) = self.replies.remove(&ticket) else { return };
         self.workers.encode(move || {
             let bytes = match answer {
-                Answer::Bodies(bodies) => outbox::encode_batch(&bodies),
-                Answer::Votes(votes) => codec::encode(&votes),
+                PeerAnswer::Bodies(bodies) => outbox::encode_batch(&bodies),
+                PeerAnswer::Votes(votes) => codec::encode(&votes),
             };
             reply.send(bytes.into());
         });

@@ -7,8 +7,8 @@ use super::{recent::Recent, run_loop::Event};
 use std::{sync::Arc, time::Instant};
 use timecoin_chain::{
     codec,
-    crypto::Ed25519,
-    engine::{EngineStatus, Message},
+    crypto::{Ed25519, Verified},
+    engine::EngineStatus,
     genesis::Chain,
     limits::{ROUNDS_KEPT, votes_answer_max},
     rules,
@@ -47,7 +47,7 @@ fn judge(
     status: &EngineStatus,
     recent: &mut Recent<'_>,
     gossip: Gossip,
-) -> Option<Message> {
+) -> Option<Verified<ConsensusMessage>> {
     let Gossip { topic, bytes, ticket, .. } = gossip;
     let decoded = codec::decode::<ConsensusMessage>(&bytes);
     let Ok(message) = decoded else {
@@ -115,29 +115,11 @@ fn is_past(status: &EngineStatus, round: Round) -> bool {
 }
 
 /// Checks signatures. Nothing where no honest node sends this.
-pub(super) fn verify(chain: &Chain, message: ConsensusMessage) -> Option<Message> {
-    let (genesis, set) = (&chain.hash, &chain.masternodes);
-    match message {
-        ConsensusMessage::Vote(vote) => {
-            rules::verify_vote(&Ed25519, genesis, set, vote).ok().map(Message::Vote)
-        }
-        ConsensusMessage::Proposal(proposal) => {
-            let proposal = rules::verify_proposal(&Ed25519, genesis, set, *proposal).ok()?;
-            Some(Message::Proposal(Box::new(proposal)))
-        }
-        ConsensusMessage::Certificate(certificate) => {
-            let certificate = rules::verify_certificate(&Ed25519, genesis, set, certificate);
-            certificate.ok().map(Message::Certificate)
-        }
-        ConsensusMessage::Round(certificate) => {
-            let certificate = rules::verify_round_certificate(&Ed25519, genesis, set, certificate);
-            certificate.ok().map(Message::Round)
-        }
-        ConsensusMessage::Evidence(evidence) => {
-            let evidence = rules::verify_evidence(&Ed25519, genesis, set, evidence).ok()?;
-            Some(Message::Evidence(Box::new(evidence)))
-        }
-    }
+pub(super) fn verify(
+    chain: &Chain,
+    message: ConsensusMessage,
+) -> Option<Verified<ConsensusMessage>> {
+    rules::verify_message(&Ed25519, &chain.hash, &chain.masternodes, message).ok()
 }
 
 /// Decodes transaction batches from gossip until the network ends.

@@ -11,11 +11,11 @@ use crate::metrics::Metrics;
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
     crypto::{Ed25519, Verified},
-    engine::{Ask, Engine, EngineStatus, HaltKind, Input, Message, Peer, Request, Source, Ticket},
+    engine::{Ask, Engine, EngineStatus, HaltKind, Input, Peer, Request, Source, Ticket},
     genesis::Chain,
     mempool::{AdmitError, Reject},
     rules,
-    types::{Block, Certificate, Millis, Now, Transaction, TxId},
+    types::{Block, Certificate, ConsensusMessage, Millis, Now, Transaction, TxId},
 };
 use timecoin_network::{NetworkHandle, PeerEvent, PeerId, Reply};
 use timecoin_store::{Store, StoreError};
@@ -31,7 +31,7 @@ const STATUS_PERIOD: Millis = Millis(50);
 /// Something from outside the engine.
 pub(super) enum Event {
     /// A checked consensus message.
-    Message { from: PeerId, message: Message },
+    Message { from: PeerId, message: Verified<ConsensusMessage> },
     /// Unchecked transactions from gossip.
     Transactions { from: PeerId, batch: Vec<Transaction>, ticket: timecoin_network::Ticket },
     /// A peer said how far it is.

@@ -11,6 +11,11 @@ impl<T> Verified<T> {
         Self(value)
     }
 
+    /// The same checked content in another shape.
+    pub(crate) fn map<U>(self, wrap: impl FnOnce(T) -> U) -> Verified<U> {
+        Verified(wrap(self.0))
+    }
+
     /// The value.
     pub fn into_inner(self) -> T {
         self.0

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// The answer to a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum PeerAnswer {
     /// Bodies that were asked for, as many as fit into one [`crate::types::TransactionBatch`].
     Bodies(Vec<Arc<Transaction>>),
     /// Votes, certificates and a proposal.
@@ -66,7 +66,7 @@ pub enum Effect {
         /// Which question.
         ticket: Ticket,
         /// The answer.
-        answer: Answer,
+        answer: PeerAnswer,
     },
     /// Check signatures, off the loop; the answer is `Input::Checked`.
     Verify {

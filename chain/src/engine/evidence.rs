@@ -8,7 +8,7 @@
 //! Not durable: what no block has recorded before a restart comes again from others, who repeat it.
 //!
 //! Invariants: one piece of evidence for each masternode; nothing here stops or delays a round.
-use super::{Effect, Engine, Message, Report};
+use super::{Effect, Engine, Report};
 use crate::{
     ledger::{LedgerView, ViewError},
     limits::{EVIDENCE_PER_BLOCK_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
@@ -53,18 +53,20 @@ impl Watch {
 
 impl<V: LedgerView> Engine<V> {
     /// Hears a checked message.
-    pub(super) fn watch(&mut self, message: &Message) {
+    pub(super) fn watch(&mut self, message: &ConsensusMessage) {
         match message {
-            Message::Vote(vote) => self.watch_vote(vote),
-            Message::Proposal(proposal) => self.watch_proposal(proposal),
-            Message::Certificate(certificate) => self.watch_certificate(certificate),
-            Message::Round(certificate) if self.is_heard(certificate.height, certificate.round) => {
+            ConsensusMessage::Vote(vote) => self.watch_vote(vote),
+            ConsensusMessage::Proposal(proposal) => self.watch_proposal(proposal),
+            ConsensusMessage::Certificate(certificate) => self.watch_certificate(certificate),
+            ConsensusMessage::Round(certificate)
+                if self.is_heard(certificate.height, certificate.round) =>
+            {
                 let testimony = self.watch.testimony(certificate.height);
                 let votes = certificate.votes.iter().cloned();
                 let found = votes.filter_map(|vote| testimony.hear(vote)).collect();
                 self.accuse(found);
             }
-            Message::Round(_) | Message::Evidence(_) => {}
+            ConsensusMessage::Round(_) | ConsensusMessage::Evidence(_) => {}
         }
     }
 

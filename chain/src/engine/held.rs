@@ -1,5 +1,5 @@
 //! How much is kept of what others sent. The bounds follow from the set and the limits, whatever is sent.
-use super::{Engine, evidence::Watch, future::Future};
+use super::{Engine, evidence::Watch, later::LaterMessages};
 use crate::{
     consensus::Books,
     ledger::LedgerView,
@@ -30,7 +30,7 @@ impl Held {
     pub fn most(members: usize) -> Self {
         Self {
             books: Books::most(members),
-            later: Future::most(members),
+            later: LaterMessages::most(members),
             candidates: CANDIDATES_MAX,
             heard: Watch::most(members),
             undurable: UNDURABLE_MAX,
@@ -70,7 +70,7 @@ impl<V: LedgerView> Engine<V> {
     pub fn held(&self) -> Held {
         Held {
             books: self.consensus.books(),
-            later: self.future.len(),
+            later: self.later.len(),
             candidates: self.candidates.len(),
             heard: self.watch.heard(),
             undurable: self.stack.len(),

@@ -5,8 +5,8 @@ use crate::{
     ledger::{BlockDelta, ExecuteError},
     rules::{RuleError, Spend},
     types::{
-        Block, BlockHash, BlocksRequest, BodiesRequest, Certificate, Evidence, Height, Proposal,
-        Round, RoundCertificate, Transaction, Vote, VotesRequest,
+        Block, BlockHash, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage, Height,
+        Round, Transaction, VotesRequest,
     },
 };
 
@@ -25,34 +25,6 @@ pub enum Source {
     Local,
     /// A peer.
     Peer(Peer),
-}
-
-/// A consensus message whose signatures were checked.
-#[derive(Debug, Clone)]
-pub enum Message {
-    /// A vote.
-    Vote(Verified<Vote>),
-    /// A proposal.
-    Proposal(Box<Verified<Proposal>>),
-    /// A polka or commit certificate.
-    Certificate(Verified<Certificate>),
-    /// A round certificate.
-    Round(Verified<RoundCertificate>),
-    /// Evidence.
-    Evidence(Box<Verified<Evidence>>),
-}
-
-impl Message {
-    /// The height it is about.
-    pub fn height(&self) -> Height {
-        match self {
-            Self::Vote(vote) => vote.height,
-            Self::Proposal(proposal) => proposal.height(),
-            Self::Certificate(certificate) => certificate.height,
-            Self::Round(certificate) => certificate.height,
-            Self::Evidence(evidence) => evidence.height(),
-        }
-    }
 }
 
 /// A moment to come back. Setting a timer again replaces its time.
@@ -110,7 +82,7 @@ pub enum Input {
         /// Who passed it on.
         from: Peer,
         /// The message.
-        message: Message,
+        message: Verified<ConsensusMessage>,
     },
     /// Unchecked transactions.
     Transactions {

@@ -20,15 +20,15 @@
 //!
 //! Invariant: nothing is signed by a node whose license is not granted.
 use super::{
-    Effect, Engine, HaltKind, Message, Report, Timer,
+    Effect, Engine, HaltKind, Report, Timer,
     safety::{Guard, Kind, SafetyRecord, Shown, Stop},
 };
 use crate::{
     crypto::Signer,
     ledger::LedgerView,
     types::{
-        Certificate, Evidence, Height, Millis, Now, Proposal, ProposalStatement, Round, Timestamp,
-        Vote, VoteKind,
+        Certificate, ConsensusMessage, Evidence, Height, Millis, Now, Proposal, ProposalStatement,
+        Round, Timestamp, Vote, VoteKind,
     },
 };
 use std::{fmt, sync::Arc};
@@ -255,12 +255,12 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// Looks for signatures of this node's key in what a peer showed.
-    pub(super) fn check_own_key(&mut self, message: &Message) {
+    pub(super) fn check_own_key(&mut self, message: &ConsensusMessage) {
         let Some(me) = self.me else { return };
         match message {
-            Message::Vote(vote) if vote.signer == me => self.doubt(Shown::vote(vote)),
-            Message::Vote(_) => {}
-            Message::Proposal(proposal) => {
+            ConsensusMessage::Vote(vote) if vote.signer == me => self.doubt(Shown::vote(vote)),
+            ConsensusMessage::Vote(_) => {}
+            ConsensusMessage::Proposal(proposal) => {
                 if self.set.proposer(proposal.height(), proposal.round) == me {
                     self.doubt(Shown::proposal(proposal));
                 }
@@ -268,16 +268,16 @@ impl<V: LedgerView> Engine<V> {
                     self.check_own_certificate(polka);
                 }
             }
-            Message::Certificate(certificate) => self.check_own_certificate(certificate),
-            Message::Round(certificate) => {
+            ConsensusMessage::Certificate(certificate) => self.check_own_certificate(certificate),
+            ConsensusMessage::Round(certificate) => {
                 for vote in certificate.votes.iter().filter(|vote| vote.signer == me) {
                     self.doubt(Shown::vote(vote));
                 }
             }
-            Message::Evidence(evidence) if evidence.offender() == me => {
+            ConsensusMessage::Evidence(evidence) if evidence.offender() == me => {
                 Shown::evidence(evidence).into_iter().for_each(|shown| self.doubt(shown));
             }
-            Message::Evidence(_) => {}
+            ConsensusMessage::Evidence(_) => {}
         }
     }
 

@@ -15,9 +15,9 @@ mod candidate;
 mod commit;
 mod effect;
 mod evidence;
-mod future;
 mod held;
 mod input;
+mod later;
 mod license;
 mod peers;
 mod propose;
@@ -29,9 +29,9 @@ mod timing;
 mod voting;
 mod why;
 
-pub use effect::{Answer, Effect, HaltKind};
+pub use effect::{Effect, HaltKind, PeerAnswer};
 pub use held::Held;
-pub use input::{Ask, Input, Message, Peer, Request, Source, Ticket, Timer};
+pub use input::{Ask, Input, Peer, Request, Source, Ticket, Timer};
 pub use license::Signing;
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord, Stop};
@@ -51,7 +51,7 @@ use admission::Admissions;
 use candidate::Candidates;
 use commit::Stack;
 use evidence::Watch;
-use future::Future;
+use later::LaterMessages;
 use license::License;
 use safety::Guard;
 use std::{
@@ -105,7 +105,7 @@ pub struct Engine<V> {
     consensus: Consensus,
     candidates: Candidates,
     decided: Option<Arc<Certificate>>,
-    future: Future,
+    later: LaterMessages,
     watch: Watch,
     mempool: Mempool,
     admissions: Admissions,
@@ -173,7 +173,7 @@ impl<V: LedgerView> Engine<V> {
             recovered: stored.safety,
             candidates: Candidates::default(),
             decided: None,
-            future: Future::default(),
+            later: LaterMessages::default(),
             watch: Watch::default(),
             admissions: Admissions::default(),
             sync: Planner::default(),
@@ -287,7 +287,7 @@ impl<V: LedgerView> Engine<V> {
         self.recount_own_messages(now);
         self.recover_decision(now, height);
         self.set_rebroadcast(now);
-        for message in self.future.take(height) {
+        for message in self.later.take(height) {
             self.apply_message(now, None, message);
         }
         if let Some(proof) = self.proof.take_if(|proof| proof.height == height) {

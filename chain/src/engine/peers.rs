@@ -1,5 +1,5 @@
 //! Peers: who is there, how far they are, what they ask.
-use super::{Answer, Ask, Effect, Engine, Peer, Report, Request, Ticket};
+use super::{Ask, Effect, Engine, Peer, PeerAnswer, Report, Request, Ticket};
 use crate::{
     codec, consensus,
     crypto::Verified,
@@ -124,9 +124,9 @@ impl<V: LedgerView> Engine<V> {
             Ask::Bodies(request) => {
                 // An id that is named often is answered once.
                 let ids: BTreeSet<&WTxId> = request.0.iter().collect();
-                Answer::Bodies(bounded(ids.into_iter().filter_map(|id| self.body(id))))
+                PeerAnswer::Bodies(bounded(ids.into_iter().filter_map(|id| self.body(id))))
             }
-            Ask::Votes(request) => Answer::Votes(VotesAnswer(self.votes_for(request))),
+            Ask::Votes(request) => PeerAnswer::Votes(VotesAnswer(self.votes_for(request))),
         };
         self.effects.push(Effect::Answer { ticket, answer });
     }

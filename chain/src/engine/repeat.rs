@@ -1,5 +1,5 @@
 //! Messages get lost: own ones are sent again, missing ones are asked for, laggards are helped.
-use super::{Effect, Engine, Message, Request, Signing, Timer, peers::Turn};
+use super::{Effect, Engine, Request, Signing, Timer, peers::Turn};
 use crate::{
     consensus::Step,
     crypto::hash,
@@ -102,9 +102,9 @@ impl<V: LedgerView> Engine<V> {
     ///
     /// Not at first: the last votes of a height come when it is decided already, from everyone, and
     /// whoever is behind repeats its own.
-    pub(super) fn help_laggard(&mut self, now: Now, message: &Message) {
+    pub(super) fn help_laggard(&mut self, now: Now, message: &ConsensusMessage) {
         let Some(tip) = self.decision(message.height()).cloned() else { return };
-        let is_shown = matches!(message, Message::Certificate(shown) if shown.is_commit());
+        let is_shown = matches!(message, ConsensusMessage::Certificate(shown) if shown.is_commit());
         self.helped |= is_shown;
         let is_late = now.mono.since(self.height_started) < REPEAT_PERIOD;
         if self.me.is_some() && !self.helped && !is_late {

@@ -1,7 +1,8 @@
 //! Votes: casting our own through the guard, and counting those of others.
-use super::{Effect, Engine, Message, NilWhy, Peer, Recovered, Report, RoundWhy, safety::Signed};
+use super::{Effect, Engine, NilWhy, Peer, Recovered, Report, RoundWhy, safety::Signed};
 use crate::{
     consensus::{self, NilReason, Resume, RoundReason},
+    crypto::Verified,
     ledger::LedgerView,
     types::{BlockHash, Certificate, ConsensusMessage, Height, Now, Round, Vote, VoteKind},
 };
@@ -152,20 +153,20 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// A checked message from a peer.
-    pub(super) fn on_message(&mut self, now: Now, from: Peer, message: Message) {
+    pub(super) fn on_message(&mut self, now: Now, from: Peer, message: Verified<ConsensusMessage>) {
         self.check_own_key(&message);
         let (height, here) = (message.height(), self.height());
         self.note_heard(now, &message);
         self.watch(&message);
-        if let Message::Evidence(evidence) = &message {
+        if let ConsensusMessage::Evidence(evidence) = &*message {
             self.add_evidence(evidence);
             return;
         }
-        if let Message::Vote(vote) = &message {
+        if let ConsensusMessage::Vote(vote) = &*message {
             self.collect_late_precommit(vote);
         }
         if height < here {
-            if let Message::Certificate(certificate) = &message
+            if let ConsensusMessage::Certificate(certificate) = &*message
                 && certificate.is_commit()
                 && !self.agrees(certificate)
             {
@@ -175,37 +176,41 @@ impl<V: LedgerView> Engine<V> {
         } else if height == here {
             self.apply_message(now, Some(from), message);
         } else {
-            self.on_future_message(from, message);
+            self.on_later_message(from, message);
         }
     }
 
     /// A message of the height being decided.
-    pub(super) fn apply_message(&mut self, now: Now, from: Option<Peer>, message: Message) {
+    pub(super) fn apply_message(
+        &mut self,
+        now: Now,
+        from: Option<Peer>,
+        message: Verified<ConsensusMessage>,
+    ) {
         if message.height() != self.height() {
             return;
         }
-        match message {
-            Message::Vote(vote) => {
-                self.drive(now, consensus::Input::Vote(vote.into_inner()));
+        match message.into_inner() {
+            ConsensusMessage::Vote(vote) => {
+                self.drive(now, consensus::Input::Vote(vote));
             }
-            Message::Certificate(certificate) => {
-                let certificate = certificate.into_inner();
+            ConsensusMessage::Certificate(certificate) => {
                 if certificate.is_commit() {
                     self.prove(from, &certificate);
                 }
                 self.drive(now, consensus::Input::Certificate(certificate));
                 self.advance_sync();
             }
-            Message::Round(certificate) => {
-                self.drive(now, consensus::Input::Round(certificate.into_inner()));
+            ConsensusMessage::Round(certificate) => {
+                self.drive(now, consensus::Input::Round(certificate));
             }
-            Message::Proposal(proposal) => self.on_proposal(now, from, proposal.into_inner()),
-            Message::Evidence(_) => {}
+            ConsensusMessage::Proposal(proposal) => self.on_proposal(now, from, *proposal),
+            ConsensusMessage::Evidence(_) => {}
         }
     }
 
-    fn on_future_message(&mut self, from: Peer, message: Message) {
-        if let Message::Certificate(certificate) = &message
+    fn on_later_message(&mut self, from: Peer, message: Verified<ConsensusMessage>) {
+        if let ConsensusMessage::Certificate(certificate) = &*message
             && certificate.is_commit()
         {
             self.prove(Some(from), certificate);
@@ -213,21 +218,23 @@ impl<V: LedgerView> Engine<V> {
         } else {
             self.hint(from);
         }
-        self.future.add(self.height().next(), message);
+        self.later.add(self.height().next(), message);
     }
 
-    fn note_heard(&mut self, now: Now, message: &Message) {
+    fn note_heard(&mut self, now: Now, message: &ConsensusMessage) {
         let mut heard = |signer: u16| {
             if let Some(slot) = self.last_heard.get_mut(usize::from(signer)) {
                 *slot = Some(now.mono);
             }
         };
         match message {
-            Message::Vote(vote) => heard(vote.signer),
-            Message::Proposal(proposal) => {
+            ConsensusMessage::Vote(vote) => heard(vote.signer),
+            ConsensusMessage::Proposal(proposal) => {
                 heard(self.set.proposer(proposal.height(), proposal.round));
             }
-            Message::Certificate(_) | Message::Round(_) | Message::Evidence(_) => {}
+            ConsensusMessage::Certificate(_)
+            | ConsensusMessage::Round(_)
+            | ConsensusMessage::Evidence(_) => {}
         }
     }
 

@@ -7,6 +7,7 @@
 //! | `block` | the block, its parent and the chain |
 //! | `commit` | a certificate, a vote or a proposal and the masternode set |
 //! | `evidence` | two signed statements and the masternode set |
+//! | `message` | a consensus message of any kind and the masternode set |
 //! | `accuse` | everything said at one height |
 //!
 //! Never reads a clock, a store or another rule's result; the same input gives the same verdict.
@@ -15,6 +16,7 @@ mod block;
 mod commit;
 mod error;
 mod evidence;
+mod message;
 mod spend;
 mod transaction;
 
@@ -27,5 +29,6 @@ pub use commit::{
 };
 pub use error::RuleError;
 pub use evidence::{EvidenceError, verify_evidence};
+pub use message::{MessageError, verify_message};
 pub use spend::{Spend, check_spend, fee_of, verify_spends};
 pub use transaction::check_transaction;

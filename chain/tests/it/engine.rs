@@ -14,8 +14,8 @@ use timecoin_chain::{
     consensus::Step,
     crypto::{Ed25519, Signer, Verified},
     engine::{
-        Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Recovered,
-        SafetyRecord, Signing, Stored, Ticket, Timer,
+        Ask, Effect, Engine, EngineConfig, Held, Input, Peer, PeerAnswer, Recovered, SafetyRecord,
+        Signing, Stored, Ticket, Timer,
     },
     ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
@@ -176,26 +176,26 @@ impl Node {
         let block = now.block(vec![]);
         self.proposal(now.propose(&block, Round(0), None));
         let certificate = self.checked(now.certify_by(&others(me), &block));
-        self.message(Message::Certificate(certificate));
+        self.message(certificate);
         now.apply(&block);
         block
     }
 
-    pub(crate) fn message(&mut self, message: Message) {
-        self.input(Input::Message { from: PEER, message });
+    pub(crate) fn message(&mut self, message: impl Into<Verified<ConsensusMessage>>) {
+        self.input(Input::Message { from: PEER, message: message.into() });
     }
 
     pub(crate) fn vote(&mut self, signer: u16, vote: &Vote) {
         let vote = self.fixture.vote(signer, vote.clone());
         let chain = &self.fixture.chain;
         let vote = rules::verify_vote(&Ed25519, &chain.hash, &chain.masternodes, vote).unwrap();
-        self.message(Message::Vote(vote));
+        self.message(vote);
     }
 
     pub(crate) fn proposal(&mut self, proposal: Proposal) {
         let chain = &self.fixture.chain;
         let checked = rules::verify_proposal(&Ed25519, &chain.hash, &chain.masternodes, proposal);
-        self.message(Message::Proposal(Box::new(checked.unwrap())));
+        self.message(checked.unwrap());
     }
 
     pub(crate) fn checked(&self, certificate: Certificate) -> Verified<Certificate> {
@@ -212,7 +212,7 @@ impl Node {
         votes.map(|vote| (vote.kind, vote.round, vote.block)).collect()
     }
 
-    fn answer(&mut self, ask: Ask) -> Answer {
+    fn answer(&mut self, ask: Ask) -> PeerAnswer {
         self.input(Input::Ask { ticket: Ticket(1), ask });
         let answers = self.sent.iter().rev();
         let mut answers = answers.filter_map(|effect| match effect {
@@ -327,7 +327,7 @@ fn bodies_are_gathered_up_to_the_size_of_a_block() {
     }
     assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
     let first = BodiesRequest(vec![bodies[0].wtxid()]);
-    let Answer::Bodies(kept) = node.answer(Ask::Bodies(first)) else { panic!() };
+    let PeerAnswer::Bodies(kept) = node.answer(Ask::Bodies(first)) else { panic!() };
     assert_eq!(kept, [], "what cannot become a block is let go");
 }
 
@@ -340,7 +340,9 @@ fn a_commit_that_only_a_status_shows_is_acted_on_and_passed_on() {
     let certificate = fixture.certify_by(&others(me), &block);
     let tip = Some(node.checked(certificate.clone()));
     node.input(Input::Status { from: PEER, tip });
-    let Answer::Votes(votes) = node.answer(Ask::Votes(nothing_of(node.height()))) else { panic!() };
+    let PeerAnswer::Votes(votes) = node.answer(Ask::Votes(nothing_of(node.height()))) else {
+        panic!()
+    };
     assert!(votes.0.contains(&ConsensusMessage::Certificate(certificate)), "{votes:?}");
     node.proposal(fixture.propose(&block, Round(0), None));
     assert_eq!(node.height(), Height(3), "the block came and was decided already");
@@ -367,7 +369,7 @@ fn the_last_votes_of_a_height_are_not_answered_and_a_laggard_is_helped_by_one() 
     assert_eq!(shown(&node), 1, "who repeats a vote is behind");
     node.input(Input::Timer(Timer::Rebroadcast(node.height())));
     let certificate = node.checked(fixture.certify_by(&others(me), &block));
-    node.message(Message::Certificate(certificate));
+    node.message(certificate);
     node.vote(others(me)[0], &late);
     assert_eq!(shown(&node), 1, "somebody else has shown it");
 }
@@ -390,7 +392,7 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
     let blocks: Vec<_> = blocks.into_iter().map(|(b, c)| (b, node.checked(c))).collect();
     node.input(Input::Blocks { from: PEER, blocks });
     assert_eq!(node.height(), Height(4));
-    let Answer::Votes(votes) = node.answer(Ask::Votes(nothing_of(Height(4)))) else { panic!() };
+    let PeerAnswer::Votes(votes) = node.answer(Ask::Votes(nothing_of(Height(4)))) else { panic!() };
     assert!(votes.0.contains(&ConsensusMessage::Certificate(last)), "{votes:?}");
 }
 

@@ -5,7 +5,7 @@ use crate::{
 };
 use timecoin_chain::{
     crypto::Signer,
-    engine::{Effect, HaltKind, Input, Message, Request, SafetyRecord, Signing, Stop},
+    engine::{Effect, HaltKind, Input, Request, SafetyRecord, Signing, Stop},
     rules,
     types::{Block, Height, Round, Timestamp, Vote, VoteKind},
 };
@@ -24,7 +24,7 @@ impl Node {
     fn watches(&mut self, me: u16, now: &mut Fixture, block: &Block) {
         self.proposal(now.propose(block, Round(0), None));
         let certificate = self.checked(now.certify_by(&others(me), block));
-        self.message(Message::Certificate(certificate));
+        self.message(certificate);
         now.apply(block);
     }
 
@@ -34,7 +34,7 @@ impl Node {
         let chain = &self.fixture.chain;
         let scheme = &timecoin_chain::crypto::Ed25519;
         let vote = rules::verify_vote(scheme, &chain.hash, &chain.masternodes, vote).unwrap();
-        self.message(Message::Vote(vote));
+        self.message(vote);
     }
 
     /// The record that was made durable last.

@@ -14,8 +14,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use timecoin_chain::{
-    engine::{Input, Message, NilWhy, Refusal, Report, SafetyRecord},
-    types::{BlockHash, Height, Proposal, Round, Vote},
+    engine::{Input, NilWhy, Refusal, Report, SafetyRecord},
+    types::{BlockHash, ConsensusMessage, Height, Proposal, Round, Vote},
 };
 
 /// Rounds after which a polka may be forgotten.
@@ -55,7 +55,10 @@ impl World {
     /// An input goes into a node's engine.
     pub(crate) fn takes(&mut self, node: usize, input: &Input) {
         let certificate = match input {
-            Input::Message { message: Message::Certificate(certificate), .. } => certificate,
+            Input::Message { message, .. } => match &**message {
+                ConsensusMessage::Certificate(certificate) => certificate,
+                _ => return,
+            },
             Input::Status { tip: Some(certificate), .. } => certificate,
             Input::Executed { block, result: Ok(_) } => {
                 let duties = &mut self.nodes[node].duties;

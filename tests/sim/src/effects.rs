@@ -14,9 +14,12 @@ use crate::{
 };
 use std::rc::Rc;
 use timecoin_chain::{
-    engine::{Effect, Message, Peer, Report, Request, Ticket},
+    engine::{Effect, Peer, Report, Request, Ticket},
     mempool::Reject,
-    types::{EvidenceKind, Height, Round, Transaction, TransactionBatch, TxId, VoteKind},
+    types::{
+        ConsensusMessage, EvidenceKind, Height, Round, Transaction, TransactionBatch, TxId,
+        VoteKind,
+    },
 };
 
 /// After this time a request has failed.
@@ -105,17 +108,17 @@ impl World {
         }
     }
 
-    pub(crate) fn leaves(&mut self, node: usize, message: &Message) {
+    pub(crate) fn leaves(&mut self, node: usize, message: &ConsensusMessage) {
         let from = self.nodes[node].key;
         let result = self.oracle.message_leaves(&self.setup, from, message);
         self.expect(result);
-        if let Message::Vote(vote) = message
+        if let ConsensusMessage::Vote(vote) = message
             && Some(vote.signer) == from
         {
             self.votes(node, vote);
         }
         let durable = self.nodes[node].disk.height();
-        if let Message::Vote(vote) = message
+        if let ConsensusMessage::Vote(vote) = message
             && Some(vote.signer) == from
             && self.is_honest(node)
             && vote.height > durable.next()
@@ -127,7 +130,7 @@ impl World {
                 self.expect(Err(Violation::new("precommits stand on durable blocks", detail)));
             }
         }
-        if let Message::Proposal(proposal) = message
+        if let ConsensusMessage::Proposal(proposal) = message
             && proposal.valid_round.is_some()
         {
             self.coverage.met(Met::ProposedAgain);

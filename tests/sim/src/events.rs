@@ -14,7 +14,7 @@ use timecoin_chain::{
     ledger::{self, ExecuteError, Overlay},
     limits::SYNC_BLOCKS_MAX,
     rules,
-    types::Height,
+    types::{ConsensusMessage, Height},
 };
 
 impl World {
@@ -355,14 +355,18 @@ impl Payback {
 
 /// A payload in a few words.
 pub(crate) fn describe(payload: &Payload) -> String {
-    use timecoin_chain::engine::Message;
     let short = |block: &Option<_>| match block {
         Some(block) => format!("{block:?}"),
         None => "nil".into(),
     };
-    match payload {
-        Payload::Transactions(transactions) => format!("{} transactions", transactions.len()),
-        Payload::Consensus(Message::Vote(vote)) => format!(
+    let message = match payload {
+        Payload::Transactions(transactions) => {
+            return format!("{} transactions", transactions.len());
+        }
+        Payload::Consensus(message) => message,
+    };
+    match &**message {
+        ConsensusMessage::Vote(vote) => format!(
             "{:?} of m{} {}/{} {}",
             vote.kind,
             vote.signer,
@@ -370,20 +374,20 @@ pub(crate) fn describe(payload: &Payload) -> String {
             vote.round,
             short(&vote.block)
         ),
-        Payload::Consensus(Message::Proposal(proposal)) => format!(
+        ConsensusMessage::Proposal(proposal) => format!(
             "proposal {}/{} {:?} valid {:?}",
             proposal.height(),
             proposal.round,
             proposal.block_hash(),
             proposal.valid_round
         ),
-        Payload::Consensus(Message::Certificate(held)) => {
+        ConsensusMessage::Certificate(held) => {
             format!("{:?}s {}/{} {}", held.kind, held.height, held.round, short(&held.block))
         }
-        Payload::Consensus(Message::Round(held)) => {
+        ConsensusMessage::Round(held) => {
             format!("round certificate {}/{}", held.height, held.round)
         }
-        Payload::Consensus(Message::Evidence(held)) => format!(
+        ConsensusMessage::Evidence(held) => format!(
             "evidence of {} against m{} {}/{}",
             held.kind().name(),
             held.offender(),

@@ -7,10 +7,7 @@ use crate::{
     wire::Payload,
     world::{Event, SECOND, World},
 };
-use timecoin_chain::{
-    engine::Message,
-    types::{Round, VoteKind},
-};
+use timecoin_chain::types::{ConsensusMessage, Round, VoteKind};
 
 /// The longest clog.
 const CLOG_MAX: u64 = 5 * SECOND;
@@ -70,16 +67,19 @@ impl Label {
 
     /// Of gossip.
     pub fn of_gossip(payload: &Payload) -> Self {
-        let (kind, round) = match payload {
+        let message = match payload {
             Payload::Transactions(_) => return Self::of(Kind::Transactions),
-            Payload::Consensus(Message::Proposal(proposal)) => (Kind::Proposal, proposal.round),
-            Payload::Consensus(Message::Vote(vote)) => match vote.kind {
+            Payload::Consensus(message) => message,
+        };
+        let (kind, round) = match &**message {
+            ConsensusMessage::Proposal(proposal) => (Kind::Proposal, proposal.round),
+            ConsensusMessage::Vote(vote) => match vote.kind {
                 VoteKind::Prevote => (Kind::Prevote, vote.round),
                 VoteKind::Precommit => (Kind::Precommit, vote.round),
             },
-            Payload::Consensus(Message::Certificate(held)) => (Kind::Certificate, held.round),
-            Payload::Consensus(Message::Round(held)) => (Kind::RoundCertificate, held.round),
-            Payload::Consensus(Message::Evidence(_)) => return Self::of(Kind::Evidence),
+            ConsensusMessage::Certificate(held) => (Kind::Certificate, held.round),
+            ConsensusMessage::Round(held) => (Kind::RoundCertificate, held.round),
+            ConsensusMessage::Evidence(_) => return Self::of(Kind::Evidence),
         };
         Self { kind, round: Some(round) }
     }

@@ -12,8 +12,9 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
+    crypto::Verified,
     engine::{
-        Answer, Ask, Effect, Engine, EngineConfig, Held, Input, Message, Peer, Recovered, Report,
+        Ask, Effect, Engine, EngineConfig, Held, Input, Peer, PeerAnswer, Recovered, Report,
         Request, SafetyRecord, Stored, Ticket, Timer,
     },
     ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute, genesis_delta},
@@ -234,7 +235,7 @@ impl Shells {
         self.travelling.insert((at, self.tickets), (to, input));
     }
 
-    fn checked(&self, message: &ConsensusMessage) -> Result<Message, String> {
+    fn checked(&self, message: &ConsensusMessage) -> Result<Verified<ConsensusMessage>, String> {
         let gossip = wire::gossip_message(&self.setup, message, 0).map_err(|refused| refused.0)?;
         match gossip.payload {
             Payload::Consensus(message) => Ok(message),
@@ -333,8 +334,8 @@ impl Shells {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), String> {
-        let (Some(to), Answer::Votes(votes)) = (self.asked.remove(&ticket.0), answer) else {
+    fn answer(&mut self, ticket: Ticket, answer: PeerAnswer) -> Result<(), String> {
+        let (Some(to), PeerAnswer::Votes(votes)) = (self.asked.remove(&ticket.0), answer) else {
             return Ok(());
         };
         for message in &votes.0 {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use timecoin_chain::{
     codec::{self, Canonical},
     crypto::Verified,
-    engine::{Answer, Message, Request},
+    engine::{PeerAnswer, Request},
     rules,
     types::{
         Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage, Status,
@@ -20,7 +20,7 @@ pub type Id = [u8; 32];
 #[derive(Debug, Clone)]
 pub enum Payload {
     /// A checked consensus message.
-    Consensus(Message),
+    Consensus(Verified<ConsensusMessage>),
     /// Unchecked transactions.
     Transactions(Vec<Transaction>),
 }
@@ -48,7 +48,7 @@ pub enum Payback {
     /// Bodies.
     Bodies(Vec<Transaction>),
     /// Votes.
-    Votes(Vec<Message>),
+    Votes(Vec<Verified<ConsensusMessage>>),
 }
 
 /// An answer on its way.
@@ -117,14 +117,14 @@ pub fn reply_blocks(setup: &Setup, blocks: Vec<(Block, Certificate)>) -> Result<
 }
 
 /// What the engine answers.
-pub fn reply(setup: &Setup, answer: &Answer) -> Result<Reply, Refused> {
+pub fn reply(setup: &Setup, answer: &PeerAnswer) -> Result<Reply, Refused> {
     Ok(match answer {
-        Answer::Bodies(bodies) => {
+        PeerAnswer::Bodies(bodies) => {
             let batch = TransactionBatch(bodies.iter().map(|body| (**body).clone()).collect());
             let (batch, id, bytes): (TransactionBatch, Id, _) = pass(&batch, 6)?;
             Reply { id, payback: Payback::Bodies(batch.0), bytes }
         }
-        Answer::Votes(votes) => {
+        PeerAnswer::Votes(votes) => {
             let (votes, id, bytes): (VotesAnswer, Id, _) = pass(votes, 7)?;
             Reply { id, payback: check_votes(setup, votes)?, bytes }
         }
@@ -205,10 +205,10 @@ fn flipped(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
 
 /// What a lying peer makes of a gossiped proposal, should receivers take it: one transaction less.
 pub fn tamper_gossip(setup: &Setup, gossip: &Gossip) -> Option<Gossip> {
-    let Payload::Consensus(Message::Proposal(proposal)) = &gossip.payload else { return None };
-    let mut proposal = (**proposal).clone().into_inner();
+    let Payload::Consensus(message) = &gossip.payload else { return None };
+    let ConsensusMessage::Proposal(mut proposal) = (**message).clone() else { return None };
     proposal.transactions.pop()?;
-    let gossip = gossip_message(setup, &ConsensusMessage::Proposal(Box::new(proposal)), 0).ok()?;
+    let gossip = gossip_message(setup, &ConsensusMessage::Proposal(proposal), 0).ok()?;
     Some(Gossip { is_altered: true, ..gossip })
 }
 
@@ -229,28 +229,9 @@ fn digest(salt: u8, bytes: &[u8]) -> Id {
     Sha256::new().chain_update([salt]).chain_update(bytes).finalize().into()
 }
 
-fn check(setup: &Setup, message: ConsensusMessage) -> Result<Message, Refused> {
+fn check(setup: &Setup, message: ConsensusMessage) -> Result<Verified<ConsensusMessage>, Refused> {
     let (scheme, genesis, set) = (&*setup.scheme, &setup.chain.hash, &setup.chain.masternodes);
-    let refused = |error: rules::VoteError| Refused(error.to_string());
-    Ok(match message {
-        ConsensusMessage::Vote(vote) => {
-            Message::Vote(rules::verify_vote(scheme, genesis, set, vote).map_err(refused)?)
-        }
-        ConsensusMessage::Proposal(proposal) => {
-            let proposal = rules::verify_proposal(scheme, genesis, set, *proposal);
-            Message::Proposal(Box::new(proposal.map_err(refused)?))
-        }
-        ConsensusMessage::Certificate(certificate) => {
-            Message::Certificate(check_certificate(setup, certificate)?)
-        }
-        ConsensusMessage::Round(certificate) => Message::Round(
-            rules::verify_round_certificate(scheme, genesis, set, certificate).map_err(refused)?,
-        ),
-        ConsensusMessage::Evidence(evidence) => {
-            let evidence = rules::verify_evidence(scheme, genesis, set, evidence);
-            Message::Evidence(Box::new(evidence.map_err(|error| Refused(error.to_string()))?))
-        }
-    })
+    rules::verify_message(scheme, genesis, set, message).map_err(|error| Refused(error.to_string()))
 }
 
 fn check_certificate(

@@ -33,7 +33,7 @@ impl Node {
         let chain = &self.fixture.chain;
         let (hash, set) = (&chain.hash, &chain.masternodes);
         let checked = rules::verify_evidence(&Ed25519, hash, set, evidence.clone()).unwrap();
-        self.message(Message::Evidence(Box::new(checked)));
+        self.message(checked);
     }
 
     fn status(&mut self, certificate: Certificate) {
@@ -45,7 +45,7 @@ impl Node {
     fn follow(&mut self, block: &Block, voters: &[u16]) {
         self.proposal(self.fixture.propose(block, Round(0), None));
         let certificate = self.fixture.certify_by(voters, block);
-        self.message(Message::Certificate(self.checked(certificate)));
+        self.message(self.checked(certificate));
         self.fixture.apply(block);
         assert_eq!(self.height(), block.header.height.next());
     }
@@ -110,7 +110,7 @@ fn two_votes_in_one_slot_are_told_of_once_and_recorded_in_the_next_own_block() {
     let block = proposal.block_hash();
     let precommit = Vote { block: Some(block), ..precommit_of(&fixture.block(vec![])) };
     let certificate = fixture.certificate(&others(proposer), &precommit);
-    node.message(Message::Certificate(node.checked(certificate)));
+    node.message(node.checked(certificate));
     assert_eq!(node.height(), Height(3));
     let status = node.engine.status(node.now);
     assert_eq!(status.evidence, []);
@@ -230,7 +230,7 @@ type See = fn(&mut Node, Certificate);
 fn ways() -> [(&'static str, See); 2] {
     [
         ("gossip", |node, certificate| {
-            node.message(Message::Certificate(node.checked(certificate)));
+            node.message(node.checked(certificate));
         }),
         ("a peer's status", |node, certificate| node.status(certificate)),
     ]
@@ -280,12 +280,12 @@ fn a_fork_over_rounds_is_laid_to_those_who_forgot_their_lock() {
     let mut two = blocks(&fixture, Round(0));
     let (ours, theirs) = (two.next().unwrap(), two.next().unwrap());
     let polka = fixture.certificate(&[1, 2, 3], &prevote_of(&theirs, Round(1)));
-    node.message(Message::Certificate(node.checked(polka)));
+    node.message(node.checked(polka));
     let first = fixture.certify_by(&[0, 2, 3], &ours);
-    node.message(Message::Certificate(node.checked(first)));
+    node.message(node.checked(first));
     let later = Vote { round: Round(1), ..precommit_of(&theirs) };
     let second = fixture.certificate(&[1, 2, 3], &later);
-    node.message(Message::Certificate(node.checked(second)));
+    node.message(node.checked(second));
     assert_stopped(&mut node, 2, [&ours, &theirs], "2, 3");
     assert_eq!(node.reported(), [(2, EvidenceKind::Amnesia), (3, EvidenceKind::Amnesia)]);
 }

@@ -3,10 +3,7 @@
 //!
 //! Its proposals reach 2f others, and its prevotes for them nobody: it alone has the polka and locks.
 use super::{Actor, Stage};
-use timecoin_chain::{
-    engine::Message,
-    types::{BlockHash, ConsensusMessage, Height, Round, Vote, VoteKind},
-};
+use timecoin_chain::types::{BlockHash, ConsensusMessage, Height, Round, Vote, VoteKind};
 
 type Heard = ((Height, Round), BlockHash, Option<Round>);
 
@@ -40,8 +37,8 @@ impl Actor for Amnesia {
         }
     }
 
-    fn hear(&mut self, _stage: &mut Stage, message: &Message) {
-        if let Message::Proposal(proposal) = message {
+    fn hear(&mut self, _stage: &mut Stage, message: &ConsensusMessage) {
+        if let ConsensusMessage::Proposal(proposal) = message {
             let place = (proposal.height(), proposal.round);
             self.proposed = Some((place, proposal.block_hash(), proposal.valid_round));
         }

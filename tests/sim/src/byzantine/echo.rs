@@ -7,10 +7,7 @@
 //! by echoes within a round, by turncoats in a later one.
 use super::{Actor, Stage};
 use std::collections::BTreeMap;
-use timecoin_chain::{
-    engine::Message,
-    types::{ConsensusMessage, Height, Round, Vote, VoteKind},
-};
+use timecoin_chain::types::{ConsensusMessage, Height, Round, Vote, VoteKind};
 
 /// Heights that are remembered.
 const HEIGHTS_KEPT: u64 = 8;
@@ -59,8 +56,8 @@ impl Actor for Echo {
         }
     }
 
-    fn hear(&mut self, stage: &mut Stage, message: &Message) {
-        let Message::Vote(theirs) = message else { return };
+    fn hear(&mut self, stage: &mut Stage, message: &ConsensusMessage) {
+        let ConsensusMessage::Vote(theirs) = message else { return };
         let voter = usize::from(theirs.signer);
         let is_forgotten = theirs.height.0 + HEIGHTS_KEPT <= stage.height.0;
         if theirs.signer == stage.me || theirs.height > stage.height || is_forgotten {

@@ -1,11 +1,8 @@
 //! Many votes and proposals: far heights and rounds, contradicting ones, blocks with bodies that
 //! nobody has. Bounded, as the network bounds what one peer may send.
 use super::{Actor, Stage};
-use timecoin_chain::{
-    engine::Message,
-    types::{
-        BlockHash, ConsensusMessage, Header, Height, Proposal, Round, Timestamp, VoteKind, WTxId,
-    },
+use timecoin_chain::types::{
+    BlockHash, ConsensusMessage, Header, Height, Proposal, Round, Timestamp, VoteKind, WTxId,
 };
 
 /// Messages at a time: two dozen a second.
@@ -26,9 +23,9 @@ impl Actor for Flooder {
         stage.say(message, attempt);
     }
 
-    fn hear(&mut self, _stage: &mut Stage, message: &Message) {
-        if let Message::Proposal(proposal) = message {
-            self.like = Some((**proposal).clone().into_inner());
+    fn hear(&mut self, _stage: &mut Stage, message: &ConsensusMessage) {
+        if let ConsensusMessage::Proposal(proposal) = message {
+            self.like = Some((**proposal).clone());
         }
     }
 

@@ -12,9 +12,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use timecoin_chain::{
-    engine::Message,
     rules,
-    types::{Height, Vote},
+    types::{ConsensusMessage, Height, Vote},
 };
 
 /// So long after the groups reach each other again, every honest node has stopped.
@@ -88,16 +87,16 @@ impl World {
     }
 
     /// An honest node gets a message.
-    pub(crate) fn testify_to(&mut self, node: usize, message: &Message) {
+    pub(crate) fn testify_to(&mut self, node: usize, message: &ConsensusMessage) {
         if self.trial.is_none() {
             return;
         }
         match message {
-            Message::Vote(vote) => self.testify(node, [(**vote).clone()]),
-            Message::Certificate(held) => self.testify(node, held.votes()),
-            Message::Round(held) => self.testify(node, held.votes.iter().cloned()),
-            Message::Evidence(_) => {}
-            Message::Proposal(proposal) => {
+            ConsensusMessage::Vote(vote) => self.testify(node, [vote.clone()]),
+            ConsensusMessage::Certificate(held) => self.testify(node, held.votes()),
+            ConsensusMessage::Round(held) => self.testify(node, held.votes.iter().cloned()),
+            ConsensusMessage::Evidence(_) => {}
+            ConsensusMessage::Proposal(proposal) => {
                 self.testify(node, proposal.polka.iter().flat_map(|polka| polka.votes()));
             }
         }

@@ -2,9 +2,8 @@
 //! one of them that is shown it. That one locks what nobody else knows to be lockable.
 use super::{Actor, Stage};
 use std::collections::BTreeMap;
-use timecoin_chain::{
-    engine::Message,
-    types::{BlockHash, Certificate, ConsensusMessage, Height, Round, Vote, VoteKind},
+use timecoin_chain::types::{
+    BlockHash, Certificate, ConsensusMessage, Height, Round, Vote, VoteKind,
 };
 
 /// A masternode that hides polkas.
@@ -32,8 +31,8 @@ impl Actor for HiddenLock {
         }
     }
 
-    fn hear(&mut self, stage: &mut Stage, message: &Message) {
-        if let Message::Vote(vote) = message {
+    fn hear(&mut self, stage: &mut Stage, message: &ConsensusMessage) {
+        if let ConsensusMessage::Vote(vote) = message {
             self.collect(stage, vote);
         }
     }

@@ -25,7 +25,7 @@ mod withhold;
 use crate::{coverage::Met, rng::Rng};
 use clap::ValueEnum;
 pub use stage::{Parcel, Stage};
-use timecoin_chain::{engine::Message, types::ConsensusMessage};
+use timecoin_chain::types::ConsensusMessage;
 
 /// What a Byzantine masternode does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -138,7 +138,7 @@ pub trait Actor {
     fn speak(&mut self, stage: &mut Stage, message: ConsensusMessage, attempt: u8);
 
     /// A message came; the engine underneath gets it too.
-    fn hear(&mut self, _stage: &mut Stage, _message: &Message) {}
+    fn hear(&mut self, _stage: &mut Stage, _message: &ConsensusMessage) {}
 
     /// A quarter of a second has passed.
     fn tick(&mut self, _stage: &mut Stage) {}

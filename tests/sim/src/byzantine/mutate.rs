@@ -1,12 +1,9 @@
 //! Changes a field of what honest code made. What carries its own signature is signed again and must be
 //! survived; what carries others' must be refused before it reaches an engine.
 use super::{Actor, Stage};
-use timecoin_chain::{
-    engine::Message,
-    types::{
-        Certificate, ConsensusMessage, Evidence, Height, Proposal, Round, RoundCertificate,
-        SignerSet, Timestamp, Vote, VoteKind,
-    },
+use timecoin_chain::types::{
+    Certificate, ConsensusMessage, Evidence, Height, Proposal, Round, RoundCertificate, SignerSet,
+    Timestamp, Vote, VoteKind,
 };
 
 /// Of so many messages of its own, in thousandths, one goes out changed as well.
@@ -44,23 +41,20 @@ impl Actor for Mutator {
         stage.say(message, attempt);
     }
 
-    fn hear(&mut self, stage: &mut Stage, message: &Message) {
+    fn hear(&mut self, stage: &mut Stage, message: &ConsensusMessage) {
         if !stage.rng.chance(OTHERS) {
             return;
         }
         let changed = match message.clone() {
-            Message::Vote(vote) => ConsensusMessage::Vote(change_vote(stage, vote.into_inner())),
-            Message::Proposal(proposal) => {
-                let proposal = change_proposal(stage, proposal.into_inner());
+            ConsensusMessage::Vote(vote) => ConsensusMessage::Vote(change_vote(stage, vote)),
+            ConsensusMessage::Proposal(proposal) => {
+                let proposal = change_proposal(stage, *proposal);
                 ConsensusMessage::Proposal(Box::new(proposal))
             }
-            Message::Certificate(held) => {
-                change_held(stage, ConsensusMessage::Certificate(held.into_inner()))
+            ConsensusMessage::Evidence(evidence) => {
+                ConsensusMessage::Evidence(change_evidence(stage, evidence))
             }
-            Message::Round(held) => change_held(stage, ConsensusMessage::Round(held.into_inner())),
-            Message::Evidence(held) => {
-                ConsensusMessage::Evidence(change_evidence(stage, held.into_inner()))
-            }
+            held => change_held(stage, held),
         };
         stage.say(changed, 0);
     }

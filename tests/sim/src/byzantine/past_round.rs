@@ -2,9 +2,8 @@
 //! by the missing precommit, or by the whole certificate.
 use super::{Actor, Stage};
 use std::collections::BTreeMap;
-use timecoin_chain::{
-    engine::Message,
-    types::{BlockHash, Certificate, ConsensusMessage, Height, Round, Vote, VoteKind},
+use timecoin_chain::types::{
+    BlockHash, Certificate, ConsensusMessage, Height, Round, Vote, VoteKind,
 };
 
 type Place = (Height, Round, BlockHash);
@@ -29,8 +28,8 @@ impl Actor for PastRoundDecider {
         }
     }
 
-    fn hear(&mut self, _stage: &mut Stage, message: &Message) {
-        if let Message::Vote(vote) = message {
+    fn hear(&mut self, _stage: &mut Stage, message: &ConsensusMessage) {
+        if let ConsensusMessage::Vote(vote) = message {
             self.collect(vote);
         }
     }

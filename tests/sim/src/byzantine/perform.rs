@@ -7,10 +7,7 @@ use crate::{
     world::{Event, SECOND, World},
 };
 use std::rc::Rc;
-use timecoin_chain::{
-    engine::{Answer, Message},
-    types::ConsensusMessage,
-};
+use timecoin_chain::{engine::PeerAnswer, types::ConsensusMessage};
 
 /// Between two ticks of an actor.
 const TICK: u64 = SECOND / 4;
@@ -63,7 +60,7 @@ impl World {
     }
 
     /// A Byzantine node hears what its engine is about to get.
-    pub(crate) fn hears(&mut self, node: usize, message: &Message) {
+    pub(crate) fn hears(&mut self, node: usize, message: &ConsensusMessage) {
         self.act(node, |actor, stage| actor.hear(stage, message));
     }
 
@@ -73,8 +70,8 @@ impl World {
     }
 
     /// Whether a node keeps an answer to itself.
-    pub(crate) fn hides(&self, node: usize, answer: &Answer) -> bool {
-        self.nodes[node].actor.is_some() && matches!(answer, Answer::Votes(_))
+    pub(crate) fn hides(&self, node: usize, answer: &PeerAnswer) -> bool {
+        self.nodes[node].actor.is_some() && matches!(answer, PeerAnswer::Votes(_))
     }
 
     pub(crate) fn on_tick(&mut self, node: usize) {

@@ -1,7 +1,7 @@
 //! Sends what was sent before, by itself and others, of this height and of long ago. Each copy has
 //! another attempt, so that no duplicate cache stops it.
 use super::{Actor, Stage};
-use timecoin_chain::{engine::Message, types::ConsensusMessage};
+use timecoin_chain::types::ConsensusMessage;
 
 /// Messages kept at the most.
 const KEPT_MAX: usize = 64;
@@ -21,15 +21,8 @@ impl Actor for StaleResender {
         stage.say(message, attempt);
     }
 
-    fn hear(&mut self, stage: &mut Stage, message: &Message) {
-        let message = match message.clone() {
-            Message::Vote(vote) => ConsensusMessage::Vote(vote.into_inner()),
-            Message::Proposal(held) => ConsensusMessage::Proposal(Box::new(held.into_inner())),
-            Message::Certificate(held) => ConsensusMessage::Certificate(held.into_inner()),
-            Message::Round(held) => ConsensusMessage::Round(held.into_inner()),
-            Message::Evidence(held) => ConsensusMessage::Evidence(held.into_inner()),
-        };
-        self.keep(stage, message);
+    fn hear(&mut self, stage: &mut Stage, message: &ConsensusMessage) {
+        self.keep(stage, message.clone());
     }
 
     fn tick(&mut self, stage: &mut Stage) {

@@ -7,10 +7,7 @@
 //! and honest nodes that propose in none of these rounds. What remains is numbered, so that a part can
 //! be drawn without drawing anything twice.
 use crate::{setup::Setup, wire::Payload, world::World};
-use timecoin_chain::{
-    engine::Message,
-    types::{Height, MasternodeSet, Round},
-};
+use timecoin_chain::types::{ConsensusMessage, Height, MasternodeSet, Round};
 
 /// The height at which masks apply. Before, all nodes have met.
 pub const HEIGHT: Height = Height(3);
@@ -202,12 +199,12 @@ impl World {
     pub(crate) fn lets_gossip_pass(&self, from: usize, to: usize, payload: &Payload) -> bool {
         let Payload::Consensus(message) = payload else { return true };
         let Some(masks) = self.masks.as_ref().filter(|_| self.is_storm()) else { return true };
-        let round = match message {
-            Message::Vote(vote) => vote.round,
-            Message::Proposal(proposal) => proposal.round,
-            Message::Certificate(certificate) => certificate.round,
-            Message::Round(certificate) => certificate.round,
-            Message::Evidence(evidence) => evidence.round(),
+        let round = match &**message {
+            ConsensusMessage::Vote(vote) => vote.round,
+            ConsensusMessage::Proposal(proposal) => proposal.round,
+            ConsensusMessage::Certificate(certificate) => certificate.round,
+            ConsensusMessage::Round(certificate) => certificate.round,
+            ConsensusMessage::Evidence(evidence) => evidence.round(),
         };
         masks.lets_pass(from, to, (message.height(), round))
     }

@@ -12,10 +12,12 @@ use crate::{
 pub use guilt::guilty;
 use std::collections::BTreeMap;
 use timecoin_chain::{
-    engine::{Held, Message},
+    engine::Held,
     ledger::LedgerState,
     mempool::Mempool,
-    types::{Block, BlockHash, Certificate, Height, OutPoint, RoundCertificate, Vote},
+    types::{
+        Block, BlockHash, Certificate, ConsensusMessage, Height, OutPoint, RoundCertificate, Vote,
+    },
 };
 use votes::Votes;
 
@@ -96,16 +98,16 @@ impl Oracle {
         &mut self,
         setup: &Setup,
         from: Option<u16>,
-        message: &Message,
+        message: &ConsensusMessage,
     ) -> Result<(), Violation> {
         match message {
-            Message::Vote(vote) => self.vote(from, vote),
-            Message::Certificate(certificate) => self.certificate(from, certificate),
-            Message::Round(certificate) => {
+            ConsensusMessage::Vote(vote) => self.vote(from, vote),
+            ConsensusMessage::Certificate(certificate) => self.certificate(from, certificate),
+            ConsensusMessage::Round(certificate) => {
                 self.round_certificate(certificate)?;
                 certificate.votes.iter().try_for_each(|vote| self.vote(from, vote))
             }
-            Message::Proposal(proposal) => {
+            ConsensusMessage::Proposal(proposal) => {
                 let (height, round) = (proposal.height(), proposal.round);
                 let proposer = setup.proposer(height, round);
                 // Until it is executed nobody vouches for its last commit but its proposer.
@@ -116,7 +118,7 @@ impl Oracle {
                 self.votes.propose(from, proposer, proposal)
             }
             // Whoever shows it has reported it.
-            Message::Evidence(_) => Ok(()),
+            ConsensusMessage::Evidence(_) => Ok(()),
         }
     }
 

@@ -2,41 +2,44 @@
 //!
 //! Bounded: one slot for each (masternode, round, kind) up to a few rounds, one proposal a round, and
 //! a few certificates. What does not fit is dropped; its sender repeats it.
-use super::Message;
 use crate::{
+    crypto::Verified,
     limits::ROUNDS_AHEAD_MAX,
-    types::{Height, Round, VoteKind},
+    types::{ConsensusMessage, Height, Round, VoteKind},
 };
 use std::collections::BTreeMap;
 
+type Checked = Verified<ConsensusMessage>;
+
 const CERTIFICATES_MAX: usize = 8;
 
+/// What is kept of one height.
 #[derive(Debug, Default)]
-pub(super) struct Future {
+pub(super) struct LaterMessages {
     height: Height,
-    votes: BTreeMap<(Round, VoteKind, u16), Message>,
-    proposals: BTreeMap<Round, Message>,
-    certificates: Vec<Message>,
+    votes: BTreeMap<(Round, VoteKind, u16), Checked>,
+    proposals: BTreeMap<Round, Checked>,
+    certificates: Vec<Checked>,
 }
 
-impl Future {
+impl LaterMessages {
     /// Keeps a message if it is of the next height.
-    pub(super) fn add(&mut self, next: Height, message: Message) {
+    pub(super) fn add(&mut self, next: Height, message: Checked) {
         if message.height() != next {
             return;
         }
         if self.height != next {
             *self = Self { height: next, ..Self::default() };
         }
-        match &message {
-            Message::Vote(vote) if vote.round.0 <= ROUNDS_AHEAD_MAX => {
+        match &*message {
+            ConsensusMessage::Vote(vote) if vote.round.0 <= ROUNDS_AHEAD_MAX => {
                 let slot = (vote.round, vote.kind, vote.signer);
                 self.votes.entry(slot).or_insert(message);
             }
-            Message::Proposal(proposal) if proposal.round.0 <= ROUNDS_AHEAD_MAX => {
+            ConsensusMessage::Proposal(proposal) if proposal.round.0 <= ROUNDS_AHEAD_MAX => {
                 self.proposals.entry(proposal.round).or_insert(message);
             }
-            Message::Certificate(_) | Message::Round(_)
+            ConsensusMessage::Certificate(_) | ConsensusMessage::Round(_)
                 if self.certificates.len() < CERTIFICATES_MAX =>
             {
                 self.certificates.push(message);
@@ -57,7 +60,7 @@ impl Future {
     }
 
     /// Everything kept for this height: proposals first, so that votes find their block.
-    pub(super) fn take(&mut self, height: Height) -> Vec<Message> {
+    pub(super) fn take(&mut self, height: Height) -> Vec<Checked> {
         if self.height != height {
             return Vec::new();
         }
