@@ -4,6 +4,10 @@
 //! key (it signs votes). Both have the same form. Two running nodes must never share a consensus key.
 //!
 //! Never overwrites a key, and never reads one that others on the machine may read.
+mod record;
+
+pub use record::begin_record;
+
 use crate::durable;
 use std::{
     fs,

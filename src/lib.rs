@@ -2,9 +2,9 @@
 //!
 //! Arrows point down only: this crate uses `timecoin-network`, `timecoin-chain` and `timecoin-store`, which do
 //! not know it.
-pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod devnet;
 mod durable;
 pub mod genesis_file;
 pub mod keys;
@@ -12,4 +12,5 @@ pub mod metrics;
 pub mod node;
 pub mod rpc;
 pub mod rpc_client;
+pub mod terminal;
 pub mod wallet;

@@ -4,12 +4,14 @@
 //! writes a new one at each start. Amounts are read digit by digit, never as floating point.
 mod events;
 mod reply;
+mod status;
 
 pub use events::{Event, Events};
 pub use reply::{
     BlockEvent, ChainInfo, Commit, ConsensusInfo, Finality, FinalityStatus, JsonAmount,
     MempoolInfo, NetworkInfo, Unspent, Voter,
 };
+pub use status::NodeStatus;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

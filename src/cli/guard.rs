@@ -2,12 +2,11 @@
 //!
 //! Never goes backwards: a record that knows less than the one in its place is refused, because to sign
 //! with it could sign twice.
-use super::{
-    config_args::ConfigArgs,
-    error::{CliError, Exit},
-    guard_file, output,
+use super::{config_args::ConfigArgs, guard_file};
+use crate::{
+    durable, genesis_file, keys,
+    terminal::{CliError, Exit, output},
 };
-use crate::{durable, genesis_file, keys};
 use clap::Subcommand;
 use serde::Serialize;
 use std::{
@@ -21,7 +20,7 @@ use timecoin_chain::{
     genesis::GenesisHash,
     types::{Height, Round},
 };
-use timecoin_store::{SAFETY_FILE, SafetyFile, StoreError};
+use timecoin_store::{SAFETY_FILE, SafetyFile};
 
 /// The safety record of a stopped node.
 #[derive(Debug, Subcommand)]
@@ -333,27 +332,5 @@ fn refuse_reset(place: &Place, here: &SafetyRecord) -> CliError {
         .next(format!("timecoin keys guard import FILE {node}")),
         None => refused(format!("the record here ends at height {height}: nothing is lost"))
             .next(format!("timecoin start {node}")),
-    }
-}
-
-/// Writes the first record of a new key, where there is none yet. A key without one is a key whose
-/// record is lost.
-pub(super) fn begin(
-    data_dir: &Path,
-    genesis: &GenesisHash,
-    key: PublicKey,
-) -> Result<(), CliError> {
-    let file = SafetyFile::open(data_dir, genesis)?;
-    if file.load()?.is_none() {
-        file.replace(&SafetyRecord::first(key), &[])?;
-    }
-    Ok(())
-}
-
-impl From<StoreError> for CliError {
-    fn from(error: StoreError) -> Self {
-        let (code, text) = (crate::node::exit_code_of(&error), error.to_string());
-        let (what, next) = text.split_once(". Next: ").unwrap_or((&text, "ls -l"));
-        Self::with_code(code, what).next(next)
     }
 }

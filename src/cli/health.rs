@@ -1,9 +1,6 @@
 //! `timecoin health`: for container health checks and scripts.
-use super::{
-    error::{CliError, Exit},
-    output,
-    target::NodeArgs,
-};
+use super::target::NodeArgs;
+use crate::terminal::{CliError, Exit, output};
 use clap::Args;
 
 #[derive(Debug, Args)]

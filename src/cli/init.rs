@@ -1,12 +1,9 @@
 //! `timecoin init`: a directory with everything a node needs. May be repeated; overwrites nothing.
-use super::{
-    error::{CliError, Exit},
-    guard, output,
-};
 use crate::{
     config::{self, NodeConfig},
     durable, genesis_file,
-    keys::{self, KeyError},
+    keys::{self, KeyError, begin_record},
+    terminal::{CliError, Exit, output},
 };
 use clap::Args;
 use std::{
@@ -65,7 +62,7 @@ pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
     write_config(&at("config.toml"), args)?;
     if let Some((secret, true)) = &consensus {
         let config = NodeConfig::load(&at("config.toml"), &[])?;
-        guard::begin(&config.data_dir, &chain.hash, secret.public_key())?;
+        begin_record(&config.data_dir, &chain.hash, secret.public_key())?;
     }
 
     output::line(format_args!(

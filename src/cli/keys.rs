@@ -1,6 +1,10 @@
 //! `timecoin keys`: key files of nodes.
-use super::{error::CliError, guard, output};
-use crate::{genesis_file::network_name, keys};
+use super::guard;
+use crate::{
+    genesis_file::network_name,
+    keys,
+    terminal::{CliError, output},
+};
 use clap::Subcommand;
 use serde::Serialize;
 use std::path::PathBuf;

@@ -3,35 +3,29 @@
 //! | file | what it does |
 //! |---|---|
 //! | `start`, `init` | a node: run it, prepare its directory |
-//! | `testnet` | a local network of many nodes |
 //! | `status`, `health`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
 //! | `guard`, `guard_file` | the safety record of a consensus key, and the file in which it moves |
-//! | `bench` | measures a local network |
 //! | `target`, `config_args` | which node is meant: a running one, or one by its configuration |
-//! | `error` | what happened, why, the next command, and the exit code |
 //!
-//! Results go to standard output, errors and progress to standard error.
-mod bench;
+//! `testnet` and `bench` are in `devnet/cli`. Results go to standard output, errors and progress to standard error.
 mod config_args;
-mod error;
 mod guard;
 mod guard_file;
 mod health;
 mod init;
 mod keys;
-mod output;
 mod pretty;
 mod rpc;
-mod signals;
 mod start;
 mod status;
 mod target;
-mod testnet;
 mod wallet;
 
-pub use error::{CliError, Exit};
-
+use crate::{
+    devnet::cli::{bench, testnet},
+    terminal::CliError,
+};
 use clap::{Parser, Subcommand};
 
 /// A payment network that settles in under a second.

@@ -1,10 +1,6 @@
 //! `timecoin rpc METHOD [PARAM...]`: any method of the JSON-RPC server.
-use super::{
-    error::{CliError, Exit},
-    output,
-    pretty::pretty,
-    target::NodeArgs,
-};
+use super::{pretty::pretty, target::NodeArgs};
+use crate::terminal::{CliError, Exit, output};
 use clap::Args;
 use serde_json::value::{RawValue, to_raw_value};
 

@@ -1,13 +1,10 @@
 //! `timecoin start`: runs a node until it is told to stop.
-use super::{
-    config_args::ConfigArgs,
-    error::{CliError, Exit},
-    signals::StopSignals,
-};
+use super::config_args::ConfigArgs;
 use crate::{
     config::{ConfigError, LogFormat, LogSection, NodeConfig},
     keys,
     node::{self, NodeRunError},
+    terminal::{CliError, Exit, StopSignals},
 };
 use clap::Args;
 use std::{io::IsTerminal, net::SocketAddr};

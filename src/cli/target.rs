@@ -1,17 +1,15 @@
 //! Which node a command talks to, and where the wallets are.
-use super::{
-    error::{CliError, Exit},
-    testnet::{Layout, TestnetState, is_running},
+use crate::{
+    config::NodeConfig,
+    devnet::network::{DEFAULT_NET, Layout, NodeEntry, TestnetState, client},
+    rpc_client::RpcClient,
+    terminal::{CliError, Exit},
 };
-use crate::{config::NodeConfig, rpc_client::RpcClient};
 use clap::Args;
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
-
-/// The local network that is used where none is named.
-pub(super) const DEFAULT_NET: &str = "testnet";
 
 /// Names a node: by a local network, by its configuration or by its address.
 #[derive(Debug, Clone, Args)]
@@ -59,7 +57,7 @@ impl NodeArgs {
         match self.place()? {
             Place::Net(layout, state) => {
                 let node = state.pick(&layout, self.node.as_deref())?;
-                Ok(node_of_net(&layout, &state, node))
+                Ok(node_of_net(&layout, node))
             }
             Place::Config(file) => {
                 let config = NodeConfig::load(&file, &[])?;
@@ -83,8 +81,7 @@ impl NodeArgs {
     pub(super) fn find_all(&self) -> Result<Vec<Target>, CliError> {
         match self.place()? {
             Place::Net(layout, state) => {
-                let nodes = state.nodes.iter().map(|node| node.name.clone());
-                Ok(nodes.map(|name| node_of_net(&layout, &state, &name)).collect())
+                Ok(state.nodes.iter().map(|node| node_of_net(&layout, node)).collect())
             }
             _ => Ok(vec![self.find()?]),
         }
@@ -140,33 +137,6 @@ fn net(root: &Path) -> Result<Place, CliError> {
     Ok(Place::Net(layout, state))
 }
 
-/// One node of a local network by its name, which the state knows.
-fn node_of_net(layout: &Layout, state: &TestnetState, name: &str) -> Target {
-    let port = state.find(name).map_or(0, |node| node.rpc);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let client = RpcClient::new(address, Some(layout.cookie(name)));
-    Target { name: name.to_owned(), client }
-}
-
-impl TestnetState {
-    /// The node with this name, or the first that runs.
-    fn pick<'a>(&'a self, layout: &Layout, name: Option<&str>) -> Result<&'a str, CliError> {
-        let found = match name {
-            Some(name) => self.find(name),
-            None => self.nodes.iter().find(|node| is_running(layout, node)),
-        };
-        if let Some(node) = found {
-            return Ok(&node.name);
-        }
-        let root = layout.root().display();
-        Err(match name {
-            Some(name) => {
-                let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
-                CliError::new(Exit::Usage, format!("{root} has no node `{name}`"))
-                    .why(format!("it has {}", names.join(", ")))
-            }
-            None => CliError::new(Exit::Unreachable, format!("no node of {root} runs"))
-                .next(format!("timecoin testnet up{}", layout.dir_flag())),
-        })
-    }
+fn node_of_net(layout: &Layout, node: &NodeEntry) -> Target {
+    Target { name: node.name.clone(), client: client(layout, node) }
 }

@@ -1,7 +1,7 @@
 //! What a node says an address holds, page by page.
 use crate::{
-    cli::error::{CliError, Exit},
     rpc_client::{RpcClient, Unspent},
+    terminal::{CliError, Exit},
     wallet::Coin,
 };
 use serde_json::json;

@@ -9,7 +9,8 @@ mod coins;
 mod send;
 mod show;
 
-use super::{error::CliError, target::NodeArgs};
+use super::target::NodeArgs;
+use crate::terminal::CliError;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 

@@ -1,13 +1,13 @@
 //! `timecoin wallet send`: shows a payment, asks, sends it, and follows it until it is final.
 use super::{PlaceArgs, coins};
 use crate::{
-    cli::{
-        error::{CliError, Exit},
-        output::{self, confirm, money, span},
-        target::{Place, Target},
-    },
+    cli::target::{Place, Target},
     genesis_file::network_by_name,
     rpc_client::{ChainInfo, Finality, FinalityStatus, MempoolInfo, RpcClient, RpcClientError},
+    terminal::{
+        CliError, Exit,
+        output::{self, confirm, money, span},
+    },
     wallet::{Payment, PaymentError, PaymentRequest, Pending, SelectError, WalletFile, pay},
 };
 use clap::Args;

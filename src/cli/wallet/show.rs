@@ -1,13 +1,13 @@
 //! `timecoin wallet new, list, address, balance`.
 use super::{PlaceArgs, coins};
 use crate::{
-    cli::{
-        error::{CliError, Exit},
-        output::{self, count, money},
-        target::Place,
-    },
+    cli::target::Place,
     genesis_file::{network_by_name, network_name},
     rpc_client::ChainInfo,
+    terminal::{
+        CliError, Exit,
+        output::{self, count, money},
+    },
     wallet::{self, WalletFile},
 };
 use serde_json::json;

@@ -4,11 +4,9 @@ use super::{
     state::{NodeEntry, TestnetState},
 };
 use crate::{
-    cli::{
-        error::{CliError, Exit},
-        guard,
-    },
     config, durable, genesis_file, keys,
+    keys::begin_record,
+    terminal::{CliError, Exit},
     wallet::{WalletFile, path_of},
 };
 use std::{
@@ -24,25 +22,25 @@ use timecoin_chain::{
 use toml::Value;
 
 /// The wallet that has money.
-pub(super) const FUNDED: &str = "alice";
+pub(crate) const FUNDED: &str = "alice";
 /// What it has.
-pub(super) const FUNDS: Amount = Amount::from_time(1_000_000);
+pub(crate) const FUNDS: Amount = Amount::from_time(1_000_000);
 /// Ports from one node to the next.
 const PORT_STEP: u16 = 10;
 
 /// What a new network is like.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) validators: u16,
-    pub(super) full: u16,
-    pub(super) base_port: u16,
-    pub(super) block_interval_ms: Option<u64>,
-    pub(super) min_spacing_ms: Option<u64>,
-    pub(super) alloc_outputs: u64,
+pub(crate) struct Plan {
+    pub(crate) validators: u16,
+    pub(crate) full: u16,
+    pub(crate) base_port: u16,
+    pub(crate) block_interval_ms: Option<u64>,
+    pub(crate) min_spacing_ms: Option<u64>,
+    pub(crate) alloc_outputs: u64,
 }
 
 /// Makes everything, or leaves nothing.
-pub(super) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
+pub(crate) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     make_dir(layout.root())?;
     if fs::read_dir(layout.root()).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::new(
@@ -85,7 +83,7 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     let chain = chain(layout, plan, masternodes)?;
     genesis_file::create(&layout.genesis(), &chain)?;
     for (name, key) in voting {
-        guard::begin(&layout.data(&name), &chain.hash, key)?;
+        begin_record(&layout.data(&name), &chain.hash, key)?;
     }
     let state = TestnetState::new(chain.hash.to_string(), plan.base_port, nodes);
     write_configs(layout, &state)?;
@@ -94,7 +92,7 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
 }
 
 /// Moves a network that does not run to other ports.
-pub(super) fn move_ports(
+pub(crate) fn move_ports(
     layout: &Layout,
     state: &mut TestnetState,
     base_port: u16,

@@ -217,7 +217,7 @@ mod tests {
         track.reported(1);
         assert_eq!(track.on_their_way(), 1);
         assert!(!track.has_failed());
-        track.fail(crate::bench::BenchError::Thread);
+        track.fail(crate::devnet::bench::BenchError::Thread);
         assert!(track.has_failed() && track.is_stopped());
         let (records, _, troubles) = track.into_records();
         assert_eq!((records[0].is_refused, records[1].is_refused), (false, true));

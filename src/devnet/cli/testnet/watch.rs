@@ -1,12 +1,11 @@
 //! A line for each block until Ctrl-C, and a line when a node goes, comes back, or the chain halts.
-use super::{layout::Layout, processes, ready::client, state::TestnetState, status::name_keys};
 use crate::{
-    cli::{
-        error::CliError,
-        output::{self, count},
-        signals::Interrupts,
-    },
+    devnet::network::{Layout, TestnetState, client, processes},
     rpc_client::{BlockEvent, ConsensusInfo},
+    terminal::{
+        CliError, Interrupts,
+        output::{self, count},
+    },
 };
 use std::{
     collections::BTreeSet,
@@ -138,5 +137,5 @@ fn halt_reason(
 ) -> Option<String> {
     let node = state.nodes.iter().find(|node| running.contains(&node.name))?;
     let info: ConsensusInfo = client(layout, node).call("getconsensusinfo", &[(); 0]).ok()?;
-    info.halted.or(info.stall_reason).map(|reason| name_keys(reason, state))
+    info.halted.or(info.stall_reason).map(|reason| state.name_keys(reason))
 }

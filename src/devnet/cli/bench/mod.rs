@@ -11,25 +11,24 @@ mod faults;
 mod local;
 mod network;
 
-use super::{
-    error::{CliError, Exit},
-    signals::Interrupts,
+use crate::{
+    devnet::bench::BenchError,
+    terminal::{CliError, Exit, Interrupts},
 };
-use crate::bench::BenchError;
 use clap::Subcommand;
 
 /// What a shell shows for a program that was interrupted.
 const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum BenchCommand {
+pub(crate) enum BenchCommand {
     /// Throughput, time to finality and cost of a local network, on the disks and cores of this machine.
     Network(network::NetworkArgs),
     /// How long a local network is without a block when a proposer is killed or the network is cut in two.
     Faults(faults::FaultsArgs),
 }
 
-pub(super) fn run(command: BenchCommand) -> Result<(), CliError> {
+pub(crate) fn run(command: BenchCommand) -> Result<(), CliError> {
     match command {
         BenchCommand::Network(args) => network::run(&args),
         BenchCommand::Faults(args) => faults::run(&args),

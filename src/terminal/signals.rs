@@ -1,5 +1,5 @@
 //! Ctrl-C and SIGTERM for commands that wait without an async runtime.
-use super::error::{CliError, Exit};
+use super::{CliError, Exit};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -8,11 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often the program was asked to stop.
 #[derive(Debug, Clone)]
-pub(super) struct Interrupts(Arc<AtomicUsize>);
+pub(crate) struct Interrupts(Arc<AtomicUsize>);
 
 impl Interrupts {
     /// Counts from now on; the signals end the process no more.
-    pub(super) fn listen() -> Result<Self, CliError> {
+    pub(crate) fn listen() -> Result<Self, CliError> {
         let count = Arc::new(AtomicUsize::new(0));
         let counter = count.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -34,28 +34,28 @@ impl Interrupts {
     }
 
     /// How often so far.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// The signals that ask a program to stop.
 #[derive(Debug)]
-pub(super) struct StopSignals {
+pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl StopSignals {
     /// Within a runtime.
-    pub(super) fn new() -> Result<Self, CliError> {
+    pub(crate) fn new() -> Result<Self, CliError> {
         let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let terminate = signal(SignalKind::terminate()).map_err(failed)?;
         Ok(Self { interrupt, terminate })
     }
 
     /// Waits for the next one and names it.
-    pub(super) async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",

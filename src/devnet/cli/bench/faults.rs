@@ -6,12 +6,8 @@ use super::{
     local::{Network, Shape},
 };
 use crate::{
-    bench::{Feed, Spread, Wait, Watch},
-    cli::{
-        error::{CliError, Exit},
-        output,
-        signals::Interrupts,
-    },
+    devnet::bench::{Feed, Spread, Wait, Watch},
+    terminal::{CliError, Exit, Interrupts, output},
 };
 use clap::Args;
 use serde::Serialize;
@@ -32,7 +28,7 @@ const CALM_BLOCKS: u64 = 10;
 const KILL_AFTER_MS: [u64; 6] = [0, 25, 50, 75, 100, 125];
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct FaultsArgs {
+pub(crate) struct FaultsArgs {
     #[command(flatten)]
     shape: Shape,
     /// How often the proposer of a coming block is killed. It is started again each time.

@@ -1,11 +1,11 @@
 //! `timecoin testnet kill, down, reset`.
-use super::{
-    DownArgs, OneArgs, ResetArgs, layout::Layout, processes, ready::elapsed_ms, state::TestnetState,
-};
-use crate::cli::{
-    error::{CliError, Exit},
-    output::{self, confirm, count, span},
-    signals::Interrupts,
+use super::{DownArgs, OneArgs, ResetArgs, ready::elapsed_ms};
+use crate::{
+    devnet::network::{Layout, TestnetState, processes},
+    terminal::{
+        CliError, Exit, Interrupts,
+        output::{self, confirm, count, span},
+    },
 };
 use nix::sys::signal::Signal;
 use serde_json::json;

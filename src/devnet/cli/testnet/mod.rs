@@ -2,36 +2,24 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `layout` | which file is where |
-//! | `state` | the file that says which nodes there are |
-//! | `create` | keys, wallets, genesis and configurations of a new network |
-//! | `processes` | starts and stops processes, never a stranger's |
-//! | `ports` | whether ports are free |
 //! | `up`, `ready` | start all, wait for the first final block |
 //! | `watch` | a line for each block |
 //! | `status`, `stop` | the rest of the commands |
-mod create;
-mod layout;
-mod ports;
-mod processes;
 mod ready;
-mod state;
 mod status;
 mod stop;
 mod up;
 mod watch;
 
-pub(super) use layout::Layout;
-pub(super) use processes::{is_running, signal};
-pub(super) use state::{NodeEntry, TestnetState};
-pub(super) use status::name_keys;
-
-use super::{error::CliError, target::DEFAULT_NET};
+use crate::{
+    devnet::network::{DEFAULT_NET, Layout, TestnetState},
+    terminal::CliError,
+};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum TestnetCommand {
+pub(crate) enum TestnetCommand {
     /// Start a network, or the nodes of one that do not run. The first time it makes keys, a genesis and a funded
     /// wallet `alice`.
     Up(up::UpArgs),
@@ -49,7 +37,7 @@ pub(super) enum TestnetCommand {
 
 /// Which network.
 #[derive(Debug, Args)]
-pub(super) struct NetArgs {
+pub(crate) struct NetArgs {
     /// The network's directory.
     #[arg(long, value_name = "DIR", default_value = DEFAULT_NET)]
     dir: PathBuf,
@@ -60,7 +48,7 @@ pub(super) struct NetArgs {
 
 /// Which node of which network.
 #[derive(Debug, Args)]
-pub(super) struct OneArgs {
+pub(crate) struct OneArgs {
     /// The node, such as val3.
     node: String,
     #[command(flatten)]
@@ -68,7 +56,7 @@ pub(super) struct OneArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct DownArgs {
+pub(crate) struct DownArgs {
     #[command(flatten)]
     net: NetArgs,
     /// How many seconds nodes may take.
@@ -77,7 +65,7 @@ pub(super) struct DownArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ResetArgs {
+pub(crate) struct ResetArgs {
     #[command(flatten)]
     net: NetArgs,
     /// Do not ask.
@@ -85,7 +73,7 @@ pub(super) struct ResetArgs {
     yes: bool,
 }
 
-pub(super) fn run(command: TestnetCommand) -> Result<(), CliError> {
+pub(crate) fn run(command: TestnetCommand) -> Result<(), CliError> {
     match command {
         TestnetCommand::Up(args) => up::run(&args),
         TestnetCommand::Status(args) => status::run(&args),

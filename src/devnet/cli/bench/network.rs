@@ -4,12 +4,8 @@ use super::{
     local::{Network, Shape},
 };
 use crate::{
-    bench::{self, Ceiling, Load, Plan},
-    cli::{
-        error::{CliError, Exit},
-        output,
-        signals::Interrupts,
-    },
+    devnet::bench::{self, Ceiling, Load, Plan},
+    terminal::{CliError, Exit, Interrupts, output},
 };
 use clap::Args;
 use std::time::Duration;
@@ -19,7 +15,7 @@ use timecoin_chain::limits::GENESIS_OUTPUTS_MAX;
 const CEILING_WITHIN: Duration = Duration::from_millis(1_500);
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct NetworkArgs {
+pub(crate) struct NetworkArgs {
     #[command(flatten)]
     shape: Shape,
     /// Length of the window that is measured.

@@ -1,5 +1,5 @@
 //! What commands print, and what they ask.
-use super::error::{CliError, Exit};
+use super::{CliError, Exit};
 use serde::Serialize;
 use std::{
     fmt::Display,
@@ -8,17 +8,17 @@ use std::{
 use timecoin_chain::types::Amount;
 
 /// One line on standard output. A reader that has gone away, such as `head`, is no failure.
-pub(super) fn line(text: impl Display) {
+pub(crate) fn line(text: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// One line on standard error.
-pub(super) fn note(text: impl Display) {
+pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// A line on standard error that the next one replaces, where a person looks on.
-pub(super) fn progress(text: impl Display) {
+pub(crate) fn progress(text: impl Display) {
     let mut stderr = io::stderr().lock();
     if stderr.is_terminal() {
         let _ = write!(stderr, "\r\x1b[K  {text}");
@@ -27,7 +27,7 @@ pub(super) fn progress(text: impl Display) {
 }
 
 /// Removes the last progress line.
-pub(super) fn clear_progress() {
+pub(crate) fn clear_progress() {
     let mut stderr = io::stderr().lock();
     if stderr.is_terminal() {
         let _ = write!(stderr, "\r\x1b[K");
@@ -36,7 +36,7 @@ pub(super) fn clear_progress() {
 }
 
 /// A value as JSON on standard output.
-pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
+pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
     let text =
         serde_json::to_string_pretty(value).map_err(|error| CliError::new(Exit::Failure, error))?;
     line(text);
@@ -44,7 +44,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
 }
 
 /// Asks a person. Without a terminal nobody can be asked, so the flag is needed.
-pub(super) fn confirm(question: &str) -> Result<(), CliError> {
+pub(crate) fn confirm(question: &str) -> Result<(), CliError> {
     if !io::stdin().is_terminal() {
         return Err(CliError::new(Exit::Usage, format!("{question} Nobody can be asked here."))
             .why("standard input is not a terminal")
@@ -62,19 +62,19 @@ pub(super) fn confirm(question: &str) -> Result<(), CliError> {
 }
 
 /// An amount for people: `1,000,000.00000000`.
-pub(super) fn money(amount: Amount) -> String {
+pub(crate) fn money(amount: Amount) -> String {
     let text = amount.to_string();
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, "0"));
     format!("{}.{decimals}", grouped(whole))
 }
 
 /// An amount for people without decimals that are zero: `1,000,000`.
-pub(super) fn short_money(amount: Amount) -> String {
+pub(crate) fn short_money(amount: Amount) -> String {
     money(amount).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Digits in groups of three.
-pub(super) fn grouped(digits: &str) -> String {
+pub(crate) fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -86,7 +86,7 @@ pub(super) fn grouped(digits: &str) -> String {
 }
 
 /// The first and last characters of an id: `7f3a1b2c..c912`.
-pub(super) fn short_id(id: &str) -> String {
+pub(crate) fn short_id(id: &str) -> String {
     match (id.get(..8), id.get(id.len().saturating_sub(4)..)) {
         (Some(head), Some(tail)) if id.len() > 14 => format!("{head}..{tail}"),
         _ => id.to_owned(),
@@ -94,7 +94,7 @@ pub(super) fn short_id(id: &str) -> String {
 }
 
 /// A span for people: `412 ms`, `1.2 s`, `3 min`.
-pub(super) fn span(ms: u64) -> String {
+pub(crate) fn span(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
@@ -104,7 +104,7 @@ pub(super) fn span(ms: u64) -> String {
 }
 
 /// `1 block`, `2 blocks`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

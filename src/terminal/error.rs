@@ -4,6 +4,7 @@ use crate::{
     rpc_client::RpcClientError, wallet::WalletFileError,
 };
 use std::fmt;
+use timecoin_store::StoreError;
 
 /// What the exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,14 @@ impl From<WalletFileError> for CliError {
             }
         };
         Self::new(Exit::Failure, error).next(next)
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let (code, text) = (crate::node::exit_code_of(&error), error.to_string());
+        let (what, next) = text.split_once(". Next: ").unwrap_or((&text, "ls -l"));
+        Self::with_code(code, what).next(next)
     }
 }
 

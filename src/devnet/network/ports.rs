@@ -1,13 +1,13 @@
 //! Whether the ports of a network are free, and which would be.
 use super::{layout::Layout, state::NodeEntry};
-use crate::cli::error::{CliError, Exit};
+use crate::terminal::{CliError, Exit};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Ports from one suggestion to the next.
 const SUGGESTION_STEP: u16 = 1_000;
 
 /// Refuses where a port of these nodes is taken, and suggests others.
-pub(super) fn check<'a>(
+pub(crate) fn check<'a>(
     layout: &Layout,
     nodes: impl Iterator<Item = &'a NodeEntry>,
     base_port: u16,

@@ -1,19 +1,13 @@
 //! Waits until nodes answer and a block is final; ends at once when a node dies.
-use super::{
-    layout::Layout,
-    processes,
-    state::{NodeEntry, TestnetState},
-};
 use crate::{
-    cli::{
-        error::{CliError, Exit},
-        output::{self, span},
-        signals::Interrupts,
-    },
+    devnet::network::{Layout, NodeEntry, TestnetState, client, processes},
     rpc_client::{Commit, ConsensusInfo, RpcClient},
+    terminal::{
+        CliError, Exit, Interrupts,
+        output::{self, span},
+    },
 };
 use std::{
-    net::{Ipv4Addr, SocketAddr},
     thread,
     time::{Duration, Instant},
 };
@@ -41,12 +35,6 @@ struct Watched<'a> {
     client: RpcClient,
     answered_ms: Option<u64>,
     height: u64,
-}
-
-/// A client of a node of this network.
-pub(super) fn client(layout: &Layout, node: &NodeEntry) -> RpcClient {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.rpc));
-    RpcClient::new(address, Some(layout.cookie(&node.name)))
 }
 
 /// Waits until every node answers and a new block is final. Nothing where it was interrupted.

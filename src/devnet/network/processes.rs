@@ -6,7 +6,7 @@ use super::{
     layout::Layout,
     state::{NodeEntry, TestnetState},
 };
-use crate::cli::error::{CliError, Exit};
+use crate::terminal::{CliError, Exit};
 use nix::{
     errno::Errno,
     sys::signal::{Signal, kill},
@@ -25,13 +25,13 @@ use std::{
 const COMMAND_LINE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whether the node's process runs.
-pub(in crate::cli) fn is_running(layout: &Layout, node: &NodeEntry) -> bool {
+pub(crate) fn is_running(layout: &Layout, node: &NodeEntry) -> bool {
     node.pid.is_some_and(|pid| is_node(pid, &layout.config(&node.name)))
 }
 
 /// Starts a node in a process group of its own, so that it outlives this program and its Ctrl-C. Its
 /// number is in the state when this returns.
-pub(super) fn start(
+pub(crate) fn start(
     layout: &Layout,
     state: &mut TestnetState,
     name: &str,
@@ -60,11 +60,7 @@ pub(super) fn start(
 }
 
 /// Sends a signal. Whether there was a process to receive it.
-pub(in crate::cli) fn signal(
-    layout: &Layout,
-    node: &NodeEntry,
-    signal: Signal,
-) -> Result<bool, CliError> {
+pub(crate) fn signal(layout: &Layout, node: &NodeEntry, signal: Signal) -> Result<bool, CliError> {
     let Some(pid) = node.pid.filter(|_| is_running(layout, node)) else { return Ok(false) };
     let number = i32::try_from(pid)
         .map_err(|error| CliError::new(Exit::Failure, format!("process {pid}: {error}")))?;
@@ -78,7 +74,7 @@ pub(in crate::cli) fn signal(
 }
 
 /// The last lines of a node's log; where it ended with an error, that.
-pub(super) fn log_tail(layout: &Layout, name: &str, lines: usize) -> String {
+pub(crate) fn log_tail(layout: &Layout, name: &str, lines: usize) -> String {
     const TAIL_BYTES: usize = 16 * 1024;
     let bytes = fs::read(layout.log(name)).unwrap_or_default();
     let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];

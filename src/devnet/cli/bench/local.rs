@@ -3,15 +3,13 @@
 //! Invariant: the nodes are stopped however this ends, short of a kill of this process.
 use super::{check_interrupts, failed};
 use crate::{
-    bench::{Node, Payments},
-    cli::{
-        error::{CliError, Exit},
-        output,
-        signals::Interrupts,
-        testnet::{Layout, NodeEntry, TestnetState},
+    devnet::{
+        bench::{Node, Payments},
+        network::{Layout, NodeEntry, TestnetState},
     },
     genesis_file,
     rpc_client::RpcClient,
+    terminal::{CliError, Exit, Interrupts, output},
     wallet::{WalletFile, path_of},
 };
 use clap::Args;
@@ -314,6 +312,12 @@ mod tests {
         shape: Shape,
     }
 
+    #[derive(Parser)]
+    struct Testnet {
+        #[command(subcommand)]
+        _command: crate::devnet::cli::testnet::TestnetCommand,
+    }
+
     fn shape(line: &str) -> Shape {
         Line::try_parse_from(std::iter::once("bench").chain(line.split_whitespace())).unwrap().shape
     }
@@ -323,8 +327,8 @@ mod tests {
         let shape = shape("--base-port 22000 --min-spacing-ms 20 --full 1");
         let command = shape.up(&Layout::new("net".as_ref()), 7).unwrap();
         let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
-        let line = format!("timecoin {}", words.join(" "));
+        let line = words.join(" ");
         assert!(line.contains("--alloc-outputs 7 --min-spacing-ms 20"), "{line}");
-        assert!(crate::cli::Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        assert!(Testnet::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
 }

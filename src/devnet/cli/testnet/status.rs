@@ -1,15 +1,12 @@
 //! `timecoin testnet status`
-use super::{
-    NetArgs,
-    layout::Layout,
-    processes,
-    ready::client,
-    state::{NodeEntry, TestnetState},
-};
-use crate::cli::{
-    error::CliError,
-    output::{self, short_id, span},
-    status::NodeStatus,
+use super::NetArgs;
+use crate::{
+    devnet::network::{Layout, NodeEntry, TestnetState, client, processes},
+    rpc_client::NodeStatus,
+    terminal::{
+        CliError,
+        output::{self, short_id, span},
+    },
 };
 use serde::Serialize;
 
@@ -56,22 +53,7 @@ pub(super) fn run(args: &NetArgs) -> Result<(), CliError> {
 fn view(layout: &Layout, state: &TestnetState) -> View {
     let nodes: Vec<NodeView> = state.nodes.iter().map(|node| node_view(layout, node)).collect();
     let halted = nodes.iter().find_map(|node| node.status.as_ref()?.halted.clone());
-    View {
-        genesis: state.genesis.clone(),
-        nodes,
-        halted: halted.map(|text| name_keys(text, state)),
-    }
-}
-
-/// The reason with names in place of the keys that it shows shortened.
-pub(in crate::cli) fn name_keys(mut text: String, state: &TestnetState) -> String {
-    for (index, name) in state.masternodes().into_iter().enumerate() {
-        let key = state.find(name).and_then(|node| node.consensus_key.as_deref());
-        if let Some(start) = key.and_then(|key| key.get(..8)) {
-            text = text.replace(&format!("masternode {index} ({start})"), name);
-        }
-    }
-    text
+    View { genesis: state.genesis.clone(), nodes, halted: halted.map(|text| state.name_keys(text)) }
 }
 
 fn node_view(layout: &Layout, node: &NodeEntry) -> NodeView {
@@ -110,26 +92,5 @@ fn row(node: &NodeView) -> String {
         ),
         (None, Some(pid)) => format!("{start}  pid {pid:<7}  does not answer"),
         _ => format!("{start}  stopped"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_halt_is_told_with_names() {
-        let entry = |name: &str, key: &str| NodeEntry {
-            name: name.into(),
-            consensus_key: Some(key.into()),
-            peer_id: String::new(),
-            p2p: 1,
-            rpc: 2,
-            pid: None,
-        };
-        let nodes = vec![entry("val0", "bbbbbbbbcc"), entry("val1", "aaaaaaaadd")];
-        let state = TestnetState::new("7f".into(), 1, nodes);
-        let text = "missing: masternode 0 (aaaaaaaa), masternode 1 (bbbbbbbb)".to_owned();
-        assert_eq!(name_keys(text, &state), "missing: val1, val0");
     }
 }

@@ -1,18 +1,18 @@
 //! `timecoin testnet up` and `start`: nodes from files to the first final block.
 use super::{
     NetArgs, OneArgs,
-    create::{self, FUNDED, FUNDS, Plan},
-    layout::Layout,
-    ports, processes,
     ready::{self, Ready},
-    state::TestnetState,
     stop, watch,
 };
 use crate::{
-    cli::{
-        error::{CliError, Exit},
+    devnet::network::{
+        Layout, TestnetState,
+        create::{self, FUNDED, FUNDS, Plan},
+        ports, processes,
+    },
+    terminal::{
+        CliError, Exit, Interrupts,
         output::{self, count, short_id, short_money, span},
-        signals::Interrupts,
     },
     wallet::path_of,
 };
@@ -35,7 +35,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct UpArgs {
+pub(crate) struct UpArgs {
     #[command(flatten)]
     net: NetArgs,
     /// Masternodes of a new network [default: 4]

@@ -3,8 +3,8 @@
 //! Never trusted about processes: a number in it may belong to a stranger by now.
 use super::layout::Layout;
 use crate::{
-    cli::error::{CliError, Exit},
     durable,
+    terminal::{CliError, Exit},
 };
 use serde::{Deserialize, Serialize};
 use std::{fs, io};
@@ -14,40 +14,40 @@ const VERSION: u32 = 1;
 /// A local network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct TestnetState {
+pub(crate) struct TestnetState {
     version: u32,
     /// The hash of its genesis.
-    pub(in crate::cli) genesis: String,
+    pub(crate) genesis: String,
     /// The first port.
-    pub(super) base_port: u16,
+    pub(crate) base_port: u16,
     /// Its nodes, masternodes first.
-    pub(in crate::cli) nodes: Vec<NodeEntry>,
+    pub(crate) nodes: Vec<NodeEntry>,
 }
 
 /// A node of a local network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct NodeEntry {
+pub(crate) struct NodeEntry {
     /// Its name and its directory.
-    pub(in crate::cli) name: String,
+    pub(crate) name: String,
     /// Its key in the genesis, should it be a masternode.
-    pub(super) consensus_key: Option<String>,
+    pub(crate) consensus_key: Option<String>,
     /// Its identity in the network.
-    pub(super) peer_id: String,
+    pub(crate) peer_id: String,
     /// Its port for other nodes.
-    pub(in crate::cli) p2p: u16,
+    pub(crate) p2p: u16,
     /// Its port for JSON-RPC.
-    pub(in crate::cli) rpc: u16,
+    pub(crate) rpc: u16,
     /// The process that was started last.
-    pub(in crate::cli) pid: Option<u32>,
+    pub(crate) pid: Option<u32>,
 }
 
 impl TestnetState {
-    pub(super) fn new(genesis: String, base_port: u16, nodes: Vec<NodeEntry>) -> Self {
+    pub(crate) fn new(genesis: String, base_port: u16, nodes: Vec<NodeEntry>) -> Self {
         Self { version: VERSION, genesis, base_port, nodes }
     }
 
-    pub(in crate::cli) fn load(layout: &Layout) -> Result<Self, CliError> {
+    pub(crate) fn load(layout: &Layout) -> Result<Self, CliError> {
         let path = layout.state();
         let failed =
             |reason: String| CliError::new(Exit::Failure, format!("{}: {reason}", path.display()));
@@ -68,7 +68,7 @@ impl TestnetState {
         }
     }
 
-    pub(super) fn save(&self, layout: &Layout) -> Result<(), CliError> {
+    pub(crate) fn save(&self, layout: &Layout) -> Result<(), CliError> {
         let path = layout.state();
         let failed = |error: &dyn std::fmt::Display| {
             CliError::new(Exit::Failure, format!("{}: {error}", path.display()))
@@ -79,12 +79,12 @@ impl TestnetState {
     }
 
     /// The node with a name.
-    pub(in crate::cli) fn find(&self, name: &str) -> Option<&NodeEntry> {
+    pub(crate) fn find(&self, name: &str) -> Option<&NodeEntry> {
         self.nodes.iter().find(|node| node.name == name)
     }
 
     /// The node with a name, to change it.
-    pub(super) fn named(&mut self, name: &str) -> Result<&mut NodeEntry, CliError> {
+    pub(crate) fn named(&mut self, name: &str) -> Result<&mut NodeEntry, CliError> {
         let names: Vec<String> = self.nodes.iter().map(|node| node.name.clone()).collect();
         self.nodes.iter_mut().find(|node| node.name == name).ok_or_else(|| {
             CliError::new(Exit::Usage, format!("there is no node `{name}`"))
@@ -93,7 +93,7 @@ impl TestnetState {
     }
 
     /// Names of masternodes by their index in the genesis: the order of keys.
-    pub(in crate::cli) fn masternodes(&self) -> Vec<&str> {
+    pub(crate) fn masternodes(&self) -> Vec<&str> {
         let mut found: Vec<(&str, &str)> = self
             .nodes
             .iter()
@@ -101,6 +101,17 @@ impl TestnetState {
             .collect();
         found.sort_unstable();
         found.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// The reason with names in place of the keys that it shows shortened.
+    pub(crate) fn name_keys(&self, mut text: String) -> String {
+        for (index, name) in self.masternodes().into_iter().enumerate() {
+            let key = self.find(name).and_then(|node| node.consensus_key.as_deref());
+            if let Some(start) = key.and_then(|key| key.get(..8)) {
+                text = text.replace(&format!("masternode {index} ({start})"), name);
+            }
+        }
+        text
     }
 }
 
@@ -145,5 +156,13 @@ mod tests {
         let state = TestnetState { version: 2, ..TestnetState::new("7f".into(), 1, vec![]) };
         state.save(&layout).unwrap();
         assert!(TestnetState::load(&layout).unwrap_err().to_string().contains("version 2"));
+    }
+
+    #[test]
+    fn a_halt_is_told_with_names() {
+        let nodes = vec![entry("val0", Some("bbbbbbbbcc")), entry("val1", Some("aaaaaaaadd"))];
+        let state = TestnetState::new("7f".into(), 1, nodes);
+        let text = "missing: masternode 0 (aaaaaaaa), masternode 1 (bbbbbbbb)".to_owned();
+        assert_eq!(state.name_keys(text), "missing: val1, val0");
     }
 }

@@ -5,9 +5,9 @@
 //! `ip` and a kernel that lets users have namespaces) one side is stopped instead, and the figures say so.
 //!
 //! Never touches the routes of the machine itself.
-use crate::cli::{
-    error::{CliError, Exit},
-    testnet::{Layout, NodeEntry, signal},
+use crate::{
+    devnet::network::{Layout, NodeEntry, processes::signal},
+    terminal::{CliError, Exit},
 };
 use nix::sys::signal::Signal;
 use std::{

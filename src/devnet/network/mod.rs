@@ -1,0 +1,20 @@
+//! A local network: several nodes as processes on this machine, in one directory.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `layout` | which file is where |
+//! | `state` | the file that names the nodes |
+//! | `create` | keys, wallets, genesis and configurations of a new network |
+//! | `find` | clients of its nodes |
+//! | `processes` | starts and signals processes; never a process that is not of this network |
+//! | `ports` | whether ports are free |
+pub(crate) mod create;
+mod find;
+mod layout;
+pub(crate) mod ports;
+pub(crate) mod processes;
+mod state;
+
+pub(crate) use find::client;
+pub(crate) use layout::{DEFAULT_NET, Layout};
+pub(crate) use state::{NodeEntry, TestnetState};

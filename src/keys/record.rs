@@ -1,0 +1,18 @@
+//! The safety record with which every consensus key begins.
+use std::path::Path;
+use timecoin_chain::{crypto::PublicKey, engine::SafetyRecord, genesis::GenesisHash};
+use timecoin_store::{SafetyFile, StoreError};
+
+/// Writes the first record of a new key, where there is none yet. A key without one is a key whose
+/// record is lost.
+pub fn begin_record(
+    data_dir: &Path,
+    genesis: &GenesisHash,
+    key: PublicKey,
+) -> Result<(), StoreError> {
+    let file = SafetyFile::open(data_dir, genesis)?;
+    if file.load()?.is_none() {
+        file.replace(&SafetyRecord::first(key), &[])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What people ask of a node: four answers in one.
+use super::{ChainInfo, ConsensusInfo, MempoolInfo, NetworkInfo, RpcClient, RpcClientError};
+use serde::Serialize;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A node at one moment.
+#[derive(Debug, Serialize)]
+pub struct NodeStatus {
+    /// `main`, `test` or `dev`.
+    pub network: String,
+    /// The hash of the genesis.
+    pub genesis: String,
+    /// The last final height.
+    pub height: u64,
+    /// Milliseconds since the last block was proposed.
+    pub block_age_ms: u64,
+    /// The round of the height in progress.
+    pub round: u64,
+    /// Masternodes whose votes of that round are known.
+    pub masternodes_voting: usize,
+    /// All masternodes.
+    pub masternodes: usize,
+    /// Connected peers.
+    pub peers: u64,
+    /// Transactions in the mempool.
+    pub mempool_transactions: u64,
+    /// Their encoded bytes.
+    pub mempool_bytes: u64,
+    /// Whether the node fetches blocks.
+    pub syncing: bool,
+    /// The greatest height that a peer reported.
+    pub sync_target: u64,
+    /// Whether the node's key signs: yes, no, listening, observing or stopped.
+    pub signing: String,
+    /// Why, in words.
+    pub signing_reason: String,
+    /// Why no block is made, if none is.
+    pub halted: Option<String>,
+}
+
+impl NodeStatus {
+    /// Calls four methods.
+    pub fn ask(client: &RpcClient) -> Result<Self, RpcClientError> {
+        let chain: ChainInfo = client.call("getblockchaininfo", &[(); 0])?;
+        let consensus: ConsensusInfo = client.call("getconsensusinfo", &[(); 0])?;
+        let network: NetworkInfo = client.call("getnetworkinfo", &[(); 0])?;
+        let mempool: MempoolInfo = client.call("getmempoolinfo", &[(); 0])?;
+        Ok(Self {
+            network: chain.chain,
+            genesis: chain.genesis,
+            height: chain.blocks,
+            block_age_ms: now_ms().saturating_sub(chain.time_ms),
+            round: consensus.round,
+            masternodes_voting: consensus.voting(),
+            masternodes: consensus.masternodes.len(),
+            peers: network.connections,
+            mempool_transactions: mempool.size,
+            mempool_bytes: mempool.bytes,
+            syncing: consensus.syncing,
+            sync_target: consensus.sync_target,
+            signing: consensus.signing,
+            signing_reason: consensus.signing_reason,
+            halted: consensus.halted.or(consensus.stall_reason),
+        })
+    }
+
+    /// `100 %`, or how far and to where.
+    pub fn sync(&self) -> String {
+        if !self.syncing || self.sync_target == 0 {
+            return "100 %".into();
+        }
+        let percent = u128::from(self.height) * 100 / u128::from(self.sync_target);
+        format!("{percent} % of {}", self.sync_target)
+    }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

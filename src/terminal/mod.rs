@@ -1,0 +1,13 @@
+//! How commands talk to the person who types them.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `error` | what happened, why, the next command, and the exit code |
+//! | `output` | results on standard output, progress on standard error, figures for people |
+//! | `signals` | Ctrl-C and SIGTERM for commands that wait |
+mod error;
+pub(crate) mod output;
+mod signals;
+
+pub use error::{CliError, Exit};
+pub(crate) use signals::{Interrupts, StopSignals};
