@@ -2,14 +2,15 @@
 //!
 //! Invariant: at most `CANDIDATES_MAX` at a time, each with bodies of at most one block; the block of
 //! the valid polka is never dropped, and one that is dropped is no longer known to be valid.
-use super::{Effect, Engine, Peer, Report, Timer};
+use super::{Effect, Peer, Report, height::HeightState, out::Out, pool::Pool, tip::Tip};
 use crate::{
     codec,
-    consensus::{self, Step},
-    ledger::{BlockDelta, ExecuteError, LedgerView},
+    consensus::Step,
+    ledger::{BlockDelta, LedgerView},
     limits::CANDIDATES_MAX,
+    mempool::Mempool,
     rules::RuleError,
-    types::{Block, BlockHash, Millis, Now, Proposal, Round, Timestamp, Transaction, WTxId},
+    types::{Block, BlockHash, Millis, Proposal, Round, Transaction, WTxId},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -186,40 +187,12 @@ impl Candidate {
     }
 }
 
-impl<V: LedgerView> Engine<V> {
-    /// A checked proposal of this height, from a peer or our own from before a restart.
-    pub(super) fn on_proposal(&mut self, now: Now, from: Option<Peer>, proposal: Proposal) {
-        let (round, valid_round) = (proposal.round, proposal.valid_round);
-        if !self.consensus.admits_round(round) || proposal.header.parent != self.state.block {
-            return;
-        }
-        if let Some(polka) = proposal.polka.clone() {
-            self.drive(now, consensus::Input::Certificate(polka));
-        }
-        let block = proposal.block_hash();
-        if !self.consensus.admits_proposal(round, block, valid_round) {
-            return; // A proposer that signs more than two for one round gets no more room.
-        }
-        if valid_round.is_none() && self.is_ahead_of_clock(now, &proposal) {
-            return;
-        }
-        let is_new = self.candidates.0.get(&block).is_none_or(|c| c.proposal.is_none());
-        if !self.make_room(block, Whose::Others) {
-            return;
-        }
-        self.candidates.note_proposal(now.mono, from, &proposal);
-        self.drive(now, consensus::Input::Proposal { round, block, valid_round });
-        if is_new && !self.candidates.is_known(&block) {
-            self.gather(now, block, &proposal);
-        }
-    }
-
+impl HeightState {
     /// The propose timer ran out while the round's proposal is here and being gathered or executed: a
     /// large block on a busy machine. Then the proposer is not at fault, and a nil vote would cost
-    /// everyone a round. Waits again, a bounded number of times.
-    pub(super) fn waits_for_own_verdict(&mut self, now: Now, round: Round) -> bool {
-        let patience = |block| match self.candidates.0.get(&block).map(|candidate| &candidate.state)
-        {
+    /// everyone a round. True, a bounded number of times, where the timer is to be set again.
+    pub(super) fn has_patience(&mut self, round: Round) -> bool {
+        let patience = |block| match self.candidates.0.get(&block).map(|found| &found.state) {
             Some(State::Executing) => EXECUTING_PATIENCE,
             Some(State::Gathering) => GATHERING_PATIENCE,
             _ => 0,
@@ -227,10 +200,7 @@ impl<V: LedgerView> Engine<V> {
         let waits = round == self.consensus.round()
             && self.consensus.step() == Step::Propose
             && self.consensus.blocks_in(round).any(|block| self.patience < patience(block));
-        if waits {
-            self.patience += 1;
-            self.set_step_timer(now, round, Step::Propose);
-        }
+        self.patience += u32::from(waits);
         waits
     }
 
@@ -240,7 +210,8 @@ impl<V: LedgerView> Engine<V> {
             return true;
         }
         let valid = self.consensus.valid().and_then(|polka| polka.block);
-        let mut keep: BTreeSet<BlockHash> = valid.into_iter().chain(self.decided_block()).collect();
+        let decided = self.decided.as_ref().and_then(|certificate| certificate.block);
+        let mut keep: BTreeSet<BlockHash> = valid.into_iter().chain(decided).collect();
         keep.extend(self.consensus.blocks_in(self.consensus.round()));
         let Some((oldest, is_executing)) = self.candidates.oldest_but(&keep) else { return false };
         // The work of others' proposals is bounded by those that are here.
@@ -253,108 +224,17 @@ impl<V: LedgerView> Engine<V> {
         true
     }
 
-    fn is_ahead_of_clock(&mut self, now: Now, proposal: &Proposal) -> bool {
-        let timestamp = proposal.header.timestamp;
-        let drift = self.chain.params().clock_drift_max.0;
-        // No block can be earlier than just after its parent: should clocks that were ahead have carried
-        // the chain's time away, refusing that one would stop the chain until the clocks get there.
-        let least = Timestamp(self.state.timestamp.0 + 1);
-        let is_ahead = timestamp > least.max(Timestamp(now.wall.0.saturating_add(drift)));
-        if is_ahead {
-            self.skewed = Some((proposal.round, Millis(timestamp.0.saturating_sub(now.wall.0))));
-            let (height, proposer) = (proposal.height(), proposal.header.proposer);
-            let clock = now.wall;
-            let report = Report::ClockSkew { height, proposer, timestamp, clock };
-            self.effects.push(Effect::Report(report));
-        }
-        is_ahead
-    }
-
-    /// Collects the bodies from the mempool; what is not there may still arrive by gossip.
-    fn gather(&mut self, now: Now, block: BlockHash, proposal: &Proposal) {
-        let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
-        for id in &proposal.transactions {
-            match self.mempool.get(id) {
-                Some(entry) => {
-                    candidate.add_body(*id, entry.transaction().clone(), entry.bytes(), true);
-                }
-                None => {
-                    candidate.missing.insert(*id);
-                }
-            }
-        }
-        if !self.assemble(now, block) {
-            self.set_timer(Timer::Bodies(block), now.mono.plus(super::bodies::PATIENCE));
-        }
-    }
-
-    /// A body has come: from gossip with its signatures checked, or by request without.
-    pub(super) fn offer_body(
-        &mut self,
-        now: Now,
-        id: WTxId,
-        body: &Arc<Transaction>,
-        is_verified: bool,
-    ) {
-        let mut waited = Vec::new();
-        for (hash, candidate) in &mut self.candidates.0 {
-            if candidate.missing.contains(&id) {
-                let bytes = codec::encode(&**body).len();
-                candidate.add_body(id, body.clone(), bytes, is_verified);
-                waited.push(*hash);
-            }
-        }
-        for hash in waited {
-            self.assemble(now, hash);
-        }
-    }
-
-    /// Puts a block together and has it executed. False where bodies are missing.
-    fn assemble(&mut self, now: Now, hash: BlockHash) -> bool {
-        let max = usize::try_from(self.chain.params().block_bytes_max).unwrap_or(usize::MAX);
-        let Some(candidate) = self.candidates.0.get_mut(&hash) else { return true };
-        if candidate.bytes > max {
-            // No use in gathering the rest: ids are short, and what they stand for may be large.
-            let bytes = candidate.bytes;
-            self.refuse_candidate(now, hash, &RuleError::BlockTooLarge { bytes, max });
-            return true;
-        }
-        if !candidate.missing.is_empty() {
-            return false;
-        }
-        let Some(proposal) = &candidate.proposal else { return true };
-        let transactions = proposal
-            .transactions
-            .iter()
-            .filter_map(|id| candidate.bodies.get(id))
-            .map(|(body, _)| (**body).clone())
-            .collect();
-        let block = Block {
-            header: proposal.header.clone(),
-            transactions,
-            last_commit: proposal.last_commit.clone(),
-            evidence: proposal.evidence.clone(),
-        };
-        self.execute_candidate(Arc::new(block));
-        true
-    }
-
-    /// A block breaks a rule.
-    fn refuse_candidate(&mut self, now: Now, block: BlockHash, error: &RuleError) {
-        let Some(candidate) = self.candidates.0.get_mut(&block) else { return };
-        candidate.state = State::Invalid(error.to_string());
-        candidate.bodies.clear();
-        candidate.missing.clear();
-        let (height, error) = (self.height(), error.to_string());
-        self.effects.push(Effect::Report(Report::InvalidBlock { height, block, error }));
-        self.drive(now, consensus::Input::Validity { block, valid: false });
-    }
-
     /// Has a complete block executed, unless it is or was already.
-    pub(super) fn execute_candidate(&mut self, block: Arc<Block>) {
+    pub(super) fn execute<V: LedgerView>(
+        &mut self,
+        tip: &Tip<V>,
+        pool: &Pool,
+        block: Arc<Block>,
+        out: &mut Out,
+    ) {
         let hash = block.hash();
         self.make_room(hash, Whose::Ours);
-        let candidate = self.candidates.entry(hash, self.height_started);
+        let candidate = self.candidates.entry(hash, self.started);
         if !matches!(candidate.state, State::Gathering) {
             return;
         }
@@ -365,42 +245,118 @@ impl<V: LedgerView> Engine<V> {
         if candidate.bodies.len() < block.transactions.len() {
             for transaction in &block.transactions {
                 let id = transaction.wtxid();
-                let is_verified = self.mempool.get(&id).is_some();
+                let is_verified = pool.mempool.get(&id).is_some();
                 let body = || (Arc::new(transaction.clone()), is_verified);
                 candidate.bodies.entry(id).or_insert_with(body);
             }
         }
         let verified: BTreeSet<WTxId> =
             candidate.bodies.iter().filter(|(_, (_, ok))| *ok).map(|(id, _)| *id).collect();
-        let parent = self.state.clone();
-        let layers = self.view.layers().to_vec();
-        self.effects.push(Effect::Execute { block, parent, layers, verified });
+        let parent = tip.state.clone();
+        let layers = tip.view.layers().to_vec();
+        out.push(Effect::Execute { block, parent, layers, verified });
     }
 
-    /// The verdict on a block. One of a height that has passed is no longer known and changes nothing.
-    pub(super) fn on_executed(
-        &mut self,
-        now: Now,
-        block: BlockHash,
-        result: Result<Box<BlockDelta>, ExecuteError>,
-    ) {
-        let found = self.candidates.0.get_mut(&block);
-        // One that was dropped meanwhile and proposed again waits for its own execution.
-        let Some(candidate) = found.filter(|found| matches!(found.state, State::Executing)) else {
-            return;
-        };
-        match result {
-            Ok(delta) => {
-                candidate.state = State::Valid(Arc::new(*delta));
-                self.drive(now, consensus::Input::Validity { block, valid: true });
-                self.try_propose(now);
+    /// A block breaks a rule. False where it is not known.
+    pub(super) fn refuse(&mut self, block: BlockHash, error: &RuleError, out: &mut Out) -> bool {
+        let height = self.height();
+        let Some(candidate) = self.candidates.0.get_mut(&block) else { return false };
+        let error = error.to_string();
+        candidate.state = State::Invalid(error.clone());
+        candidate.bodies.clear();
+        candidate.missing.clear();
+        out.report(Report::InvalidBlock { height, block, error });
+        true
+    }
+}
+
+/// What a gathered candidate is.
+#[derive(Debug)]
+pub(super) enum Gathered {
+    /// Bodies are missing.
+    No,
+    /// There is nothing to put together.
+    Nothing,
+    /// Complete.
+    Block(Arc<Block>),
+    /// Larger than a block may be, whatever is still missing.
+    TooLarge(RuleError),
+}
+
+impl Candidates {
+    /// Notes which bodies a proposal needs; those of the mempool are there.
+    pub(super) fn gather(&mut self, block: BlockHash, proposal: &Proposal, mempool: &Mempool) {
+        let Some(candidate) = self.0.get_mut(&block) else { return };
+        for id in &proposal.transactions {
+            match mempool.get(id) {
+                Some(entry) => {
+                    candidate.add_body(*id, entry.transaction().clone(), entry.bytes(), true);
+                }
+                None => {
+                    candidate.missing.insert(*id);
+                }
             }
-            Err(ExecuteError::Rule(error)) => self.refuse_candidate(now, block, &error),
-            Err(ExecuteError::View(error)) => self.halt(error.to_string()),
         }
     }
 
-    fn decided_block(&self) -> Option<BlockHash> {
-        self.decided.as_ref().and_then(|certificate| certificate.block)
+    /// A body has come. Returns the candidates that missed it.
+    pub(super) fn add_body(
+        &mut self,
+        id: WTxId,
+        body: &Arc<Transaction>,
+        is_verified: bool,
+    ) -> Vec<BlockHash> {
+        let mut waited = Vec::new();
+        for (hash, candidate) in &mut self.0 {
+            if candidate.missing.contains(&id) {
+                let bytes = codec::encode(&**body).len();
+                candidate.add_body(id, body.clone(), bytes, is_verified);
+                waited.push(*hash);
+            }
+        }
+        waited
+    }
+
+    /// Puts a block of at most so many bytes together.
+    pub(super) fn assemble(&self, hash: &BlockHash, max: usize) -> Gathered {
+        let Some(candidate) = self.0.get(hash) else { return Gathered::Nothing };
+        if candidate.bytes > max {
+            // No use in gathering the rest: ids are short, and what they stand for may be large.
+            return Gathered::TooLarge(RuleError::BlockTooLarge { bytes: candidate.bytes, max });
+        }
+        if !candidate.missing.is_empty() {
+            return Gathered::No;
+        }
+        let Some(proposal) = &candidate.proposal else { return Gathered::Nothing };
+        let transactions = proposal
+            .transactions
+            .iter()
+            .filter_map(|id| candidate.bodies.get(id))
+            .map(|(body, _)| (**body).clone())
+            .collect();
+        Gathered::Block(Arc::new(Block {
+            header: proposal.header.clone(),
+            transactions,
+            last_commit: proposal.last_commit.clone(),
+            evidence: proposal.evidence.clone(),
+        }))
+    }
+
+    /// A block keeps the rules.
+    pub(super) fn set_valid(&mut self, block: &BlockHash, delta: BlockDelta) {
+        if let Some(candidate) = self.0.get_mut(block) {
+            candidate.state = State::Valid(Arc::new(delta));
+        }
+    }
+
+    /// Whether a verdict on this block is awaited. One that was dropped and is proposed again waits for
+    /// its own execution.
+    pub(super) fn is_executing(&self, block: &BlockHash) -> bool {
+        self.0.get(block).is_some_and(Candidate::is_executing)
+    }
+
+    /// Whether a proposal of this block was noted.
+    pub(super) fn has_proposal(&self, block: &BlockHash) -> bool {
+        self.0.get(block).is_some_and(|candidate| candidate.proposal.is_some())
     }
 }

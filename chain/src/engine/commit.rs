@@ -3,250 +3,221 @@
 //! A decided block that keeps the rules is stacked: the next height begins on its delta at once, and the
 //! store writes the stacked blocks in order, one at a time.
 //!
-//! Invariants: at most [`UNDURABLE_MAX`] blocks are stacked; nothing is reported or served as final
-//! before it is durable; with one block stacked nothing stronger than a prevote is signed, with two
-//! nothing at all.
-use super::{Effect, Engine, Report, Request, Timer, candidate::Bodies};
-use crate::{
-    ledger::{BlockDelta, LedgerState, LedgerView},
-    limits::UNDURABLE_MAX,
-    mempool::Entry,
-    types::{Block, Certificate, Height, Millis, Now, TxId, Vote, VoteKind},
+//! Invariants: at most [`UNDURABLE_MAX`](crate::limits::UNDURABLE_MAX) blocks are stacked; nothing is
+//! reported or served as final before it is durable; with one block stacked nothing stronger than a
+//! prevote is signed, with two nothing at all.
+use super::{
+    Effect, Engine, Report, Request, SYNC_PERIOD, Timer, evidence::Scene, height::HeightState,
+    tip::Stacked, work::Work,
 };
-use std::{collections::VecDeque, sync::Arc};
+use crate::{
+    consensus::{self, Resume},
+    ledger::{BlockDelta, LedgerView},
+    types::{Block, BlockHash, Certificate, Height, Now, VoteKind},
+};
+use std::sync::Arc;
 
-/// A decided block on its way to the store.
-#[derive(Debug)]
-pub(super) struct Stacked {
-    pub(super) block: Arc<Block>,
-    pub(super) certificate: Arc<Certificate>,
-    delta: Arc<BlockDelta>,
-    /// For those who are still gathering them.
-    bodies: Bodies,
-    /// What it took out of the mempool.
-    confirmed: Vec<Entry>,
-    /// When the proposal was first seen.
-    seen: Millis,
-    pub(super) synced: bool,
-}
-
-/// Decided blocks that are not durable yet, oldest first.
-#[derive(Debug)]
-pub(super) struct Stack {
-    blocks: VecDeque<Stacked>,
-    /// The state after the last durable block.
-    pub(super) durable: Arc<LedgerState>,
-}
-
-impl Stack {
-    pub(super) fn new(durable: Arc<LedgerState>) -> Self {
-        Self { blocks: VecDeque::new(), durable }
+impl<V: LedgerView> Engine<V> {
+    /// Begins the height after the decided one.
+    pub(super) fn start_height(&mut self, now: Now) {
+        let height = self.tip.next_height();
+        let has_transactions = !self.pool.mempool.is_empty();
+        self.height =
+            HeightState::new(&self.ctx, height, now.mono, self.tip.spacing_from, has_transactions);
+        self.watch.forget_old_evidence(&Scene::new(&self.ctx, &self.tip, &self.height));
+        self.own.height_begins(height, self.peers.target() < height);
+        let resume = self.resume();
+        let outputs = self.height.consensus.start(resume);
+        self.work.extend(outputs.into_iter().map(Work::Want));
+        self.work.extend([
+            Work::Recount(VoteKind::Prevote),
+            Work::Recount(VoteKind::Precommit),
+            Work::RecoverDecision,
+            Work::ScheduleRepeat,
+        ]);
+        let later = self.later.take(height).into_iter();
+        self.work.extend(later.map(|message| Work::Message(None, message.into_inner())));
+        self.work.extend([Work::Proof, Work::AdvanceSync]);
     }
 
-    /// How many blocks are stacked.
-    pub(super) fn len(&self) -> usize {
-        self.blocks.len()
+    /// What the record holds of this height. The block of its valid polka is executed again.
+    fn resume(&mut self) -> Option<Resume> {
+        let (resume, block) = self.own.take_recovered(self.height())?;
+        if let Some(block) = block {
+            self.execute(block);
+        }
+        Some(resume)
     }
 
-    /// Whether a vote of this kind, or a proposal, may be signed for the height on top.
-    pub(super) fn allows(&self, kind: VoteKind) -> bool {
-        match kind {
-            VoteKind::Prevote => self.blocks.len() < UNDURABLE_MAX,
-            VoteKind::Precommit => self.blocks.is_empty(),
+    /// The record is of the next height, and its parent was decided but not durable when this node
+    /// stopped: it is decided again. Others may have stopped in the same moment.
+    pub(super) fn recover_decision(&mut self) {
+        if let Some((parent, block)) = self.own.recovered_parent(self.height()) {
+            self.execute(block);
+            self.work.tell(consensus::Input::Certificate(parent));
         }
     }
 
-    /// The block on top, should there be one: a record that is signed now must be able to restore it.
-    pub(super) fn top(&self) -> Option<&Stacked> {
-        self.blocks.back()
+    /// What proved this height before it began decides it.
+    pub(super) fn apply_proof(&mut self) {
+        if let Some(proof) = self.peers.take_proof(self.height()) {
+            self.work.tell(consensus::Input::Certificate(proof));
+        }
     }
 
-    /// A transaction of this node's mempool that is decided and not durable.
-    pub(super) fn entry(&self, txid: &TxId) -> Option<&Entry> {
-        let entries = self.blocks.iter().flat_map(|stacked| &stacked.confirmed);
-        entries.into_iter().find(|entry| entry.txid() == *txid)
-    }
-
-    /// Whether a stacked block holds this transaction.
-    pub(super) fn holds(&self, txid: &TxId) -> bool {
-        let records = self.blocks.iter().flat_map(|stacked| &stacked.delta.transactions);
-        records.into_iter().any(|record| record.txid == *txid)
-    }
-
-    /// What decided a stacked block.
-    pub(super) fn certificate(&self, height: Height) -> Option<&Arc<Certificate>> {
-        let mut certificates = self.blocks.iter().map(|stacked| &stacked.certificate);
-        certificates.find(|certificate| certificate.height == height)
-    }
-
-    /// The bodies of the stacked blocks.
-    pub(super) fn bodies(&self) -> impl Iterator<Item = &Bodies> {
-        self.blocks.iter().map(|stacked| &stacked.bodies)
-    }
-}
-
-impl<V: LedgerView> Engine<V> {
-    pub(super) fn on_decided(&mut self, certificate: Certificate) {
+    pub(super) fn on_decided(&mut self, now: Now, certificate: Certificate) {
+        if certificate.round == self.height.consensus.round() {
+            self.timing.quorum(VoteKind::Precommit, now.mono);
+        }
         if !self.agrees(&certificate) {
             return;
         }
         let height = certificate.height;
-        let decided = self.decided.get_or_insert_with(|| Arc::new(certificate));
-        let is_known = decided.block.is_some_and(|block| self.candidates.is_known(&block));
-        if !is_known {
+        if !self.height.is_decided_by(certificate) {
             self.fetch_decided(height);
         }
     }
 
-    /// Begins the next height if this one's block is decided, keeps the rules here and there is room
-    /// for it. False where not. Called when an input is done with, never within.
+    /// Stacks the decided block and begins the next height, if the block keeps the rules here and there
+    /// is room for it. False where not. Called when no work is left.
     pub(super) fn advance(&mut self, now: Now) -> bool {
-        if self.stack.blocks.len() >= UNDURABLE_MAX || self.halted.is_some() {
+        if !self.tip.stack.has_room() {
             return false;
         }
-        let Some(certificate) = self.decided.clone() else { return false };
+        let Some(certificate) = self.height.decided.clone() else { return false };
         let Some(hash) = certificate.block else { return false };
-        if self.candidates.is_invalid(&hash) {
-            if let Some(parent) = self.candidates.other_parent(&hash, self.state.block) {
-                self.halt(format!(
-                    "two blocks are final at height {}: {} here, and {parent}, on which block {hash} \
-                     with a commit certificate stands. More than a third of the masternodes' weight \
-                     broke the rules; the operators must decide which block stands",
-                    self.state.height, self.state.block
-                ));
-                return false;
-            }
-            self.halt(format!(
-                "block {hash} at height {} has a commit certificate and breaks a rule here: this \
-                 program or its data differs from the network's. Compare versions, then sync again \
-                 from an empty data directory",
-                certificate.height
-            ));
+        if self.height.candidates.is_invalid(&hash) {
+            self.halt_on_invalid(&certificate, hash);
             return false;
         }
-        let (Some(block), Some(delta)) =
-            (self.candidates.block(&hash), self.candidates.delta(&hash))
-        else {
+        let candidates = &self.height.candidates;
+        let (Some(block), Some(delta)) = (candidates.block(&hash), candidates.delta(&hash)) else {
             return false;
         };
-        let synced = self.candidates.is_synced(&hash);
-        let seen = self.candidates.seen(&hash).unwrap_or(now.mono);
-        let bodies = self.candidates.take_bodies(&hash);
-        let parent_time = self.state.timestamp;
-        let removed = self.mempool.on_block(&block, certificate.height.next(), now.mono);
-        self.state = Arc::new(delta.state.clone());
-        self.view.push(delta.clone());
-        self.tip = Some(certificate.clone());
-        // Blocks went on while this node caught up: whoever speaks of a later height is asked again.
-        self.hinted &= !synced;
-        // Spacing counts from one proposal to the next, so that the cadence does not drift.
-        self.spacing_from = if synced { now.mono } else { seen };
-        let confirmed = removed.confirmed;
-        let stacked = Stacked { block, certificate, delta, bodies, confirmed, seen, synced };
-        self.stack.blocks.push_back(stacked);
-        self.license_at_decision(parent_time);
-        if self.stack.blocks.len() == 1 {
-            self.write_next();
-        }
+        self.stack_block(now, block, delta, certificate);
         self.start_height(now);
         true
     }
 
+    fn stack_block(
+        &mut self,
+        now: Now,
+        block: Arc<Block>,
+        delta: Arc<BlockDelta>,
+        certificate: Arc<Certificate>,
+    ) {
+        let (hash, height) = (delta.block, certificate.height);
+        let synced = self.height.candidates.is_synced(&hash);
+        let seen = self.height.candidates.seen(&hash).unwrap_or(now.mono);
+        let bodies = self.height.candidates.take_bodies(&hash);
+        let parent_time = self.tip.state.timestamp;
+        let confirmed = self.pool.mempool.on_block(&block, height.next(), now.mono).confirmed;
+        // Blocks went on while this node caught up: a peer that speaks of a later height is asked again.
+        self.peers.forget_hint(synced);
+        // Spacing counts from one proposal to the next, so that the cadence does not drift.
+        self.tip.spacing_from = if synced { now.mono } else { seen };
+        self.tip.push(Stacked { block, certificate, delta, bodies, confirmed, seen, synced });
+        self.license_at_decision(parent_time);
+        if self.tip.stack.len() == 1 {
+            self.write_next();
+        }
+    }
+
+    /// A final block breaks a rule here.
+    fn halt_on_invalid(&mut self, certificate: &Certificate, hash: BlockHash) {
+        let (height, own) = (self.tip.state.height, self.tip.block());
+        self.out.halt(match self.height.candidates.other_parent(&hash, own) {
+            Some(parent) => format!(
+                "two blocks are final at height {height}: {own} here, and {parent}, on which block {hash} \
+                 with a commit certificate stands. More than a third of the masternodes' weight \
+                 broke the rules; the operators must decide which block stands"
+            ),
+            None => format!(
+                "block {hash} at height {} has a commit certificate and breaks a rule here: this \
+                 program or its data differs from the network's. Compare versions, then sync again \
+                 from an empty data directory",
+                certificate.height
+            ),
+        });
+    }
+
     /// Hands the oldest stacked block to the store.
     fn write_next(&mut self) {
-        let Some(stacked) = self.stack.blocks.front() else { return };
-        self.effects.push(Effect::Commit {
+        let Some(stacked) = self.tip.stack.oldest() else { return };
+        self.out.push(Effect::Commit {
             block: stacked.block.clone(),
             certificate: stacked.certificate.clone(),
             delta: stacked.delta.clone(),
         });
     }
 
-    /// A block is decided and its body is not here: whoever has it can prove the height.
+    /// A block is decided and its body is not here: a peer that has it can prove the height.
     fn fetch_decided(&mut self, height: Height) {
-        if self.sync.target() >= height {
+        if self.peers.target() >= height {
             self.advance_sync();
         } else {
-            self.ask_next_status();
+            self.peers.ask_next_status(&mut self.out);
         }
     }
 
     pub(super) fn on_committed(&mut self, now: Now, height: Height) {
-        let Some(stacked) = self.stack.blocks.pop_front() else { return };
-        if stacked.delta.height != height {
-            return self.halt(format!(
-                "the store committed height {height} while {} was being committed",
-                stacked.delta.height
+        let Some(oldest) = self.tip.stack.oldest() else { return };
+        if oldest.delta.height != height {
+            let expected = oldest.delta.height;
+            return self.out.halt(format!(
+                "the store committed height {height} while {expected} was being committed"
             ));
         }
-        self.stack.durable = Arc::new(stacked.delta.state.clone());
-        self.view.settle();
+        let Some(stacked) = self.tip.pop_durable() else { return };
         // Told before the next one is written: whoever carries this out has one block at hand.
         self.report_committed(now, &stacked);
         self.write_next();
-        self.try_propose(now);
-        self.pay_owed_votes(now);
-    }
-
-    /// A precommit for the last block that came after its quorum: the next block pays its signer too.
-    pub(super) fn collect_late_precommit(&mut self, vote: &Vote) {
-        if let Some(certificate) = self.tip.as_mut()
-            && certificate.lacks(vote)
-        {
-            Arc::make_mut(certificate).add(vote);
-        }
+        self.work.push(Work::Propose);
+        self.pay_owed_votes();
     }
 
     fn report_committed(&mut self, now: Now, stacked: &Stacked) {
+        let set = &self.ctx.set;
         let certificate = &stacked.certificate;
         let parent = stacked.block.last_commit.as_ref();
         let voted = |index: u16| parent.is_none_or(|commit| commit.signers.contains(index));
-        let members = u16::try_from(self.set.len()).expect("at most MASTERNODES_MAX members");
-        self.effects.push(Effect::Report(Report::Committed {
+        let members = u16::try_from(set.len()).expect("at most MASTERNODES_MAX members");
+        self.out.report(Report::Committed {
             height: certificate.height,
             round: certificate.round,
             block: stacked.delta.block,
             proposer: stacked.block.header.proposer,
             transactions: stacked.block.transactions.len(),
-            weight: certificate.weight(&self.set),
-            total: self.set.total_weight(),
+            weight: certificate.weight(set),
+            total: set.total_weight(),
             took: now.mono.since(stacked.seen),
             missed: (0..members).filter(|index| !voted(*index)).collect(),
             synced: stacked.synced,
-        }));
+        });
     }
 
     /// Applies the next synced block, and asks for what is missing.
     pub(super) fn advance_sync(&mut self) {
         self.apply_synced();
-        let busy = self.busy_height();
-        for (peer, request) in self.sync.plan(self.state.height, busy) {
-            let request = Request::Blocks(request);
-            self.effects.push(Effect::Request { to: peer, request });
+        let busy = self.height.busy();
+        for (peer, request) in self.peers.planner.plan(self.tip.state.height, busy) {
+            self.out.request(peer, Request::Blocks(request));
         }
     }
 
     fn apply_synced(&mut self) {
-        let Some((block, certificate)) = self.sync.take_next(self.state.height) else { return };
-        if certificate.block != Some(block.hash()) {
+        let committed = self.tip.state.height;
+        let Some((block, certificate)) = self.peers.planner.take_next(committed) else { return };
+        if certificate.block != Some(block.hash()) || !self.agrees(&certificate) {
             return;
         }
-        if !self.agrees(&certificate) {
-            return;
-        }
-        self.decided.get_or_insert(certificate);
-        self.execute_candidate(block);
-    }
-
-    /// The height, where its block is here already and only waits to be stacked.
-    fn busy_height(&self) -> Option<Height> {
-        let block = self.decided.as_ref()?.block?;
-        self.candidates.is_known(&block).then(|| self.height())
+        self.height.decided.get_or_insert(certificate);
+        self.execute(block);
     }
 
     pub(super) fn on_sync_timer(&mut self, now: Now) {
-        self.set_timer(Timer::Sync, now.mono.plus(super::SYNC_PERIOD));
-        self.ask_next_status();
+        self.out.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
+        self.peers.ask_next_status(&mut self.out);
         self.advance_sync();
     }
 }

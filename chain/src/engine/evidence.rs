@@ -8,9 +8,9 @@
 //! Not durable: what no block has recorded before a restart comes again from others, who repeat it.
 //!
 //! Invariants: one piece of evidence for each masternode; nothing here stops or delays a round.
-use super::{Effect, Engine, Report};
+use super::{Engine, Report, context::Context, height::HeightState, out::Out, tip::Tip};
 use crate::{
-    ledger::{LedgerView, ViewError},
+    ledger::{LedgerState, LedgerView, ViewError},
     limits::{EVIDENCE_PER_BLOCK_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
     rules::{self, RuleError, Testimony},
     types::{Certificate, ConsensusMessage, Evidence, Height, Proposal, Round, Vote},
@@ -49,60 +49,129 @@ impl Watch {
     fn testimony(&mut self, height: Height) -> &mut Testimony {
         self.testimonies.entry(height).or_default()
     }
-}
 
-impl<V: LedgerView> Engine<V> {
-    /// Hears a checked message.
-    pub(super) fn watch(&mut self, message: &ConsensusMessage) {
+    /// Hears a verified message.
+    pub(super) fn hear(&mut self, scene: &Scene<'_>, message: &ConsensusMessage, out: &mut Out) {
         match message {
-            ConsensusMessage::Vote(vote) => self.watch_vote(vote),
-            ConsensusMessage::Proposal(proposal) => self.watch_proposal(proposal),
-            ConsensusMessage::Certificate(certificate) => self.watch_certificate(certificate),
+            ConsensusMessage::Vote(vote) => self.hear_vote(scene, vote, out),
+            ConsensusMessage::Proposal(proposal) => self.hear_proposal(scene, proposal, out),
+            ConsensusMessage::Certificate(certificate) => {
+                self.hear_certificate(scene, certificate, out);
+            }
             ConsensusMessage::Round(certificate)
-                if self.is_heard(certificate.height, certificate.round) =>
+                if scene.is_heard(certificate.height, certificate.round) =>
             {
-                let testimony = self.watch.testimony(certificate.height);
+                let testimony = self.testimony(certificate.height);
                 let votes = certificate.votes.iter().cloned();
                 let found = votes.filter_map(|vote| testimony.hear(vote)).collect();
-                self.accuse(found);
+                self.accuse(scene, found, out);
             }
             ConsensusMessage::Round(_) | ConsensusMessage::Evidence(_) => {}
         }
     }
 
     /// Hears a vote: of others, or our own.
-    pub(super) fn watch_vote(&mut self, vote: &Vote) {
-        if self.is_heard_alone(vote.height, vote.round) {
-            let found = self.watch.testimony(vote.height).hear(vote.clone());
-            self.accuse(found.into_iter().collect());
+    pub(super) fn hear_vote(&mut self, scene: &Scene<'_>, vote: &Vote, out: &mut Out) {
+        if scene.is_heard_alone(vote.height, vote.round) {
+            let found = self.testimony(vote.height).hear(vote.clone());
+            self.accuse(scene, found.into_iter().collect(), out);
         }
     }
 
     /// Hears a proposal with the polka that it carries.
-    pub(super) fn watch_proposal(&mut self, proposal: &Proposal) {
+    pub(super) fn hear_proposal(&mut self, scene: &Scene<'_>, proposal: &Proposal, out: &mut Out) {
         let (height, round) = (proposal.height(), proposal.round);
-        if self.is_heard_alone(height, round) {
-            let statement = proposal.statement(self.set.proposer(height, round));
-            let found = self.watch.testimony(height).hear_proposal(statement);
-            self.accuse(found.into_iter().collect());
+        if scene.is_heard_alone(height, round) {
+            let statement = proposal.statement(scene.ctx.proposer(height, round));
+            let found = self.testimony(height).hear_proposal(statement);
+            self.accuse(scene, found.into_iter().collect(), out);
         }
         if let Some(polka) = &proposal.polka {
-            self.watch_certificate(polka);
+            self.hear_certificate(scene, polka, out);
         }
     }
 
-    fn watch_certificate(&mut self, certificate: &Certificate) {
-        if self.is_heard(certificate.height, certificate.round) {
-            let found = self.watch.testimony(certificate.height).hear_certificate(certificate);
-            self.accuse(found);
+    fn hear_certificate(&mut self, scene: &Scene<'_>, certificate: &Certificate, out: &mut Out) {
+        if scene.is_heard(certificate.height, certificate.round) {
+            let found = self.testimony(certificate.height).hear_certificate(certificate);
+            self.accuse(scene, found, out);
         }
     }
 
-    /// What the weight of many stands for is heard of every round but those long over; of a height that
-    /// has not begun here, of its first rounds only.
+    /// A round began: what was said long before it is forgotten.
+    pub(super) fn forget_old_rounds(&mut self, height: Height, round: Round) {
+        let oldest = Round(round.0.saturating_sub(ROUNDS_KEPT));
+        self.testimony(height).forget_before(oldest);
+    }
+
+    /// A height began: what is recorded or too old is dropped.
+    pub(super) fn forget_old_evidence(&mut self, scene: &Scene<'_>) {
+        self.testimonies = self.testimonies.split_off(&scene.state.height);
+        self.pool.retain(|_, evidence| scene.is_of_use(evidence));
+    }
+
+    /// Evidence found here: everybody is told, once.
+    fn accuse(&mut self, scene: &Scene<'_>, found: Vec<Evidence>, out: &mut Out) {
+        for evidence in found {
+            if self.add(scene, &evidence, out) {
+                out.publish(ConsensusMessage::Evidence(evidence));
+            }
+        }
+    }
+
+    /// Keeps verified evidence. False where it is not the first against its offender, or too old.
+    pub(super) fn add(&mut self, scene: &Scene<'_>, evidence: &Evidence, out: &mut Out) -> bool {
+        let offender = evidence.offender();
+        let is_new = !self.pool.contains_key(&offender) && scene.is_of_use(evidence);
+        if is_new {
+            self.pool.insert(offender, evidence.clone());
+            out.report(Report::Evidence(evidence.clone()));
+        }
+        is_new
+    }
+
+    /// What the next block should record.
+    pub(super) fn evidence_for_block(&self, scene: &Scene<'_>) -> Vec<Evidence> {
+        let pool = self.pool().filter(|evidence| scene.check_place(evidence).is_ok());
+        pool.take(EVIDENCE_PER_BLOCK_MAX).cloned().collect()
+    }
+
+    /// Sends evidence again that is in no block yet: it may have been lost, or those who propose may
+    /// have been away.
+    pub(super) fn repeat_evidence(&mut self, out: &mut Out) {
+        if self.pool.is_empty() {
+            return;
+        }
+        self.repeats = self.repeats % 255 + 1;
+        for evidence in self.pool.values().take(EVIDENCE_PER_BLOCK_MAX) {
+            out.repeat(ConsensusMessage::Evidence(evidence.clone()), self.repeats);
+        }
+    }
+}
+
+/// Where the node stands: which rounds are heard, and what a block could record.
+pub(super) struct Scene<'a> {
+    ctx: &'a Context,
+    /// The state after the last decided block.
+    state: &'a LedgerState,
+    /// The round that decided it.
+    decided_in: Round,
+    /// The current round of the next height.
+    round: Round,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new<V>(ctx: &'a Context, tip: &'a Tip<V>, height: &HeightState) -> Self {
+        let decided_in = tip.certificate.as_ref().map_or(Round(0), |tip| tip.round);
+        Self { ctx, state: &tip.state, decided_in, round: height.consensus.round() }
+    }
+
+    /// What the weight of many stands behind is heard of every round but those long over; of a height
+    /// that has not begun here, of its first rounds only.
     fn is_heard(&self, height: Height, round: Round) -> bool {
-        let is_near = (self.state.height..=self.height()).contains(&height);
-        let is_next = height == self.height().next() && round.0 <= ROUNDS_AHEAD_MAX;
+        let deciding = self.state.height.next();
+        let is_near = (self.state.height..=deciding).contains(&height);
+        let is_next = height == deciding.next() && round.0 <= ROUNDS_AHEAD_MAX;
         (is_near || is_next) && round.0.saturating_add(ROUNDS_KEPT) >= self.round_of(height).0
     }
 
@@ -114,46 +183,11 @@ impl<V: LedgerView> Engine<V> {
 
     /// The round that matters at a height: the current one, or the one that decided.
     fn round_of(&self, height: Height) -> Round {
-        if height == self.height() {
-            return self.consensus.round();
+        match height {
+            height if height == self.state.height.next() => self.round,
+            height if height == self.state.height => self.decided_in,
+            _ => Round(0),
         }
-        let tip = self.tip.as_ref().filter(|tip| tip.height == height);
-        tip.map_or(Round(0), |tip| tip.round)
-    }
-
-    /// A round began: what was said long before it is forgotten.
-    pub(super) fn forget_old_rounds(&mut self, round: Round) {
-        let oldest = Round(round.0.saturating_sub(ROUNDS_KEPT));
-        let height = self.height();
-        self.watch.testimony(height).forget_before(oldest);
-    }
-
-    /// A height began: what is recorded or too old is dropped.
-    pub(super) fn forget_old_evidence(&mut self) {
-        let mut watch = std::mem::take(&mut self.watch);
-        watch.testimonies = watch.testimonies.split_off(&self.state.height);
-        watch.pool.retain(|_, evidence| self.is_of_use(evidence));
-        self.watch = watch;
-    }
-
-    /// Evidence found here: everybody is told, once.
-    fn accuse(&mut self, found: Vec<Evidence>) {
-        for evidence in found {
-            if self.add_evidence(&evidence) {
-                self.publish(ConsensusMessage::Evidence(evidence));
-            }
-        }
-    }
-
-    /// Keeps checked evidence. False where it is not the first against its offender, or too old.
-    pub(super) fn add_evidence(&mut self, evidence: &Evidence) -> bool {
-        let offender = evidence.offender();
-        let is_new = !self.watch.pool.contains_key(&offender) && self.is_of_use(evidence);
-        if is_new {
-            self.watch.pool.insert(offender, evidence.clone());
-            self.effects.push(Effect::Report(Report::Evidence(evidence.clone())));
-        }
-        is_new
     }
 
     /// Whether a block could record it: the next one, or that after it.
@@ -167,53 +201,50 @@ impl<V: LedgerView> Engine<V> {
 
     fn check_place(&self, evidence: &Evidence) -> Result<(), RuleError> {
         let (parent, offences) = (self.state.height, &self.state.offences);
-        rules::check_evidence_place(&self.chain, parent, offences, evidence)
+        rules::check_evidence_place(&self.ctx.chain, parent, offences, evidence)
+    }
+}
+
+impl<V: LedgerView> Engine<V> {
+    /// Hears a verified message.
+    pub(super) fn watch_message(&mut self, message: &ConsensusMessage) {
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.hear(&scene, message, &mut self.out);
     }
 
-    /// What the next block should record.
-    pub(super) fn evidence_for_block(&self) -> Vec<Evidence> {
-        let pool = self.watch.pool().filter(|evidence| self.check_place(evidence).is_ok());
-        pool.take(EVIDENCE_PER_BLOCK_MAX).cloned().collect()
+    /// Hears a vote: of others, or our own.
+    pub(super) fn watch_vote(&mut self, vote: &Vote) {
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.hear_vote(&scene, vote, &mut self.out);
     }
 
-    /// Sends evidence again that is in no block yet: it may have been lost, or those who propose may
-    /// have been away.
-    pub(super) fn repeat_evidence(&mut self) {
-        let pool: Vec<Evidence> = self.watch.pool().take(EVIDENCE_PER_BLOCK_MAX).cloned().collect();
-        if pool.is_empty() {
-            return;
-        }
-        self.watch.repeats = self.watch.repeats % 255 + 1;
-        let attempt = self.watch.repeats;
-        for evidence in pool {
-            let message = ConsensusMessage::Evidence(evidence);
-            self.effects.push(Effect::Publish { message, attempt });
-        }
+    /// Keeps verified evidence of a peer.
+    pub(super) fn add_evidence(&mut self, evidence: &Evidence) {
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.add(&scene, evidence, &mut self.out);
     }
 
-    /// Compares a checked commit certificate with ours of its height. False where they name two blocks:
+    /// Compares a verified commit certificate with ours of its height. False where they name two blocks:
     /// then the node has stopped.
     pub(super) fn agrees(&mut self, certificate: &Certificate) -> bool {
-        match self.own_certificate(certificate.height) {
-            Ok(Some(own)) if own.block != certificate.block => {
+        let own = self.own_certificate(certificate.height);
+        match self.out.or_halt(own) {
+            Some(Some(own)) if own.block != certificate.block => {
                 self.halt_on_fork(&own, certificate);
                 false
             }
-            Ok(_) => true,
-            Err(error) => {
-                self.halt(error.to_string());
-                false
-            }
+            known => known.is_some(),
         }
     }
 
     /// The commit certificate by which this node knows a height to be final.
     fn own_certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
-        let stacked = self.stack.certificate(height).map(|certificate| &**certificate);
-        let known = [self.decided.as_deref(), self.tip.as_deref(), self.proof.as_ref(), stacked];
+        let stacked = self.tip.stack.certificate(height).map(|certificate| &**certificate);
+        let (decided, tip) = (self.height.decided.as_deref(), self.tip.certificate.as_deref());
+        let known = [decided, tip, self.peers.proof(), stacked];
         match known.into_iter().flatten().find(|own| own.height == height) {
             Some(own) => Ok(Some(own.clone())),
-            None if height < self.state.height => self.view.certificate(height),
+            None if height < self.tip.state.height => self.tip.view.certificate(height),
             None => Ok(None),
         }
     }
@@ -226,14 +257,15 @@ impl<V: LedgerView> Engine<V> {
         let guilty = rules::accuse(votes);
         let offenders: Vec<String> =
             guilty.iter().map(|evidence| evidence.offender().to_string()).collect();
-        let weight = self.set.weight_of(guilty.iter().map(Evidence::offender));
-        let total = self.set.total_weight();
-        self.accuse(guilty);
+        let weight = self.ctx.set.weight_of(guilty.iter().map(Evidence::offender));
+        let total = self.ctx.set.total_weight();
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.accuse(&scene, guilty, &mut self.out);
         let name = |certificate: &Certificate| match certificate.block {
             Some(block) => format!("{block} (round {})", certificate.round),
             None => "nothing".into(),
         };
-        self.halt(format!(
+        self.out.halt(format!(
             "two blocks have a commit certificate at height {height}: {} and {}. More than a third of \
              the masternodes' weight broke the rules; here it is proven of masternodes [{}] with weight \
              {weight} of {total}. Nothing after this height is final: the operators must decide which \

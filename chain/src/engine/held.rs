@@ -69,13 +69,13 @@ impl<V: LedgerView> Engine<V> {
     /// What is held now.
     pub fn held(&self) -> Held {
         Held {
-            books: self.consensus.books(),
+            books: self.height.consensus.books(),
             later: self.later.len(),
-            candidates: self.candidates.len(),
+            candidates: self.height.candidates.len(),
             heard: self.watch.heard(),
-            undurable: self.stack.len(),
-            synced: self.sync.held(),
-            waiting: self.admissions.waiting(),
+            undurable: self.tip.stack.len(),
+            synced: self.peers.planner.held(),
+            waiting: self.pool.admissions.waiting(),
         }
     }
 }

@@ -20,18 +20,22 @@
 //!
 //! Invariant: nothing is signed by a node whose license is not granted.
 use super::{
-    Effect, Engine, HaltKind, Report, Timer,
-    safety::{Guard, Kind, SafetyRecord, Shown, Stop},
+    Engine, HaltKind, Report, Timer,
+    context::Context,
+    own_key::OwnKey,
+    safety::{Guard, SafetyRecord, Stop},
+    shown::Shown,
+    signing::Signing,
+    tip::Stack,
+    work::Work,
 };
 use crate::{
     crypto::Signer,
+    genesis::GenesisHash,
     ledger::LedgerView,
-    types::{
-        Certificate, ConsensusMessage, Evidence, Height, Millis, Now, Proposal, ProposalStatement,
-        Round, Timestamp, Vote, VoteKind,
-    },
+    types::{Certificate, ConsensusMessage, Height, Millis, Now, Round, Timestamp, VoteKind},
 };
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 /// A quarter of the time that a node listens, at least.
 const TICK_MIN: Millis = Millis(500);
@@ -39,62 +43,6 @@ const TICK_MIN: Millis = Millis(500);
 const QUIET_TICKS: u8 = 4;
 /// Peers asked at each tick.
 const PEERS_ASKED: usize = 8;
-
-/// Whether this node's key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
-    /// It has no key of the masternode set.
-    NotMasternode,
-    /// It signs.
-    Yes,
-    /// It has just started and asks its peers for signatures that its record does not hold.
-    Listening,
-    /// Its record is missing: it watches a height being decided without it.
-    Observing {
-        /// The last height at which its key was seen to sign.
-        own_key: Option<Height>,
-    },
-    /// It has stopped for good.
-    Stopped,
-}
-
-impl Signing {
-    /// In one word, for programs.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotMasternode => "no",
-            Self::Yes => "yes",
-            Self::Listening => "listening",
-            Self::Observing { .. } => "observing",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl fmt::Display for Signing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotMasternode => f.write_str("no: the node has no key of the masternode set"),
-            Self::Yes => f.write_str("yes"),
-            Self::Listening => f.write_str(
-                "listening: the node has just started and asks its peers for signatures of its key \
-                 that its record does not hold",
-            ),
-            Self::Observing { own_key: None } => f.write_str(
-                "observing: the key's safety record is missing, so nothing is signed until one \
-                 whole height was decided without this key. If the network waits for it: `timecoin \
-                 keys guard import` or `timecoin keys guard reset`",
-            ),
-            Self::Observing { own_key: Some(height) } => write!(
-                f,
-                "observing: the key's safety record is missing and the key signed at height \
-                 {height}, so nothing is signed until one whole height was decided without it. If \
-                 the key runs on another host, stop one of them"
-            ),
-            Self::Stopped => f.write_str("stopped for good"),
-        }
-    }
-}
 
 /// What the key may do.
 pub(super) enum License {
@@ -124,7 +72,7 @@ impl License {
     pub(super) fn at_start(
         signer: Arc<dyn Signer>,
         index: u16,
-        genesis: crate::genesis::GenesisHash,
+        genesis: GenesisHash,
         record: Option<SafetyRecord>,
     ) -> (Self, Option<Guard>) {
         let key = signer.public_key();
@@ -139,158 +87,154 @@ impl License {
     }
 }
 
-impl<V: LedgerView> Engine<V> {
+/// What a tick of listening comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tick {
+    /// The node does not listen.
+    Idle,
+    /// Peers are asked again.
+    Asks,
+    /// Nothing foreign was shown for long enough: the key signs.
+    Granted,
+}
+
+/// A decided height as a node without a record sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Witnessed {
+    pub(super) height: Height,
+    pub(super) timestamp: Timestamp,
+    /// The timestamp of its parent.
+    pub(super) parent_time: Timestamp,
+    /// Whether its block came by sync.
+    pub(super) synced: bool,
+}
+
+impl OwnKey {
     /// Whether the key signs, for the operator.
-    pub(super) fn signing(&self) -> Signing {
+    pub(super) fn signing(&self, ctx: &Context, is_halted: bool, decided: Height) -> Signing {
         match &self.license {
-            _ if self.me.is_none() => Signing::NotMasternode,
-            _ if self.halted.is_some() => Signing::Stopped,
+            _ if ctx.me.is_none() => Signing::NotMasternode,
+            _ if is_halted => Signing::Stopped,
             License::Granted => Signing::Yes,
             License::Listening { .. } => Signing::Listening,
             License::Watching(watching) => {
-                let is_recent = |own: &Height| *own >= self.state.height;
+                let is_recent = |own: &Height| *own >= decided;
                 Signing::Observing { own_key: watching.own_key.filter(is_recent) }
             }
         }
     }
 
-    /// Whether a vote of this kind, or with a prevote a proposal, may be signed now.
-    pub(super) fn is_clear_for(&self, kind: VoteKind) -> bool {
-        matches!(self.license, License::Granted) && self.stack.allows(kind)
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self.license, License::Listening { .. })
     }
 
-    /// The first thing a node does.
-    pub(super) fn begin_signing(&mut self, now: Now) {
-        if !self.doubts_record || self.set.len() == 1 {
-            // Nobody else could know more.
-            self.license_if_listening();
+    /// Whether a vote of this kind, or with a prevote a proposal, may be signed now.
+    pub(super) fn is_clear_for(&self, kind: VoteKind, stack: &Stack) -> bool {
+        matches!(self.license, License::Granted) && stack.allows(kind)
+    }
+
+    /// The node starts.
+    pub(super) fn starts(&mut self, now: Now, members: usize) {
+        // Alone, nobody else could know more.
+        if self.is_listening() && (!self.doubts_record || members == 1) {
+            self.license = License::Granted;
         }
         if let License::Watching(watching) = &mut self.license {
             watching.since = now.wall;
         }
-        self.report_signing();
-        match self.guard.as_ref().and_then(|guard| guard.record().stopped) {
-            Some(Stop::Foreign(height, round)) => return self.halt_foreign(height, round, None),
-            Some(Stop::Exported) => return self.halt_exported(),
-            None => {}
-        }
-        if let Some(tip) = self.tip.clone() {
-            self.check_own_certificate(&tip);
-        }
-        self.listen(now);
     }
 
-    fn license_if_listening(&mut self) {
-        if matches!(self.license, License::Listening { .. }) {
-            self.license = License::Granted;
-        }
+    /// Whether it listens and no tick has counted yet.
+    pub(super) fn has_not_begun_to_listen(&self) -> bool {
+        matches!(self.license, License::Listening { quiet_ticks: 0 })
     }
 
-    fn report_signing(&mut self) {
-        let signing = self.signing();
-        if signing != Signing::NotMasternode {
-            self.effects.push(Effect::Report(Report::Signing(signing)));
-        }
-    }
-
-    /// The first peer is there: the time begins to count.
-    pub(super) fn listen_to_first(&mut self, now: Now) {
-        let has_not_begun = matches!(self.license, License::Listening { quiet_ticks: 0 });
-        if has_not_begun && self.sync.peers().count() == 1 {
-            self.listen(now);
-        }
-    }
-
-    /// A tick of listening: asks, and signs after enough of them.
-    pub(super) fn listen(&mut self, now: Now) {
-        let is_asking = self.sync.peers().next().is_some() && self.sync.target() < self.height();
-        let License::Listening { quiet_ticks } = &mut self.license else { return };
+    /// A tick of listening. Only those count that ask somebody, at the tip.
+    pub(super) fn tick(&mut self, is_asking: bool) -> Tick {
+        let License::Listening { quiet_ticks } = &mut self.license else { return Tick::Idle };
         if *quiet_ticks == QUIET_TICKS {
             self.license = License::Granted;
-            self.report_signing();
-            // What the state machine wanted signed meanwhile, as far as its round still goes on.
-            self.try_propose(now);
-            return self.pay_owed_votes(now);
+            return Tick::Granted;
         }
         // Without a peer nobody would hear a vote either.
         *quiet_ticks = if is_asking { *quiet_ticks + 1 } else { 0 };
-        self.ask_for_votes(PEERS_ASKED);
-        let tick = TICK_MIN.max(self.chain.params().vote_timeout.base);
-        self.set_timer(Timer::Listen, now.mono.plus(tick));
+        Tick::Asks
     }
 
-    /// A height begins.
-    pub(super) fn license_at_height(&mut self, height: Height) {
-        let is_open = self.sync.target() < height;
+    /// A height begins, known to be decided already or not.
+    pub(super) fn height_begins(&mut self, height: Height, is_open: bool) {
         if let License::Watching(watching) = &mut self.license {
             watching.whole = is_open.then_some(height);
         }
     }
 
-    /// A height was decided, and the next one begins on its block, now on top of the stack.
-    pub(super) fn license_at_decision(&mut self, parent_time: Timestamp) {
-        let Some(decided) = self.stack.top() else { return };
-        let (height, timestamp) = (decided.block.header.height, decided.block.header.timestamp);
-        let (synced, certificate) = (decided.synced, decided.certificate.clone());
-        self.check_own_certificate(&certificate);
-        let drift = self.chain.params().clock_drift_max;
-        let License::Watching(watching) = &mut self.license else { return };
+    /// A height was decided. True where a node without a record may sign from the next one on: it has
+    /// a blank record then.
+    pub(super) fn height_ends(&mut self, ctx: &Context, decided: Witnessed) -> bool {
+        let Witnessed { height, timestamp, parent_time, synced } = decided;
+        let drift = ctx.params().clock_drift_max;
+        let License::Watching(watching) = &mut self.license else { return false };
         // The earliest possible timestamp says nothing: it is prevoted for at any time.
         let earliest = Timestamp(parent_time.0.saturating_add(1));
         let after = earliest.max(Timestamp(watching.since.0.saturating_add(drift.0)));
         if watching.whole != Some(height) || synced || timestamp <= after {
-            return;
+            return false;
         }
         let next = height.next();
         if watching.own_key.is_some_and(|own| own >= height) {
             watching.free_from.get_or_insert(next);
-            return;
+            return false;
         }
         let (signer, index) = (watching.signer.clone(), watching.index);
         let record = SafetyRecord::blank(signer.public_key(), next, Round(0));
-        self.guard = Some(Guard::new(signer, index, self.chain.hash, record));
+        self.guard = Some(Guard::new(signer, index, ctx.chain.hash, record));
         self.license = License::Granted;
-        self.persist();
-        self.report_signing();
+        true
     }
 
-    /// Looks for signatures of this node's key in what a peer showed.
-    pub(super) fn check_own_key(&mut self, message: &ConsensusMessage) {
-        let Some(me) = self.me else { return };
+    /// The first signature of this node's key in a verified message that was not made here, if any.
+    pub(super) fn foreign_in(
+        &mut self,
+        ctx: &Context,
+        message: &ConsensusMessage,
+    ) -> Option<Shown> {
+        let me = ctx.me?;
         match message {
             ConsensusMessage::Vote(vote) if vote.signer == me => self.doubt(Shown::vote(vote)),
-            ConsensusMessage::Vote(_) => {}
+            ConsensusMessage::Vote(_) => None,
             ConsensusMessage::Proposal(proposal) => {
-                if self.set.proposer(proposal.height(), proposal.round) == me {
-                    self.doubt(Shown::proposal(proposal));
-                }
-                if let Some(polka) = &proposal.polka {
-                    self.check_own_certificate(polka);
-                }
+                let is_own = ctx.proposer(proposal.height(), proposal.round) == me;
+                let signed = is_own.then(|| self.doubt(Shown::proposal(proposal))).flatten();
+                signed.or_else(|| self.foreign_in_certificate(ctx, proposal.polka.as_ref()?))
             }
-            ConsensusMessage::Certificate(certificate) => self.check_own_certificate(certificate),
+            ConsensusMessage::Certificate(certificate) => {
+                self.foreign_in_certificate(ctx, certificate)
+            }
             ConsensusMessage::Round(certificate) => {
-                for vote in certificate.votes.iter().filter(|vote| vote.signer == me) {
-                    self.doubt(Shown::vote(vote));
-                }
+                let mut own = certificate.votes.iter().filter(|vote| vote.signer == me);
+                own.find_map(|vote| self.doubt(Shown::vote(vote)))
             }
             ConsensusMessage::Evidence(evidence) if evidence.offender() == me => {
-                Shown::evidence(evidence).into_iter().for_each(|shown| self.doubt(shown));
+                Shown::evidence(evidence).into_iter().find_map(|shown| self.doubt(shown))
             }
-            ConsensusMessage::Evidence(_) => {}
+            ConsensusMessage::Evidence(_) => None,
         }
     }
 
-    /// The same for a checked certificate.
-    pub(super) fn check_own_certificate(&mut self, certificate: &Certificate) {
-        if self.me.is_some_and(|me| certificate.signers.contains(me)) {
-            self.doubt(Shown::certificate(certificate));
-        }
+    /// The same for a verified certificate.
+    pub(super) fn foreign_in_certificate(
+        &mut self,
+        ctx: &Context,
+        certificate: &Certificate,
+    ) -> Option<Shown> {
+        let has_signed = ctx.me.is_some_and(|me| certificate.signers.contains(me));
+        has_signed.then(|| self.doubt(Shown::certificate(certificate))).flatten()
     }
 
-    fn doubt(&mut self, shown: Shown) {
-        if self.halted.is_some() || !self.doubts_record {
-            return;
+    /// Returns what was certainly not signed with this record.
+    fn doubt(&mut self, shown: Shown) -> Option<Shown> {
+        if !self.doubts_record {
+            return None;
         }
         let is_foreign = match (&mut self.license, &self.guard) {
             (License::Watching(watching), _) => {
@@ -300,15 +244,102 @@ impl<V: LedgerView> Engine<V> {
             (_, Some(guard)) => guard.record().is_foreign(&shown),
             (_, None) => false,
         };
-        if !is_foreign {
-            return;
+        is_foreign.then_some(shown)
+    }
+
+    /// Signs nothing any more. Returns where the record ends.
+    fn stop(&mut self, shown: &Shown) -> Option<(Height, Round)> {
+        let guard = self.guard.as_mut()?;
+        let last = (guard.record().height, guard.record().round);
+        guard.stop(shown.height, shown.round);
+        Some(last)
+    }
+}
+
+impl<V: LedgerView> Engine<V> {
+    /// Whether the key signs, for the operator.
+    pub(super) fn signing(&self) -> Signing {
+        self.own.signing(&self.ctx, self.out.is_halted(), self.tip.state.height)
+    }
+
+    /// The first thing a node does.
+    pub(super) fn begin_signing(&mut self, now: Now) {
+        self.own.starts(now, self.ctx.set.len());
+        self.report_signing();
+        match self.own.stopped() {
+            Some(Stop::Foreign(height, round)) => return self.halt_foreign(height, round, None),
+            Some(Stop::Exported) => return self.halt_exported(),
+            None => {}
         }
-        let last = self.guard.as_mut().map(|guard| {
-            let last = (guard.record().height, guard.record().round);
-            guard.stop(shown.height, shown.round);
-            last
-        });
-        self.persist();
+        if let Some(tip) = self.tip.certificate.clone() {
+            self.check_own_certificate(&tip);
+        }
+        self.listen(now);
+    }
+
+    fn report_signing(&mut self) {
+        let signing = self.signing();
+        if signing != Signing::NotMasternode {
+            self.out.report(Report::Signing(signing));
+        }
+    }
+
+    /// The first peer is there: the time begins to count.
+    pub(super) fn listen_to_first(&mut self, now: Now) {
+        if self.own.has_not_begun_to_listen() && self.peers.count() == 1 {
+            self.listen(now);
+        }
+    }
+
+    /// A tick of listening: asks, and signs after enough of them.
+    pub(super) fn listen(&mut self, now: Now) {
+        let is_asking = self.peers.count() > 0 && self.peers.target() < self.height();
+        match self.own.tick(is_asking) {
+            Tick::Idle => {}
+            Tick::Granted => {
+                self.report_signing();
+                // What the state machine wanted signed meanwhile, as far as its round still goes on.
+                self.work.push(Work::Propose);
+                self.pay_owed_votes();
+            }
+            Tick::Asks => {
+                self.ask_for_votes(PEERS_ASKED);
+                let tick = TICK_MIN.max(self.ctx.params().vote_timeout.base);
+                self.out.set_timer(Timer::Listen, now.mono.plus(tick));
+            }
+        }
+    }
+
+    /// A height was decided, and the next one begins on its block, now on top of the stack.
+    pub(super) fn license_at_decision(&mut self, parent_time: Timestamp) {
+        let Some(decided) = self.tip.stack.top() else { return };
+        let header = &decided.block.header;
+        let (height, timestamp, synced) = (header.height, header.timestamp, decided.synced);
+        let certificate = decided.certificate.clone();
+        self.check_own_certificate(&certificate);
+        if self.own.height_ends(&self.ctx, Witnessed { height, timestamp, parent_time, synced }) {
+            self.persist_if(true);
+            self.report_signing();
+        }
+    }
+
+    /// Looks for signatures of this node's key in what a peer showed.
+    pub(super) fn check_own_key(&mut self, message: &ConsensusMessage) {
+        if let Some(shown) = self.own.foreign_in(&self.ctx, message) {
+            self.stop_for(&shown);
+        }
+    }
+
+    /// The same for a verified certificate.
+    pub(super) fn check_own_certificate(&mut self, certificate: &Certificate) {
+        if let Some(shown) = self.own.foreign_in_certificate(&self.ctx, certificate) {
+            self.stop_for(&shown);
+        }
+    }
+
+    fn stop_for(&mut self, shown: &Shown) {
+        let last = self.own.stop(shown);
+        self.persist_if(true);
         self.halt_foreign(shown.height, shown.round, last);
     }
 
@@ -321,48 +352,12 @@ impl<V: LedgerView> Engine<V> {
              another host runs with this key, or the data directory was restored from an old \
              backup. To sign now could be a double signature, so this node signs nothing more"
         );
-        self.stop(HaltKind::KeyElsewhere, reason);
+        self.out.stop(HaltKind::KeyElsewhere, reason);
     }
 
     fn halt_exported(&mut self) {
         let reason = "this node's safety record was exported.\nThe key signs where the record is \
                       imported, so this node signs nothing more before it is imported here";
-        self.stop(HaltKind::KeyElsewhere, reason.into());
-    }
-}
-
-impl Shown {
-    fn vote(vote: &Vote) -> Self {
-        let Vote { height, round, block, valid_round, .. } = *vote;
-        Self { kind: Kind::Vote(vote.kind), height, round, block, valid_round }
-    }
-
-    fn proposal(proposal: &Proposal) -> Self {
-        Self {
-            kind: Kind::Proposal,
-            height: proposal.height(),
-            round: proposal.round,
-            block: Some(proposal.block_hash()),
-            valid_round: proposal.valid_round,
-        }
-    }
-
-    fn evidence(evidence: &Evidence) -> [Self; 2] {
-        match evidence {
-            Evidence::Votes(one, other) | Evidence::Amnesia { precommit: one, prevote: other } => {
-                [Self::vote(one), Self::vote(other)]
-            }
-            Evidence::Proposals(one, other) => [Self::statement(one), Self::statement(other)],
-        }
-    }
-
-    fn statement(statement: &ProposalStatement) -> Self {
-        let ProposalStatement { height, round, valid_round, block, .. } = *statement;
-        Self { kind: Kind::Proposal, height, round, block: Some(block), valid_round }
-    }
-
-    fn certificate(certificate: &Certificate) -> Self {
-        let Certificate { height, round, block, valid_round, .. } = *certificate;
-        Self { kind: Kind::Vote(certificate.kind), height, round, block, valid_round }
+        self.out.stop(HaltKind::KeyElsewhere, reason.into());
     }
 }

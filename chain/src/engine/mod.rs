@@ -10,56 +10,68 @@
 //! height may begin before a block is durable, but no precommit is signed for it; a node that knows a
 //! later final height signs nothing, nor does one whose key is not licensed (`license.rs`).
 mod admission;
-mod bodies;
 mod candidate;
 mod commit;
+mod context;
 mod effect;
 mod evidence;
+mod health;
+mod height;
 mod held;
 mod input;
 mod later;
 mod license;
+mod out;
+mod own_key;
 mod peers;
+mod pool;
+mod proposal;
 mod propose;
 mod repeat;
 mod report;
+mod round;
 mod safety;
+mod shown;
+mod signing;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timing;
+mod tip;
 mod voting;
 mod why;
+mod work;
 
 pub use effect::{Effect, HaltKind, PeerAnswer};
 pub use held::Held;
 pub use input::{Ask, Input, Peer, Request, Source, Ticket, Timer};
-pub use license::Signing;
+
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord, Stop};
+pub use signing::Signing;
 pub use status::{EngineStatus, MasternodeStatus, Trouble};
 pub use why::{NilWhy, RoundWhy};
 
 use crate::{
-    consensus::{self, Consensus, NilReason, Output, Step},
     crypto::Signer,
     genesis::Chain,
     ledger::{LedgerState, LedgerView, Overlay},
     mempool::{Entry, Mempool, MempoolLimits},
-    sync::Planner,
-    types::{BlockHash, Certificate, Height, MasternodeSet, Millis, Now, Round, TxId, VoteKind},
+    types::{Certificate, Height, MasternodeSet, Millis, Now, TxId},
 };
-use admission::Admissions;
-use candidate::Candidates;
-use commit::Stack;
+use context::Context;
 use evidence::Watch;
+use health::Health;
+use height::HeightState;
 use later::LaterMessages;
-use license::License;
-use safety::Guard;
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use out::Out;
+use own_key::OwnKey;
+use peers::Peers;
+use pool::Pool;
+use std::sync::Arc;
 use timing::Timing;
-use voting::OwedVote;
+use tip::Tip;
+use work::Queue;
 
 /// What a node is made of.
 pub struct EngineConfig {
@@ -71,7 +83,7 @@ pub struct EngineConfig {
     pub mempool: MempoolLimits,
     /// Whether the safety record is doubted: peers are asked for signatures of this key that it does
     /// not hold, and one of them stops the node. Only simulated twins, which share a key on purpose,
-    /// and planted faults believe it.
+    /// believe it.
     pub doubts_record: bool,
 }
 
@@ -85,61 +97,23 @@ pub struct Stored {
     pub safety: Option<Recovered>,
 }
 
-/// The node.
+/// The node: rooms, each of which owns its fields, and the work between them.
+///
+/// A method of a room takes what it reads of the others as arguments. The methods of the engine join
+/// rooms: they decide the order and nothing else.
 pub struct Engine<V> {
-    chain: Arc<Chain>,
-    set: Arc<MasternodeSet>,
-    me: Option<u16>,
-    /// The coins after the last decided block.
-    view: Overlay<V>,
-    /// The state after it.
-    state: Arc<LedgerState>,
-    /// What decided it.
-    tip: Option<Arc<Certificate>>,
-    /// Decided blocks that are not durable yet.
-    stack: Stack,
-    guard: Option<Guard>,
-    license: License,
-    doubts_record: bool,
-    recovered: Option<Recovered>,
-    consensus: Consensus,
-    candidates: Candidates,
-    decided: Option<Arc<Certificate>>,
-    later: LaterMessages,
+    ctx: Context,
+    tip: Tip<V>,
+    height: HeightState,
+    own: OwnKey,
+    pool: Pool,
+    peers: Peers,
     watch: Watch,
-    mempool: Mempool,
-    admissions: Admissions,
-    sync: Planner<Peer>,
-    /// What proved the planner's target.
-    proof: Option<Certificate>,
-    /// The round in which this node still owes a proposal.
-    owes_proposal: Option<Round>,
-    /// Whether the propose timer of this height already counts from a transaction's arrival.
-    hurried: bool,
-    /// How often the propose timer of the current round was set again.
-    patience: u32,
-    /// By how much a proposal of the current round is ahead of this node's clock.
-    skewed: Option<(Round, Millis)>,
+    later: LaterMessages,
     timing: Timing,
-    /// From where the spacing to the next block is counted.
-    spacing_from: Millis,
-    height_started: Millis,
-    /// The blocks that were made durable with the last record.
-    persisted_blocks: BTreeSet<BlockHash>,
-    /// Votes that wait for a block to become durable.
-    owed_votes: Vec<OwedVote>,
-    repeats: u64,
-    turns: BTreeMap<peers::Turn, Peer>,
-    /// Whether a laggard was helped, or a status asked for on a hint, since the last timer.
-    helped: bool,
-    hinted: bool,
-    /// Own transactions that are not in a block yet.
-    local: BTreeSet<TxId>,
-    regossips: u8,
-    last_heard: Vec<Option<Millis>>,
-    halted: Option<String>,
-    troubles: VecDeque<Trouble>,
-    effects: Vec<Effect>,
+    health: Health,
+    work: Queue,
+    out: Out,
 }
 
 impl<V: LedgerView> Engine<V> {
@@ -148,254 +122,104 @@ impl<V: LedgerView> Engine<V> {
         let EngineConfig { chain, signer, mempool, doubts_record } = config;
         let set = Arc::new(chain.masternodes.clone());
         let me = signer.as_ref().and_then(|signer| set.index_of(&signer.public_key()));
-        let record = stored.safety.as_ref().map(|recovered| recovered.record.clone());
-        let state = Arc::new(stored.state);
-        let next = state.height.next();
-        let (license, guard) = match signer.zip(me) {
-            Some((signer, me)) => License::at_start(signer, me, chain.hash, record),
-            None => (License::Granted, None),
-        };
+        let members = set.len();
+        let ctx = Context { chain, set, me };
+        let tip = Tip::new(view, stored.state, stored.tip);
         Self {
-            consensus: Consensus::new(set.clone(), me, next),
-            mempool: Mempool::new(chain.id(), mempool),
-            last_heard: vec![None; set.len()],
-            timing: Timing::new(set.len()),
-            chain,
-            set,
-            me,
-            view: Overlay::new(view, Vec::new()),
-            stack: Stack::new(state.clone()),
-            state,
-            tip: stored.tip.map(Arc::new),
-            guard,
-            license,
-            doubts_record,
-            recovered: stored.safety,
-            candidates: Candidates::default(),
-            decided: None,
-            later: LaterMessages::default(),
+            height: HeightState::new(&ctx, tip.next_height(), NOT_STARTED, NOT_STARTED, false),
+            own: OwnKey::new(&ctx, signer, stored.safety, doubts_record),
+            pool: Pool::new(ctx.chain.id(), mempool),
+            peers: Peers::default(),
             watch: Watch::default(),
-            admissions: Admissions::default(),
-            sync: Planner::default(),
-            proof: None,
-            owes_proposal: None,
-            hurried: false,
-            patience: 0,
-            skewed: None,
-            spacing_from: Millis::default(),
-            height_started: Millis::default(),
-            persisted_blocks: BTreeSet::new(),
-            owed_votes: Vec::new(),
-            repeats: 0,
-            turns: BTreeMap::new(),
-            helped: false,
-            hinted: false,
-            local: BTreeSet::new(),
-            regossips: 0,
-            halted: None,
-            troubles: VecDeque::new(),
-            effects: Vec::new(),
+            later: LaterMessages::default(),
+            timing: Timing::new(members),
+            health: Health::new(members),
+            work: Queue::default(),
+            out: Out::default(),
+            ctx,
+            tip,
         }
     }
 
     /// One event: what is to be done about it, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
-        if self.halted.is_none() {
+        if !self.out.is_halted() {
             self.dispatch(now, input);
-            while self.advance(now) {}
-            self.note_troubles(now);
+            self.drain(now);
+            self.health.note_troubles(now, self.out.reports());
         }
-        let mut effects = std::mem::take(&mut self.effects);
-        if self.halted.is_some() {
-            // What was wanted after the stop is not done.
-            let stop = effects.iter().position(|effect| matches!(effect, Effect::Halt { .. }));
-            effects.truncate(stop.map_or(0, |stop| stop + 1));
-        }
-        effects
+        self.out.take()
     }
 
     fn dispatch(&mut self, now: Now, input: Input) {
         match input {
             Input::Start => self.on_start(now),
             Input::PeerUp(peer) => self.on_peer_up(now, peer),
-            Input::PeerDown(peer) => self.on_peer_down(peer),
+            Input::PeerDown(peer) => self.peers.planner.peer_down(peer),
             Input::Message { from, message } => self.on_message(now, from, message),
             Input::Transactions { source, ticket, transactions } => {
-                self.on_transactions(now, source, ticket, transactions);
+                self.on_transactions(source, ticket, transactions);
             }
             Input::Checked { ticket, results } => self.on_checked(now, ticket, results),
-            Input::Executed { block, result } => self.on_executed(now, block, result),
+            Input::Executed { block, result } => self.on_executed(block, result),
             Input::Committed { height } => self.on_committed(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
-            Input::Status { from, tip } => self.on_status(now, from, tip),
+            Input::Status { from, tip } => self.on_status(from, tip),
             Input::Blocks { from, blocks } => self.on_blocks(from, blocks),
-            Input::Bodies { from: _, transactions } => self.on_bodies(now, transactions),
+            Input::Bodies { from: _, transactions } => self.on_bodies(transactions),
             Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
             Input::Ask { ticket, ask } => self.on_ask(ticket, &ask),
         }
     }
 
+    fn on_timer(&mut self, now: Now, timer: Timer) {
+        let here = self.height();
+        match timer {
+            Timer::Step(height, round, step) => self.on_step_timer(now, height, round, step),
+            Timer::Due(height) if height == here => self.try_propose(now),
+            Timer::Rebroadcast(height) if height == here => self.rebroadcast(now),
+            Timer::Due(_) | Timer::Rebroadcast(_) => {}
+            Timer::Bodies(block) => self.ask_for_bodies(now, block),
+            Timer::Listen => self.listen(now),
+            Timer::Sync => self.on_sync_timer(now),
+            Timer::Mempool => self.pool.on_timer(now, &mut self.out),
+        }
+    }
+
+    fn on_start(&mut self, now: Now) {
+        self.out.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
+        self.out.set_timer(Timer::Mempool, now.mono.plus(MEMPOOL_PERIOD));
+        self.begin_signing(now);
+        self.start_height(now);
+    }
+
     /// The height being decided.
     pub fn height(&self) -> Height {
-        self.state.height.next()
+        self.tip.next_height()
     }
 
     /// The mempool, to read.
     pub fn mempool(&self) -> &Mempool {
-        &self.mempool
+        &self.pool.mempool
     }
 
     /// A transaction that this node took and that is not final yet: in the mempool, or in a block that
     /// is decided and being written.
     pub fn pending(&self, txid: &TxId) -> Option<&Entry> {
-        self.mempool.get_by_txid(txid).or_else(|| self.stack.entry(txid))
+        self.pool.mempool.get_by_txid(txid).or_else(|| self.tip.stack.entry(txid))
     }
 
     /// The coins after the last decided block, which may not be durable yet.
     pub fn view(&self) -> &Overlay<V> {
-        &self.view
+        &self.tip.view
     }
 
     /// The masternode set that votes now.
     pub fn masternodes(&self) -> &Arc<MasternodeSet> {
-        &self.set
-    }
-
-    fn on_start(&mut self, now: Now) {
-        self.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
-        self.set_timer(Timer::Mempool, now.mono.plus(MEMPOOL_PERIOD));
-        self.begin_signing(now);
-        self.start_height(now);
-    }
-
-    /// Begins the height after the decided one.
-    fn start_height(&mut self, now: Now) {
-        let height = self.height();
-        self.candidates = Candidates::default();
-        self.decided = None;
-        self.owes_proposal = None;
-        self.owed_votes.clear();
-        self.hurried = !self.mempool.is_empty();
-        self.repeats = 0;
-        self.height_started = now.mono;
-        self.forget_old_evidence();
-        self.license_at_height(height);
-        self.consensus = Consensus::new(self.set.clone(), self.me, height);
-        let resume = self.take_recovered(height);
-        let outputs = self.consensus.start(resume);
-        self.run(now, outputs);
-        self.recount_own_messages(now);
-        self.recover_decision(now, height);
-        self.set_rebroadcast(now);
-        for message in self.later.take(height) {
-            self.apply_message(now, None, message);
-        }
-        if let Some(proof) = self.proof.take_if(|proof| proof.height == height) {
-            self.drive(now, consensus::Input::Certificate(proof));
-        }
-        self.advance_sync();
-    }
-
-    fn on_timer(&mut self, now: Now, timer: Timer) {
-        match timer {
-            Timer::Step(height, round, step) if height == self.height() => {
-                if step != Step::Propose || !self.waits_for_own_verdict(now, round) {
-                    self.drive(now, consensus::Input::Timeout { round, step });
-                }
-            }
-            Timer::Due(height) if height == self.height() => self.try_propose(now),
-            Timer::Rebroadcast(height) if height == self.height() => self.rebroadcast(now),
-            Timer::Step(..) | Timer::Due(_) | Timer::Rebroadcast(_) => {}
-            Timer::Bodies(block) => self.ask_for_bodies(now, block),
-            Timer::Listen => self.listen(now),
-            Timer::Sync => self.on_sync_timer(now),
-            Timer::Mempool => self.on_mempool_timer(now),
-        }
-    }
-
-    fn drive(&mut self, now: Now, input: consensus::Input) {
-        let outputs = self.consensus.handle(input);
-        self.run(now, outputs);
-    }
-
-    /// Carries out what the state machine wants; own votes go back into it at once, after the record
-    /// that makes them durable.
-    fn run(&mut self, now: Now, outputs: Vec<Output>) {
-        let mut queue = VecDeque::from(outputs);
-        while let Some(output) = queue.pop_front() {
-            match output {
-                Output::RoundStarted { round, reason } => self.on_round_started(round, reason),
-                Output::Propose { round, .. } => self.on_propose(now, round),
-                Output::Cast { kind, round, block, valid_round, nil } => {
-                    self.report_nil(kind, round, nil);
-                    self.note_cast(now, kind, round, nil);
-                    let vote = OwedVote { kind, round, block, valid_round };
-                    if let Some(vote) = self.cast(vote) {
-                        queue.extend(self.consensus.handle(consensus::Input::Vote(vote)));
-                    }
-                }
-                Output::SetTimer { round, step } => self.set_step_timer(now, round, step),
-                // In round 0 everyone has the votes; later, somebody may have missed them.
-                Output::Locked(polka) if polka.round > Round(0) => self.publish_certificate(polka),
-                Output::Locked(_) => {}
-                Output::Decide(certificate) => {
-                    if certificate.round == self.consensus.round() {
-                        self.timing.quorum(VoteKind::Precommit, now.mono);
-                    }
-                    self.on_decided(certificate);
-                }
-            }
-        }
-    }
-
-    fn set_step_timer(&mut self, now: Now, round: Round, step: Step) {
-        let params = self.chain.params();
-        let (from, span) = match step {
-            Step::Propose => {
-                let is_first = round == Round(0);
-                let due = if is_first { self.proposal_due(now) } else { now.mono };
-                if self.patience == 0 {
-                    self.timing.round(due);
-                }
-                (due, self.timing.propose_timeout(params, &self.set, round))
-            }
-            Step::Prevote => (now.mono, self.timing.vote_timeout(params, VoteKind::Prevote, round)),
-            Step::Precommit => {
-                (now.mono, self.timing.vote_timeout(params, VoteKind::Precommit, round))
-            }
-        };
-        self.set_timer(Timer::Step(self.height(), round, step), from.plus(span));
-    }
-
-    /// What a vote of the state machine says about how long the round took so far.
-    fn note_cast(&mut self, now: Now, kind: VoteKind, round: Round, nil: Option<NilReason>) {
-        self.timing.cast(kind, now.mono);
-        let proposer = self.set.proposer(self.height(), round);
-        match (kind, nil) {
-            (VoteKind::Prevote, Some(NilReason::NoProposal)) => {
-                self.timing.missed(proposer, now.mono);
-            }
-            (VoteKind::Prevote, _) => self.timing.proposed(proposer, now.mono),
-            (VoteKind::Precommit, None | Some(NilReason::NilPolka)) => {
-                self.timing.quorum(VoteKind::Prevote, now.mono);
-            }
-            (VoteKind::Precommit, _) => {}
-        }
-    }
-
-    fn set_timer(&mut self, timer: Timer, at: Millis) {
-        self.effects.push(Effect::SetTimer { timer, at });
-    }
-
-    fn halt(&mut self, reason: String) {
-        self.stop(HaltKind::Contradiction, reason);
-    }
-
-    fn stop(&mut self, kind: HaltKind, reason: String) {
-        self.halted = Some(reason.clone());
-        self.effects.push(Effect::Halt { kind, reason });
+        &self.ctx.set
     }
 }
 
+const NOT_STARTED: Millis = Millis(0);
 const SYNC_PERIOD: Millis = Millis(1_000);
 const MEMPOOL_PERIOD: Millis = Millis(3_000);

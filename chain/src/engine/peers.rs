@@ -1,17 +1,21 @@
-//! Peers: who is there, how far they are, what they ask.
-use super::{Ask, Effect, Engine, Peer, PeerAnswer, Report, Request, Ticket};
+//! Peers: who is there, how far they are, what they are asked and what they ask.
+use super::{Ask, Effect, Engine, Peer, PeerAnswer, Report, Request, Ticket, out::Out, work::Work};
 use crate::{
     codec, consensus,
     crypto::Verified,
     ledger::LedgerView,
-    limits::{BODIES_BYTES_MAX, OWN_VOTES_MAX},
+    limits::BODIES_BYTES_MAX,
     rules,
+    sync::Planner,
     types::{
-        Block, Certificate, ConsensusMessage, Height, Now, SignerSet, Transaction, VoteKind,
-        VotesAnswer, VotesRequest, WTxId,
+        Block, Certificate, ConsensusMessage, Height, Now, Transaction, VotesAnswer, VotesRequest,
+        WTxId,
     },
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What peers are asked for in turn. Each in its own turn: two that share one can each come to the same
 /// few peers for ever.
@@ -22,75 +26,145 @@ pub(super) enum Turn {
     Bodies,
 }
 
+/// Who is connected, what they proved, and whom to ask next. Asks by effects; never hears the answers'
+/// content but the certificates that prove a height.
+#[derive(Default)]
+pub(super) struct Peers {
+    pub(super) planner: Planner<Peer>,
+    /// What proved the planner's target.
+    proof: Option<Certificate>,
+    turns: BTreeMap<Turn, Peer>,
+    /// Whether a laggard was helped since the last repetition.
+    helped: bool,
+    /// Whether a status was asked for on a hint since the last timer.
+    hinted: bool,
+}
+
+impl Peers {
+    pub(super) fn count(&self) -> usize {
+        self.planner.peers().count()
+    }
+
+    /// The greatest height that is proven final.
+    pub(super) fn target(&self) -> Height {
+        self.planner.target()
+    }
+
+    /// What proved the target.
+    pub(super) fn proof(&self) -> Option<&Certificate> {
+        self.proof.as_ref()
+    }
+
+    /// The proof of this height, once.
+    pub(super) fn take_proof(&mut self, height: Height) -> Option<Certificate> {
+        self.proof.take_if(|proof| proof.height == height)
+    }
+
+    /// A verified certificate proves its height; the peer that showed it may have its block. True where
+    /// no greater height was proven before.
+    ///
+    /// The greatest is kept: the peer that showed it may never have the block nor show it to others, and
+    /// a node that signs nothing at a decided height must be able to decide it and to say so.
+    pub(super) fn prove(&mut self, from: Peer, certificate: &Certificate) -> bool {
+        let before = self.target();
+        self.planner.proven(from, certificate.height);
+        let is_new = certificate.height > before;
+        if is_new {
+            self.proof = Some(certificate.clone());
+        }
+        is_new
+    }
+
+    /// A peer speaks of a height after this one without proof: ask it for one.
+    pub(super) fn hint(&mut self, from: Peer, height: Height, out: &mut Out) {
+        if self.target() < height && !self.hinted {
+            self.hinted = true;
+            out.request(from, Request::Status);
+        }
+    }
+
+    /// A block was decided, by sync or not.
+    pub(super) fn forget_hint(&mut self, synced: bool) {
+        self.hinted &= !synced;
+    }
+
+    /// Asks the peers in turn how far they are.
+    pub(super) fn ask_next_status(&mut self, out: &mut Out) {
+        self.hinted = false;
+        if let Some(to) = self.next(Turn::Status) {
+            out.request(to, Request::Status);
+        }
+    }
+
+    /// Asks so many peers, in turn, for votes.
+    pub(super) fn ask_for_votes(&mut self, peers: usize, request: &VotesRequest, out: &mut Out) {
+        for _ in 0..peers.min(self.count()) {
+            if let Some(to) = self.next(Turn::Votes) {
+                out.request(to, Request::Votes(request.clone()));
+            }
+        }
+    }
+
+    /// Whose turn it is.
+    pub(super) fn next(&mut self, turn: Turn) -> Option<Peer> {
+        let next = self.planner.peer_after(self.turns.get(&turn).copied())?;
+        self.turns.insert(turn, next);
+        Some(next)
+    }
+
+    /// A repetition is due: a laggard may be helped again.
+    pub(super) fn help_again(&mut self) {
+        self.helped = false;
+    }
+
+    /// Whether a laggard is to be shown what it lacks: not where somebody else has just shown it.
+    pub(super) fn is_to_be_helped(&mut self, is_shown: bool, may_help: bool) -> bool {
+        self.helped |= is_shown;
+        let helps = may_help && !self.helped;
+        self.helped |= helps;
+        helps
+    }
+}
+
 impl<V: LedgerView> Engine<V> {
     pub(super) fn on_peer_up(&mut self, now: Now, peer: Peer) {
-        self.sync.peer_up(peer);
-        self.effects.push(Effect::Request { to: peer, request: Request::Status });
+        self.peers.planner.peer_up(peer);
+        self.out.request(peer, Request::Status);
         // Perhaps a partition heals: what was missed is not left to the next repetition.
         if !self.is_idle(now) {
-            let request = Request::Votes(self.votes_request());
-            self.effects.push(Effect::Request { to: peer, request });
+            let request = self.votes_request();
+            self.out.request(peer, Request::Votes(request));
         }
         self.listen_to_first(now);
     }
 
-    pub(super) fn on_peer_down(&mut self, peer: Peer) {
-        self.sync.peer_down(peer);
+    /// What this node wants of a peer; while it listens, the votes of its own key too.
+    pub(super) fn votes_request(&self) -> VotesRequest {
+        self.height.votes_request(self.ctx.me.filter(|_| self.own.is_listening()))
     }
 
-    pub(super) fn on_status(&mut self, now: Now, from: Peer, tip: Option<Verified<Certificate>>) {
+    pub(super) fn on_status(&mut self, from: Peer, tip: Option<Verified<Certificate>>) {
         let Some(tip) = tip.map(Verified::into_inner).filter(Certificate::is_commit) else {
             return;
         };
         self.prove(Some(from), &tip);
         if tip.height == self.height() {
-            self.drive(now, consensus::Input::Certificate(tip));
+            self.work.tell(consensus::Input::Certificate(tip));
         }
-        self.advance_sync();
+        self.work.push(Work::AdvanceSync);
     }
 
-    /// A checked certificate proves its height; the peer that showed it may have its block.
-    ///
-    /// The greatest is kept: whoever showed it may never have the block nor show it to others, and a
-    /// node that signs nothing at a decided height must be able to decide it and to say so.
+    /// A verified commit certificate: compared with ours, then it proves its height.
     pub(super) fn prove(&mut self, from: Option<Peer>, certificate: &Certificate) {
         if !self.agrees(certificate) {
             return;
         }
         let Some(from) = from else { return };
         self.check_own_certificate(certificate);
-        let (target, before) = (certificate.height, self.sync.target());
-        self.sync.proven(from, target);
-        if target <= before {
-            return;
+        let (height, target) = (self.height(), certificate.height);
+        if self.peers.prove(from, certificate) && target > height {
+            self.out.report(Report::Behind { height, target });
         }
-        self.proof = Some(certificate.clone());
-        let height = self.height();
-        if target > height {
-            self.effects.push(Effect::Report(Report::Behind { height, target }));
-        }
-    }
-
-    /// A peer speaks of a later height without proof: ask it for one.
-    pub(super) fn hint(&mut self, from: Peer) {
-        if self.sync.target() < self.height() && !self.hinted {
-            self.hinted = true;
-            self.effects.push(Effect::Request { to: from, request: Request::Status });
-        }
-    }
-
-    /// Asks the peers in turn how far they are.
-    pub(super) fn ask_next_status(&mut self) {
-        self.hinted = false;
-        if let Some(to) = self.next_peer(Turn::Status) {
-            self.effects.push(Effect::Request { to, request: Request::Status });
-        }
-    }
-
-    pub(super) fn next_peer(&mut self, turn: Turn) -> Option<Peer> {
-        let next = self.sync.peer_after(self.turns.get(&turn).copied())?;
-        self.turns.insert(turn, next);
-        Some(next)
     }
 
     pub(super) fn on_blocks(&mut self, from: Peer, blocks: Vec<(Block, Verified<Certificate>)>) {
@@ -108,14 +182,14 @@ impl<V: LedgerView> Engine<V> {
         for (_, certificate) in &blocks {
             self.prove(Some(from), certificate);
         }
-        self.sync.answered(from, self.state.height, blocks);
+        self.peers.planner.answered(from, self.tip.state.height, blocks);
         self.advance_sync();
     }
 
     pub(super) fn on_request_failed(&mut self, from: Peer, request: &Request) {
         // Status, bodies and votes are asked again by their timers.
         if let Request::Blocks(_) = request {
-            self.sync.failed(from);
+            self.peers.planner.failed(from);
         }
     }
 
@@ -128,69 +202,29 @@ impl<V: LedgerView> Engine<V> {
             }
             Ask::Votes(request) => PeerAnswer::Votes(VotesAnswer(self.votes_for(request))),
         };
-        self.effects.push(Effect::Answer { ticket, answer });
+        self.out.push(Effect::Answer { ticket, answer });
     }
 
     /// A body held here, with its encoded length.
     fn body(&self, id: &WTxId) -> Option<(Arc<Transaction>, usize)> {
-        if let Some(entry) = self.mempool.get(id) {
+        if let Some(entry) = self.pool.mempool.get(id) {
             return Some((entry.transaction().clone(), entry.bytes()));
         }
-        let stacked = || self.stack.bodies().find_map(|bodies| Some(&bodies.get(id)?.0));
-        let body = self.candidates.body(id).or_else(stacked)?;
+        let stacked = || self.tip.stack.bodies().find_map(|bodies| Some(&bodies.get(id)?.0));
+        let body = self.height.candidates.body(id).or_else(stacked)?;
         Some((body.clone(), codec::encode(&**body).len()))
     }
 
-    /// What decided one of the last heights.
-    pub(super) fn decision(&self, height: Height) -> Option<&Arc<Certificate>> {
-        let tip = self.tip.as_ref().filter(|tip| tip.height == height);
-        tip.or_else(|| self.stack.certificate(height))
-    }
-
-    /// What helps a node at this height and round: the decision, a later round, or missing votes.
+    /// What helps a node at this height and round: the decision, or what is known of the height.
     fn votes_for(&self, request: &VotesRequest) -> Vec<ConsensusMessage> {
         if request.height < self.height() {
-            let decided = self.decision(request.height);
-            return decided
-                .map(|tip| ConsensusMessage::Certificate((**tip).clone()))
-                .into_iter()
-                .collect();
+            let decided = self.tip.decision(request.height).into_iter();
+            return decided.map(|tip| ConsensusMessage::Certificate((**tip).clone())).collect();
         }
         if request.height > self.height() {
             return Vec::new();
         }
-        let mut messages = Vec::new();
-        if let Some(decided) = &self.decided {
-            messages.push(ConsensusMessage::Certificate((**decided).clone()));
-        }
-        if let Some(polka) = self.consensus.valid() {
-            messages.push(ConsensusMessage::Certificate(polka.clone()));
-        }
-        if let Some(entry) = self.consensus.entry().filter(|entry| entry.round >= request.round) {
-            messages.push(ConsensusMessage::Round(entry.clone()));
-        }
-        let polka = self.consensus.polka(request.round).and_then(|polka| polka.block);
-        if !request.has_proposal
-            && let Some(proposal) = self.candidates.proposal(request.round, polka)
-        {
-            messages.push(ConsensusMessage::Proposal(Box::new(proposal.clone())));
-        }
-        let missing = |kind, have: &SignerSet| {
-            let votes = self.consensus.votes(request.round, kind);
-            let have = have.clone();
-            votes
-                .filter(move |vote| !have.contains(vote.signer))
-                .map(|vote| ConsensusMessage::Vote(vote.clone()))
-                .collect::<Vec<_>>()
-        };
-        messages.extend(missing(VoteKind::Prevote, &request.prevotes));
-        messages.extend(missing(VoteKind::Precommit, &request.precommits));
-        if let Some(signer) = request.signer {
-            let own = self.consensus.votes_of(signer).filter(|vote| vote.round != request.round);
-            messages
-                .extend(own.take(OWN_VOTES_MAX).map(|vote| ConsensusMessage::Vote(vote.clone())));
-        }
-        messages
+        self.height.votes_for(request)
     }
 }
 

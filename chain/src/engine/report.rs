@@ -1,7 +1,7 @@
 //! What the engine tells its operator. The core does not log; the shell does, from these.
 use super::{
-    license::Signing,
     safety::Refusal,
+    signing::Signing,
     why::{NilWhy, RoundWhy},
 };
 use crate::types::{BlockHash, Evidence, Height, Millis, Round, Timestamp, VoteKind};

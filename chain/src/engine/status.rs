@@ -1,5 +1,5 @@
 //! What the node shows of itself. RPC, logs and metrics read this, never the engine's own state.
-use super::{Effect, Engine, Held, Report, Signing, why::List};
+use super::{Engine, Held, Report, Signing, why::List};
 use crate::{
     consensus::Step,
     crypto::PublicKey,
@@ -11,9 +11,6 @@ use std::sync::Arc;
 
 /// How long a masternode may be silent during a stall before it counts as missing.
 const SILENCE: Millis = Millis(5_000);
-
-/// Troubles kept for whoever asks.
-const TROUBLES_MAX: usize = 32;
 
 /// Something that delayed a block, as of late.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,18 +159,6 @@ impl EngineStatus {
 }
 
 impl<V: LedgerView> Engine<V> {
-    /// Keeps what went wrong in this input, for whoever asks why blocks are late.
-    pub(super) fn note_troubles(&mut self, now: Now) {
-        for effect in &self.effects {
-            let Effect::Report(report) = effect else { continue };
-            if report.is_trouble() {
-                self.troubles.push_back(Trouble { at: now.wall, report: Arc::new(report.clone()) });
-            }
-        }
-        let surplus = self.troubles.len().saturating_sub(TROUBLES_MAX);
-        self.troubles.drain(..surplus);
-    }
-
     fn proposal_due_in(&self, now: Now) -> Option<Millis> {
         let due = self.timing.proposal_due();
         (due > now.mono).then(|| due.since(now.mono))
@@ -181,33 +166,32 @@ impl<V: LedgerView> Engine<V> {
 
     /// The node now.
     pub fn status(&self, now: Now) -> EngineStatus {
-        let round = self.consensus.round();
-        let prevoters = self.consensus.voters(round, VoteKind::Prevote);
-        let precommitters = self.consensus.voters(round, VoteKind::Precommit);
-        let height_age = now.mono.since(self.height_started);
-        let params = self.chain.params();
+        let round = self.height.consensus.round();
+        let prevoters = self.height.consensus.voters(round, VoteKind::Prevote);
+        let precommitters = self.height.consensus.voters(round, VoteKind::Precommit);
+        let height_age = now.mono.since(self.height.started);
+        let params = self.ctx.params();
         let overdue = params.block_interval.plus(params.propose_timeout.base).plus(SILENCE);
-        let is_overdue = height_age > overdue && self.sync.target() < self.height();
+        let is_overdue = height_age > overdue && self.peers.target() < self.height();
         let silence_max = if is_overdue { SILENCE } else { overdue };
         let masternodes: Vec<MasternodeStatus> = (0..)
-            .zip(self.set.members())
+            .zip(self.ctx.set.members())
             .map(|(index, member)| {
-                let heard = self.last_heard[usize::from(index)];
-                let silent_for = heard.map(|heard| now.mono.since(heard));
+                let silent_for = self.health.silent_for(index, now.mono);
                 let is_heard = silent_for.is_some_and(|silence| silence <= silence_max);
                 MasternodeStatus {
                     index,
                     key: member.key,
                     weight: member.weight,
                     silent_for,
-                    online: Some(index) == self.me || is_heard,
+                    online: Some(index) == self.ctx.me || is_heard,
                     prevoted: prevoters.contains(index),
                     precommitted: precommitters.contains(index),
-                    offence: self.state.offences.get(usize::from(index)).copied().flatten(),
+                    offence: self.tip.state.offences.get(usize::from(index)).copied().flatten(),
                 }
             })
             .collect();
-        let durable = &self.stack.durable;
+        let durable = &self.tip.stack.durable;
         let online = masternodes.iter().filter(|node| node.online);
         let online_weight = online.map(|node| node.weight).sum();
         EngineStatus {
@@ -217,25 +201,25 @@ impl<V: LedgerView> Engine<V> {
             state_root: durable.root(),
             deciding: self.height(),
             round,
-            step: self.consensus.step(),
-            proposer: self.set.proposer(self.height(), round),
-            me: self.me,
-            locked: self.consensus.resume().locked,
-            total_weight: self.set.total_weight(),
+            step: self.height.consensus.step(),
+            proposer: self.ctx.set.proposer(self.height(), round),
+            me: self.ctx.me,
+            locked: self.height.consensus.resume().locked,
+            total_weight: self.ctx.set.total_weight(),
             online_weight,
             height_age,
             proposal_due_in: self.proposal_due_in(now),
-            undurable: self.view.layers().len(),
+            undurable: self.tip.view.layers().len(),
             held: self.held(),
-            troubles: self.troubles.iter().cloned().collect(),
-            stalled: is_overdue && !self.set.is_quorum(online_weight),
+            troubles: self.health.troubles().cloned().collect(),
+            stalled: is_overdue && !self.ctx.set.is_quorum(online_weight),
             masternodes,
-            sync_target: self.sync.target(),
-            mempool_transactions: self.mempool.len(),
-            mempool_bytes: self.mempool.bytes(),
+            sync_target: self.peers.target(),
+            mempool_transactions: self.pool.mempool.len(),
+            mempool_bytes: self.pool.mempool.bytes(),
             evidence: self.watch.pool().cloned().collect(),
             signing: self.signing(),
-            halted: self.halted.clone(),
+            halted: self.out.halted().cloned(),
         }
     }
 }

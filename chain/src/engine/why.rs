@@ -1,7 +1,14 @@
 //! Why a vote was nil and why a round began, with who and what was at fault. Logs, metrics and RPC show
 //! the same reasons: the code is their label, the text is for people.
-use crate::types::{BlockHash, Millis, Round};
-use std::fmt::{self, Display, Formatter};
+use super::height::HeightState;
+use crate::{
+    consensus::{NilReason, RoundReason},
+    types::{BlockHash, MasternodeSet, Millis, Round, VoteKind},
+};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display, Formatter},
+};
 
 /// Why this node voted nil.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,4 +183,86 @@ impl Display for List<'_> {
 /// The first digits of a block's hash, as logs show it.
 fn short(block: &BlockHash) -> String {
     block.to_string().chars().take(12).collect()
+}
+
+impl HeightState {
+    /// Why the current round began.
+    pub(super) fn round_why(
+        &self,
+        set: &MasternodeSet,
+        round: Round,
+        reason: RoundReason,
+    ) -> RoundWhy {
+        match reason {
+            RoundReason::NewHeight => RoundWhy::NewHeight,
+            RoundReason::Resumed => RoundWhy::Resumed,
+            RoundReason::Skip => {
+                let votes = self.consensus.entry().into_iter().flat_map(|entry| &entry.votes);
+                RoundWhy::OthersAhead { there: votes.map(|vote| vote.signer).collect() }
+            }
+            RoundReason::NoDecision => {
+                let before = Round(round.0.saturating_sub(1));
+                let (nil, silent) = self.nil_and_silent(set, before, VoteKind::Precommit);
+                RoundWhy::Undecided { nil, silent }
+            }
+        }
+    }
+
+    /// Why this node votes nil in a round.
+    pub(super) fn nil_why(&self, set: &MasternodeSet, round: Round, reason: NilReason) -> NilWhy {
+        let proposer = set.proposer(self.height(), round);
+        match reason {
+            NilReason::NoProposal => self.proposal_why(round, proposer),
+            NilReason::InvalidBlock => {
+                let invalid = self.consensus.blocks_in(round).find_map(|block| {
+                    Some((block, self.candidates.broken_rule(&block)?.to_owned()))
+                });
+                match invalid {
+                    Some((block, rule)) => NilWhy::InvalidBlock { block, rule },
+                    None => NilWhy::NotChecked { proposer },
+                }
+            }
+            NilReason::Locked => match self.consensus.resume().locked {
+                Some((round, block)) => NilWhy::Locked { round, block },
+                None => NilWhy::NotChecked { proposer },
+            },
+            NilReason::NilPolka => {
+                let nil = self.nil_and_silent(set, round, VoteKind::Prevote).0;
+                NilWhy::NilPolka { nil }
+            }
+            NilReason::NoPolka => {
+                let (nil, silent) = self.nil_and_silent(set, round, VoteKind::Prevote);
+                NilWhy::NoPolka { nil, silent }
+            }
+        }
+    }
+
+    /// Who voted nil in a round, and who did not vote.
+    fn nil_and_silent(
+        &self,
+        set: &MasternodeSet,
+        round: Round,
+        kind: VoteKind,
+    ) -> (Vec<u16>, Vec<u16>) {
+        let votes = self.consensus.votes(round, kind).filter(|vote| vote.block.is_none());
+        let voters = self.consensus.voters(round, kind);
+        let members = (0..).zip(set.members()).map(|(index, _)| index);
+        (
+            votes.map(|vote| vote.signer).collect(),
+            members.filter(|index| !voters.contains(*index)).collect(),
+        )
+    }
+
+    /// Why no proposal could be voted on in time.
+    fn proposal_why(&self, round: Round, proposer: u16) -> NilWhy {
+        if let Some(by) = self.skewed.filter(|(at, _)| *at == round).map(|(_, by)| by) {
+            return NilWhy::Ahead { proposer, by };
+        }
+        let missing = |block| self.candidates.missing(&block).map(BTreeSet::len);
+        match self.consensus.blocks_in(round).find_map(missing) {
+            None => NilWhy::ProposerSilent { proposer },
+            Some(0) => NilWhy::NotChecked { proposer },
+            Some(missing) => NilWhy::BodiesMissing { proposer, missing },
+        }
+    }
 }

@@ -1,0 +1,155 @@
+//! Proposals of others: from a verified message to a verdict on the block.
+//!
+//! Bodies that the mempool does not have are awaited from gossip for a moment, then asked for.
+use super::{
+    Engine, Peer, Report, Request, Timer,
+    candidate::{Gathered, Whose},
+    peers::Turn,
+    work::Work,
+};
+use crate::{
+    consensus::{self, Consensus},
+    ledger::{BlockDelta, ExecuteError, LedgerView},
+    limits::BODIES_PER_REQUEST_MAX,
+    rules::RuleError,
+    types::{
+        Block, BlockHash, BodiesRequest, Millis, Now, Proposal, Timestamp, Transaction, WTxId,
+    },
+};
+use std::sync::Arc;
+
+/// How long gossip may still bring a body before it is asked for.
+const PATIENCE: Millis = Millis(40);
+/// How long an answer may take before another peer is asked.
+const RETRY: Millis = Millis(250);
+/// Requests sent at a time for one block.
+const REQUESTS_MAX: usize = 8;
+
+impl<V: LedgerView> Engine<V> {
+    /// A verified proposal of this height, from a peer or our own from before a restart. The state
+    /// machine hears its polka first.
+    pub(super) fn hear_proposal(&mut self, from: Option<Peer>, proposal: Box<Proposal>) {
+        if !self.follows_tip(&proposal) {
+            return;
+        }
+        if let Some(polka) = proposal.polka.clone() {
+            self.work.tell(consensus::Input::Certificate(polka));
+        }
+        self.work.push(Work::Proposal(from, proposal));
+    }
+
+    fn follows_tip(&self, proposal: &Proposal) -> bool {
+        let consensus: &Consensus = &self.height.consensus;
+        consensus.admits_round(proposal.round) && proposal.header.parent == self.tip.block()
+    }
+
+    pub(super) fn on_proposal(&mut self, now: Now, from: Option<Peer>, proposal: Proposal) {
+        let (round, valid_round) = (proposal.round, proposal.valid_round);
+        let block = proposal.block_hash();
+        if !self.height.consensus.admits_proposal(round, block, valid_round) {
+            return; // A proposer that signs more than two for one round gets no more room.
+        }
+        if valid_round.is_none() && self.is_ahead_of_clock(now, &proposal) {
+            return;
+        }
+        let is_new = !self.height.candidates.has_proposal(&block);
+        if !self.height.make_room(block, Whose::Others) {
+            return;
+        }
+        self.height.candidates.note_proposal(now.mono, from, &proposal);
+        self.work.tell(consensus::Input::Proposal { round, block, valid_round });
+        if is_new && !self.height.candidates.is_known(&block) {
+            self.height.candidates.gather(block, &proposal, &self.pool.mempool);
+            if !self.assemble(block) {
+                self.out.set_timer(Timer::Bodies(block), now.mono.plus(PATIENCE));
+            }
+        }
+    }
+
+    fn is_ahead_of_clock(&mut self, now: Now, proposal: &Proposal) -> bool {
+        let timestamp = proposal.header.timestamp;
+        let drift = self.ctx.params().clock_drift_max.0;
+        // No block can be earlier than just after its parent: if clocks that were ahead have carried the
+        // chain's time away, refusing that one would stop the chain until the clocks get there.
+        let latest = Timestamp(now.wall.0.saturating_add(drift));
+        let is_ahead = timestamp > self.tip.least_timestamp().max(latest);
+        if is_ahead {
+            let by = Millis(timestamp.0.saturating_sub(now.wall.0));
+            self.height.skewed = Some((proposal.round, by));
+            let (height, proposer) = (proposal.height(), proposal.header.proposer);
+            self.out.report(Report::ClockSkew { height, proposer, timestamp, clock: now.wall });
+        }
+        is_ahead
+    }
+
+    /// A body has come: from gossip with its signatures verified, or by request without.
+    pub(super) fn offer_body(&mut self, id: WTxId, body: &Arc<Transaction>, is_verified: bool) {
+        for hash in self.height.candidates.add_body(id, body, is_verified) {
+            self.assemble(hash);
+        }
+    }
+
+    /// Puts a block together and has it executed. False where bodies are missing.
+    fn assemble(&mut self, hash: BlockHash) -> bool {
+        let max = usize::try_from(self.ctx.params().block_bytes_max).unwrap_or(usize::MAX);
+        match self.height.candidates.assemble(&hash, max) {
+            Gathered::No => return false,
+            Gathered::Nothing => {}
+            Gathered::Block(block) => self.execute(block),
+            Gathered::TooLarge(error) => self.refuse_candidate(hash, &error),
+        }
+        true
+    }
+
+    pub(super) fn execute(&mut self, block: Arc<Block>) {
+        self.height.execute(&self.tip, &self.pool, block, &mut self.out);
+    }
+
+    fn refuse_candidate(&mut self, block: BlockHash, error: &RuleError) {
+        if self.height.refuse(block, error, &mut self.out) {
+            self.work.tell(consensus::Input::Validity { block, valid: false });
+        }
+    }
+
+    /// The verdict on a block. One of a height that has passed is no longer known and changes nothing.
+    pub(super) fn on_executed(
+        &mut self,
+        block: BlockHash,
+        result: Result<Box<BlockDelta>, ExecuteError>,
+    ) {
+        if !self.height.candidates.is_executing(&block) {
+            return;
+        }
+        match result {
+            Ok(delta) => {
+                self.height.candidates.set_valid(&block, *delta);
+                self.work.tell(consensus::Input::Validity { block, valid: true });
+                self.work.push(Work::Propose);
+            }
+            Err(ExecuteError::Rule(error)) => self.refuse_candidate(block, &error),
+            Err(ExecuteError::View(error)) => self.out.halt(error.to_string()),
+        }
+    }
+
+    pub(super) fn ask_for_bodies(&mut self, now: Now, block: BlockHash) {
+        let Some(missing) = self.height.candidates.missing(&block) else { return };
+        let missing: Vec<WTxId> = missing.iter().copied().collect();
+        if missing.is_empty() {
+            return;
+        }
+        // First the peer that sent the proposal, then the others in turn.
+        let first = self.height.candidates.take_from(&block);
+        for ids in missing.chunks(BODIES_PER_REQUEST_MAX).take(REQUESTS_MAX) {
+            if let Some(to) = first.or_else(|| self.peers.next(Turn::Bodies)) {
+                self.out.request(to, Request::Bodies(BodiesRequest(ids.to_vec())));
+            }
+        }
+        self.out.set_timer(Timer::Bodies(block), now.mono.plus(RETRY));
+    }
+
+    pub(super) fn on_bodies(&mut self, transactions: Vec<Transaction>) {
+        for transaction in transactions {
+            self.offer_body(transaction.wtxid(), &Arc::new(transaction), false);
+        }
+    }
+}

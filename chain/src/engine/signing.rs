@@ -1,0 +1,59 @@
+//! Whether this node's key signs, in words.
+use crate::types::Height;
+use std::fmt;
+
+/// Whether this node's key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// It has no key of the masternode set.
+    NotMasternode,
+    /// It signs.
+    Yes,
+    /// It has just started and asks its peers for signatures that its record does not hold.
+    Listening,
+    /// Its record is missing: it watches a height being decided without it.
+    Observing {
+        /// The last height at which its key was seen to sign.
+        own_key: Option<Height>,
+    },
+    /// It has stopped for good.
+    Stopped,
+}
+
+impl Signing {
+    /// In one word, for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotMasternode => "no",
+            Self::Yes => "yes",
+            Self::Listening => "listening",
+            Self::Observing { .. } => "observing",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotMasternode => f.write_str("no: the node has no key of the masternode set"),
+            Self::Yes => f.write_str("yes"),
+            Self::Listening => f.write_str(
+                "listening: the node has just started and asks its peers for signatures of its key \
+                 that its record does not hold",
+            ),
+            Self::Observing { own_key: None } => f.write_str(
+                "observing: the key's safety record is missing, so nothing is signed until one \
+                 whole height was decided without this key. If the network waits for it: `timecoin \
+                 keys guard import` or `timecoin keys guard reset`",
+            ),
+            Self::Observing { own_key: Some(height) } => write!(
+                f,
+                "observing: the key's safety record is missing and the key signed at height \
+                 {height}, so nothing is signed until one whole height was decided without it. If \
+                 the key runs on another host, stop one of them"
+            ),
+            Self::Stopped => f.write_str("stopped for good"),
+        }
+    }
+}
