@@ -1,7 +1,9 @@
-//! A small blocking client of the node's JSON-RPC server: one address, plain HTTP, the node's cookie.
+//! The blocking client of a node's RPC server: one address, plain HTTP, the node's cookie. The command
+//! line, the benchmark and the whole-node tests use it.
 //!
-//! Every call has a time limit. The cookie is read again when the server refuses it, because a node
-//! writes a new one at each start. Amounts are read digit by digit, never as floating point.
+//! Every call and every read has a time limit. A client keeps its connection open between calls. It reads
+//! the cookie again when the server refuses it, because a node writes a new cookie at each start. It
+//! reads amounts digit by digit, never as floating point.
 mod events;
 mod reply;
 mod status;
@@ -29,6 +31,8 @@ use ureq::{Agent, Body, http::Response};
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long a call may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The longest silence on a stream of events. The server sends a comment every 15 seconds.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Bytes of the longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of the longest cookie that is read.
@@ -161,42 +165,56 @@ impl RpcClient {
     ) -> Result<Box<RawValue>, RpcClientError> {
         let call = Call { jsonrpc: "2.0", id: 1, method, params };
         let text = serde_json::to_string(&call).map_err(|error| self.malformed(method, error))?;
-        let mut response = self.with_authorization(|authorization| {
-            let request = self.agent.post(self.url("/")).content_type("application/json");
-            match authorization {
-                Some(value) => request.header("authorization", value).send(text.as_str()),
-                None => request.send(text.as_str()),
-            }
-        })?;
-        let status = response.status();
-        let body = self.read(&mut response)?;
-        let answer: Answer = serde_json::from_str(&body).map_err(|_| {
-            let start: String = body.chars().take(200).collect();
-            self.malformed(method, format_args!("HTTP {status} {start}"))
-        })?;
+        let (status, body) = self.send(text.as_bytes())?;
+        let answer: Answer = serde_json::from_slice(&body)
+            .map_err(|_| self.malformed(method, format_args!("HTTP {status} {}", start(&body))))?;
         if let Some(Fault { code, message, data }) = answer.error {
             return Err(RpcClientError::Answered { method: method.into(), code, message, data });
         }
         Ok(answer.result.unwrap_or_else(|| RawValue::NULL.to_owned()))
     }
 
+    /// Sends a request body that is JSON-RPC already, such as a batch; the body of the answer.
+    pub fn post(&self, body: &[u8]) -> Result<Vec<u8>, RpcClientError> {
+        match self.send(body)? {
+            (200, answer) => Ok(answer),
+            (status, answer) => {
+                Err(self.malformed("POST", format_args!("HTTP {status} {}", start(&answer))))
+            }
+        }
+    }
+
+    fn send(&self, body: &[u8]) -> Result<(u16, Vec<u8>), RpcClientError> {
+        let mut response = self.with_authorization(|authorization| {
+            let request = self.agent.post(self.url("/")).content_type("application/json");
+            match authorization {
+                Some(value) => request.header("authorization", value).send(body),
+                None => request.send(body),
+            }
+        })?;
+        Ok((response.status().as_u16(), self.read(&mut response)?))
+    }
+
     /// Asks for a page without authorization, such as `/readyz`: its status and text.
     pub fn get(&self, path: &str) -> Result<(u16, String), RpcClientError> {
         let mut response =
             self.agent.get(self.url(path)).call().map_err(|error| self.unreachable(&error))?;
-        let body = self.read(&mut response)?;
+        let body = String::from_utf8_lossy(&self.read(&mut response)?).into_owned();
         Ok((response.status().as_u16(), body))
     }
 
-    /// Follows the server's events. Blocks until the server answers; then each [`Events::next`] blocks.
-    pub fn events(&self) -> Result<Events, RpcClientError> {
+    /// Follows the server's events of these topics: `block`, `tx` or both with a comma. Blocks until the
+    /// server answers; then each read blocks.
+    pub fn events(&self, topics: &str) -> Result<Events, RpcClientError> {
+        let path = format!("/events?topics={topics}");
         let response = self.with_authorization(|authorization| {
-            let request = self.agent.get(self.url("/events")).header("accept", "text/event-stream");
+            let request = self.agent.get(self.url(&path)).header("accept", "text/event-stream");
             let request = match authorization {
                 Some(value) => request.header("authorization", value),
                 None => request,
             };
-            request.config().timeout_global(None).build().call()
+            let config = request.config().timeout_global(None);
+            config.timeout_per_read(Some(SILENCE_MAX)).build().call()
         })?;
         if response.status().as_u16() != 200 {
             return Err(self.malformed("/events", format_args!("HTTP {}", response.status())));
@@ -204,7 +222,7 @@ impl RpcClient {
         Ok(Events::new(response.into_body()))
     }
 
-    /// Sends a request, and once more with the cookie read again should it be refused.
+    /// Sends a request; if the server refuses the cookie, reads the cookie again and sends once more.
     fn with_authorization(
         &self,
         send: impl Fn(Option<String>) -> Result<Response<Body>, ureq::Error>,
@@ -243,8 +261,8 @@ impl RpcClient {
         Some(format!("Basic {}", STANDARD.encode(cookie.trim())))
     }
 
-    fn read(&self, response: &mut Response<Body>) -> Result<String, RpcClientError> {
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+    fn read(&self, response: &mut Response<Body>) -> Result<Vec<u8>, RpcClientError> {
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
         body.map_err(|error| self.unreachable(&error))
     }
 
@@ -276,6 +294,11 @@ pub fn cookie_in(data_dir: &Path) -> PathBuf {
     data_dir.join(".cookie")
 }
 
+/// The beginning of an answer that is not understood.
+fn start(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).chars().take(200).collect()
+}
+
 fn reachable(address: SocketAddr) -> SocketAddr {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     let ip = match address.ip() {
@@ -284,4 +307,52 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+        thread,
+    };
+
+    /// The head of a request, and its body of the announced length.
+    fn request(stream: &mut impl BufRead) -> (String, String) {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(stream.read_line(&mut head).unwrap(), 0, "{head}");
+        }
+        let head = head.to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.unwrap().parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
+        (head, String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn one_connection_carries_many_calls() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(cookie_in(dir.path()), "a:b\n").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            for answer in
+                ["200 OK\r\nContent-Length: 3\r\n\r\nyes", "503 No\r\nContent-Length: 0\r\n\r\n"]
+            {
+                let (head, body) = request(&mut stream);
+                assert!(head.contains("authorization: basic ytpi"), "{head}");
+                assert_eq!(body, "[1]");
+                write!(stream.get_mut(), "HTTP/1.1 {answer}").unwrap();
+            }
+        });
+        let client = RpcClient::new(address, Some(cookie_in(dir.path())));
+        assert_eq!(client.post(b"[1]").unwrap(), b"yes");
+        let error = client.post(b"[1]").unwrap_err();
+        assert!(error.to_string().contains("HTTP 503"), "{error}");
+        server.join().unwrap();
+    }
 }

@@ -1,16 +1,18 @@
 //! Server-sent events (HTML Living Standard, section 9.2) read line by line.
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use ureq::{Body, BodyReader};
 
 /// Bytes of the longest line that is read; a longer one ends the stream.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes that are read at a time: events come in bursts, thousands with a block.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its name, such as `block`.
     pub name: String,
-    /// Its text, in general JSON.
+    /// Its text, usually JSON.
     pub data: String,
 }
 
@@ -28,7 +30,15 @@ impl<R> std::fmt::Debug for Events<R> {
 impl Events {
     pub(super) fn new(body: Body) -> Self {
         let reader = body.into_with_config().limit(u64::MAX).reader();
-        Self { lines: BufReader::new(reader) }
+        Self { lines: BufReader::with_capacity(BUFFER_BYTES, reader) }
+    }
+}
+
+impl<R: Read> Events<R> {
+    /// Appends the next line with its end to `line` for a reader that parses by itself; the bytes read,
+    /// zero at the end of the stream.
+    pub fn read_line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        self.lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', line)
     }
 }
 
@@ -38,12 +48,10 @@ impl<R: Read> Iterator for Events<R> {
     fn next(&mut self) -> Option<Event> {
         let mut event = Event { name: "message".into(), data: String::new() };
         loop {
-            let mut line = String::new();
-            let read = self.lines.by_ref().take(LINE_BYTES_MAX).read_line(&mut line).ok()?;
-            if read == 0 || !line.ends_with('\n') {
-                return None;
-            }
-            let line = line.trim_end_matches(['\r', '\n']);
+            let mut line = Vec::new();
+            self.read_line(&mut line).ok()?;
+            let line = std::str::from_utf8(&line).ok()?;
+            let line = line.strip_suffix('\n')?.trim_end_matches('\r');
             if line.is_empty() && !event.data.is_empty() {
                 return Some(event);
             }

@@ -8,9 +8,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
 };
+use timecoin::rpc_client::RpcClient;
 
 #[test]
 fn the_server_lets_in_whom_it_should_and_answers_in_both_dialects() {
@@ -70,7 +71,6 @@ fn the_server_lets_in_whom_it_should_and_answers_in_both_dialects() {
 fn pages_for_machines_need_no_cookie_and_events_bring_each_block() {
     let net = Net::single(Room::one());
     let node = net.node("val0");
-    let headers = [host(node)];
     for (path, status, words) in [
         ("/livez", 200, "ok"),
         ("/readyz", 200, "ok"),
@@ -81,15 +81,20 @@ fn pages_for_machines_need_no_cookie_and_events_bring_each_block() {
         ("/", 405, ""),
         ("/none", 404, ""),
     ] {
-        let answer = get(node, path, &headers);
-        assert_eq!(answer.status, status, "{path}: {}", answer.text);
-        assert!(answer.text.contains(words), "{path}: no `{words}` in {}", answer.text);
+        let (answered, text) = node.client.get(path).unwrap();
+        assert_eq!(answered, status, "{path}: {text}");
+        assert!(text.contains(words), "{path}: no `{words}` in {text}");
     }
-    assert_eq!(get(node, "/metrics", &["Host: evil.example".into()]).status, 403);
+    let evil = "GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(answer(open(node, evil)).status, 403);
 
-    let mut events = open(node, &format!("GET /events HTTP/1.1\r\n{}\r\n\r\n", host(node)));
+    // The cookie is not asked for: a client without one follows the events.
+    let address = node.client.address();
+    let events = RpcClient::new(address, None).events("block").unwrap();
     let before = node.height();
-    let blocks: Vec<Value> = (0..2).map(|_| next_block(&mut events)).collect();
+    let blocks = events.filter(|event| event.name == "block").take(2);
+    let blocks: Vec<Value> =
+        blocks.map(|event| serde_json::from_str(&event.data).unwrap()).collect();
     let first = blocks[0]["height"].as_u64().unwrap();
     assert!(first >= before, "{blocks:?}");
     assert_eq!(blocks[1]["height"].as_u64().unwrap(), first + 1);
@@ -122,20 +127,15 @@ fn post(node: &Node, headers: &[String], body: &str) -> Answer {
     answer(open(node, &request))
 }
 
-fn get(node: &Node, path: &str, headers: &[String]) -> Answer {
-    let head = headers.join("\r\n");
-    answer(open(node, &format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{head}\r\n\r\n")))
-}
-
-fn open(node: &Node, request: &str) -> BufReader<TcpStream> {
+fn open(node: &Node, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, node.rpc)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // A request that is refused by its head may find the way closed for the rest of it.
     let _ = stream.write_all(request.as_bytes());
-    BufReader::new(stream)
+    stream
 }
 
-fn answer(mut stream: BufReader<TcpStream>) -> Answer {
+fn answer(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
     // As above: what came before the end counts.
     let _ = stream.read_to_end(&mut bytes);
@@ -144,18 +144,6 @@ fn answer(mut stream: BufReader<TcpStream>) -> Answer {
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.unwrap_or_else(|| panic!("no answer: {whole}"));
     Answer { status, text: text.to_owned() }
-}
-
-/// The next `block` event of a stream.
-fn next_block(events: &mut BufReader<TcpStream>) -> Value {
-    let mut is_block = false;
-    for line in events.lines().map(Result::unwrap) {
-        match line.strip_prefix("data: ") {
-            Some(data) if is_block => return serde_json::from_str(data).unwrap(),
-            _ => is_block = line == "event: block",
-        }
-    }
-    panic!("the events ended");
 }
 
 fn host(node: &Node) -> String {

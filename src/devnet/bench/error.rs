@@ -1,16 +1,16 @@
 //! Why there are no figures.
-use std::io;
+use crate::rpc_client::RpcClientError;
 
 /// Why a measurement was given up.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// A node cannot be reached, or the connection broke.
-    #[error("the connection to {node} failed: {error}")]
-    Connection {
+    /// A call failed, or the events cannot be followed.
+    #[error("{node}: {error}")]
+    Rpc {
         /// Which node.
         node: String,
-        /// What the system says.
-        error: io::Error,
+        /// Why.
+        error: RpcClientError,
     },
     /// A node answered with something that is not an answer.
     #[error("{node} answered with something else: {reason}")]

@@ -56,7 +56,7 @@ impl Watch {
         let (tell, seen) = mpsc::channel();
         let is_over = Arc::new(AtomicBool::new(false));
         for (index, node) in nodes.iter().enumerate() {
-            let client = RpcClient::new(node.rpc, Some(node.cookie.clone()));
+            let client = node.client();
             let (tell, is_over) = (tell.clone(), is_over.clone());
             thread::spawn(move || follow(index, &client, &tell, &is_over));
         }
@@ -124,7 +124,9 @@ impl Drop for Watch {
 /// Reads the events of one node until nobody wants them, whether or not the node is there.
 fn follow(node: usize, client: &RpcClient, tell: &Sender<Seen>, is_over: &AtomicBool) {
     while !is_over.load(Relaxed) {
-        for event in client.events().into_iter().flatten().filter(|event| event.name == "block") {
+        for event in
+            client.events("block").into_iter().flatten().filter(|event| event.name == "block")
+        {
             let at = Instant::now();
             let Ok(block) = serde_json::from_str::<BlockEvent>(&event.data) else { continue };
             if tell.send(Seen { node, height: block.height, at }).is_err() {
@@ -192,7 +194,7 @@ impl Feed {
         let nodes_count = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         let pause = Duration::from_secs(1) * nodes_count / u32::try_from(rate).unwrap_or(1).max(1);
         for (index, node) in nodes.iter().enumerate() {
-            let client = RpcClient::new(node.rpc, Some(node.cookie.clone()));
+            let client = node.client();
             let (payments, next, is_over) = (payments.clone(), next.clone(), is_over.clone());
             let shift = pause * u32::try_from(index).unwrap_or(0) / nodes_count;
             thread::spawn(move || {

@@ -1,11 +1,9 @@
 //! Reads the events of one node. A transaction costs a look at a few bytes and one search: there may be tens
 //! of thousands a second.
-use super::{BenchError, http::EventStream, payments::Payments, track::Track};
+use super::{BenchError, payments::Payments, track::Track};
+use crate::rpc_client::Events;
 use serde::Deserialize;
-use std::io::{BufRead, Read};
 
-/// Bytes of the longest line that is read.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// How the data of an event about a transaction begins; the id in hex follows.
 const TRANSACTION: &[u8] = b"data: {\"txid\":\"";
 const BLOCK: &[u8] = b"data: {\"height\":";
@@ -46,10 +44,10 @@ struct LaggedData {
     missed: u64,
 }
 
-/// Reads until the stream ends, which is a failure unless it was asked for. The blocks, in their order.
+/// Reads until the measurement ends; returns the blocks in their order. A stream that ends before is a failure.
 pub(super) fn follow(
     name: &str,
-    mut events: EventStream,
+    mut events: Events,
     payments: &Payments,
     track: &Track,
 ) -> Vec<SeenBlock> {
@@ -57,12 +55,13 @@ pub(super) fn follow(
     let mut line = Vec::with_capacity(512);
     loop {
         line.clear();
-        let read = events.lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
+        let read = events.read_line(&mut line);
+        if track.has_ended() {
+            return blocks;
+        }
         if matches!(read, Ok(0) | Err(_)) {
-            if !track.has_ended() {
-                let reason = read.err().map_or("end of stream".into(), |error| error.to_string());
-                track.fail(BenchError::Events { node: name.into(), reason });
-            }
+            let reason = read.err().map_or("end of stream".into(), |error| error.to_string());
+            track.fail(BenchError::Events { node: name.into(), reason });
             return blocks;
         }
         match understand(&line) {

@@ -5,7 +5,6 @@
 //! | `plan` | what is measured, and on which nodes |
 //! | `payments` | signs payments before the clock starts |
 //! | `ceiling` | what the signatures alone allow on this machine |
-//! | `http`, `chunked` | one connection to a node, as cheap as it can be |
 //! | `pace` | when a payment is due |
 //! | `send` | the open loop (a rate) and the closed loop (the maximum) |
 //! | `follow` | reads the events of one node |
@@ -19,11 +18,9 @@
 //! Invariant: the load generator shares the machine with the nodes, so nothing that could be done before the
 //! clock starts is done after. It never starts or stops a node: that is the command line's part.
 mod ceiling;
-mod chunked;
 mod error;
 mod faults;
 mod follow;
-mod http;
 mod measure;
 mod pace;
 mod payments;

@@ -1,4 +1,5 @@
 //! What is measured, and on which nodes.
+use crate::rpc_client::RpcClient;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// How payments are sent.
@@ -29,7 +30,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How many payments it needs at the most; `maximum` for the closed loop.
+    /// How many payments it needs at most; `maximum` for the closed loop.
     pub fn payments(&self, maximum: usize) -> usize {
         match self.load {
             Load::Idle => 0,
@@ -53,6 +54,13 @@ pub struct Node {
     pub rpc: SocketAddr,
     /// The file with its credentials.
     pub cookie: PathBuf,
+}
+
+impl Node {
+    /// A client with a connection of its own.
+    pub fn client(&self) -> RpcClient {
+        RpcClient::new(self.rpc, Some(self.cookie.clone()))
+    }
 }
 
 #[cfg(test)]

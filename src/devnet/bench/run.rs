@@ -2,13 +2,13 @@
 use super::{
     BenchError, Ceiling, Load, Node, Payments, Plan, Report,
     follow::{SeenBlock, follow},
-    http::{EventStream, Hangup, subscribe},
     measure::{Marks, Measured, figures},
     pace,
     send::Sender,
     track::Track,
     usage::{Usage, load_average, machine_cpu_seconds},
 };
+use crate::rpc_client::Events;
 use std::{
     sync::atomic::AtomicUsize,
     thread::{self, Scope, ScopedJoinHandle},
@@ -29,9 +29,7 @@ pub fn run(
     is_interrupted: &dyn Fn() -> bool,
 ) -> Result<Report, BenchError> {
     let load_before = load_average();
-    let subscribed: Vec<(EventStream, Hangup)> =
-        nodes.iter().map(subscribe).collect::<Result<_, _>>()?;
-    let (streams, hangups): (Vec<_>, Vec<_>) = subscribed.into_iter().unzip();
+    let streams = nodes.iter().map(subscribe).collect::<Result<_, _>>()?;
     let track = Track::new(payments.len(), nodes.len());
     let clock = Clock { plan, nodes, track: &track, is_interrupted };
     let sender = Sender { payments, track: &track, next: &AtomicUsize::new(0) };
@@ -43,8 +41,8 @@ pub fn run(
         track.stop();
         join(senders, &track);
         clock.wait_for_stragglers();
+        // Followers see this with the next event: a block at the latest, or a comment where none is made.
         track.end();
-        hangups.iter().for_each(Hangup::now);
         (marks, join(followers, &track))
     });
     let (records, late_us, troubles) = track.into_records();
@@ -56,10 +54,16 @@ pub fn run(
     Ok(figures(measured, troubles.refusals, troubles.missed_blocks))
 }
 
+/// Follows final blocks and transactions from now on.
+fn subscribe(node: &Node) -> Result<Events, BenchError> {
+    let failed = |error| BenchError::Rpc { node: node.name.clone(), error };
+    node.client().events("block,tx").map_err(failed)
+}
+
 fn start_followers<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     nodes: &'env [Node],
-    streams: Vec<EventStream>,
+    streams: Vec<Events>,
     of: &Sender<'env>,
 ) -> Vec<ScopedJoinHandle<'scope, Vec<SeenBlock>>> {
     let (payments, track) = (of.payments, of.track);

@@ -1,5 +1,6 @@
 //! Sends payments: the open loop keeps a rate, the closed loop keeps a number on their way.
-use super::{BenchError, Node, http::Connection, pace, payments::Payments, track::Track};
+use super::{BenchError, Node, pace, payments::Payments, track::Track};
+use crate::rpc_client::RpcClient;
 use serde::Deserialize;
 use std::{
     ops::Range,
@@ -48,7 +49,7 @@ impl Sender<'_> {
         first: usize,
         step: usize,
     ) -> Result<(), BenchError> {
-        let mut connection = Connection::open(node)?;
+        let client = node.client();
         let mut body = Vec::new();
         for index in (first..self.payments.len()).step_by(step) {
             let due = pace::due(index, rate);
@@ -66,13 +67,13 @@ impl Sender<'_> {
             self.track.late(u64::try_from(late.as_micros()).unwrap_or(u64::MAX));
             body.clear();
             write_call(&mut body, index, self.payments.bytes(index));
-            self.call(&mut connection, &node.name, index..index + 1, &body)?;
+            self.call(&client, &node.name, index..index + 1, &body)?;
         }
         Ok(())
     }
 
     fn try_closed_loop(&self, node: &Node, outstanding: usize) -> Result<(), BenchError> {
-        let mut connection = Connection::open(node)?;
+        let client = node.client();
         let mut body = Vec::new();
         while !self.track.is_stopped() {
             if self.track.on_their_way() + BATCH > outstanding {
@@ -85,21 +86,22 @@ impl Sender<'_> {
                 return Ok(());
             }
             write_batch(&mut body, self.payments, part.clone());
-            self.call(&mut connection, &node.name, part, &body)?;
+            self.call(&client, &node.name, part, &body)?;
         }
         Ok(())
     }
 
     fn call(
         &self,
-        connection: &mut Connection,
+        client: &RpcClient,
         node: &str,
         part: Range<usize>,
         body: &[u8],
     ) -> Result<(), BenchError> {
         self.track.sent(part);
-        let answer = connection.post(body)?;
-        for (payment, reason) in refusals(answer)
+        let failed = |error| BenchError::Rpc { node: node.to_owned(), error };
+        let answer = client.post(body).map_err(failed)?;
+        for (payment, reason) in refusals(&answer)
             .map_err(|reason| BenchError::Answer { node: node.to_owned(), reason })?
         {
             self.track.refused(payment, format!("{node}: {reason}"));

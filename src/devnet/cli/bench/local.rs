@@ -183,11 +183,7 @@ impl Network {
 
     /// Asks every node for all blocks up to a height.
     pub(super) fn assert_one_chain(&self, to: u64) -> Result<(), CliError> {
-        let clients: Vec<RpcClient> = self
-            .nodes
-            .iter()
-            .map(|node| RpcClient::new(node.rpc, Some(node.cookie.clone())))
-            .collect();
+        let clients: Vec<RpcClient> = self.nodes.iter().map(Node::client).collect();
         for height in 1..=to {
             let hashes = clients
                 .iter()

@@ -85,7 +85,7 @@ struct Source {
 impl Source {
     fn open(layout: &Layout, state: &TestnetState, running: &BTreeSet<String>) -> Option<Self> {
         let node = state.nodes.iter().find(|node| running.contains(&node.name))?;
-        let events = client(layout, node).events().ok()?;
+        let events = client(layout, node).events("block").ok()?;
         let (sender, blocks) = mpsc::sync_channel(BLOCKS);
         thread::spawn(move || {
             for event in events.filter(|event| event.name == "block") {
