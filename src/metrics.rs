@@ -3,7 +3,7 @@
 //! Counters and histograms live here and are fed by the engine's reports and by RPC; everything that
 //! the node already knows is read when it is asked for. Labels are bounded: an index of a masternode,
 //! a name from the code, never an id, an address or a text of a peer.
-mod process;
+pub(crate) mod process;
 mod snapshot;
 
 use crate::node::NodeHandle;

@@ -139,7 +139,7 @@ pub(super) fn near(key: &str) -> Option<&'static str> {
     FIELDS
         .iter()
         .map(|field| {
-            let whole = distance(key, field.key);
+            let whole = strsim::levenshtein(key, field.key);
             // A key in the wrong section is as good a guess as one mistyped letter.
             let misplaced = if last(key) == last(field.key) { 1 } else { usize::MAX };
             (whole.min(misplaced), field.key)
@@ -147,19 +147,4 @@ pub(super) fn near(key: &str) -> Option<&'static str> {
         .min()
         .filter(|(distance, _)| *distance <= 3)
         .map(|(_, key)| key)
-}
-
-/// Letters to insert, delete or replace (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -2,7 +2,7 @@
 use std::fs;
 
 /// Ticks of a second in `/proc`: 100 on every Linux since 2.4 (`USER_HZ`).
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(crate) const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Figures of this process.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,20 +18,22 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn read() -> Option<Self> {
         Some(Self {
-            resident_bytes: resident_bytes(&fs::read_to_string("/proc/self/status").ok()?)?,
+            resident_bytes: number(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")?
+                * 1_024,
             cpu_seconds: cpu_seconds(&fs::read_to_string("/proc/self/stat").ok()?)?,
             open_fds: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
         })
     }
 }
 
-fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+/// The number on the line that begins with a name.
+pub(crate) fn number(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
-fn cpu_seconds(stat: &str) -> Option<f64> {
+/// Seconds of processor time, user and system, in `/proc/PID/stat`.
+pub(crate) fn cpu_seconds(stat: &str) -> Option<f64> {
     // The name before may hold spaces and brackets; user and system time are the 12th and 13th after.
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: Vec<u32> =
@@ -46,10 +48,16 @@ mod tests {
 
     #[test]
     fn what_linux_writes_is_read() {
-        assert_eq!(resident_bytes("VmPeak:\t  9 kB\nVmRSS:\t     123 kB\n"), Some(123 * 1024));
-        assert_eq!(resident_bytes("VmRSS:\t many"), None);
+        let status = "Name:\tVmRSS: 1\nVmHWM:\t   9 kB\nVmRSS:\t     123 kB\n";
+        assert_eq!(number(status, "VmRSS:"), Some(123));
+        assert_eq!(number(status, "VmHWM:"), Some(9));
+        assert_eq!(number(status, "VmSwap:"), None);
+        assert_eq!(number("VmRSS:\t many", "VmRSS:"), None);
+        let io = "rchar: 1\nwrite_bytes: 4096\ncancelled_write_bytes: 5\n";
+        assert_eq!(number(io, "write_bytes:"), Some(4_096));
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20 0 9 0 100";
         assert_eq!(cpu_seconds(stat), Some(4.0));
         assert_eq!(cpu_seconds("7 (a) S 1"), None);
+        assert_eq!(cpu_seconds("7"), None);
     }
 }

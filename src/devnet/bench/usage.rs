@@ -1,9 +1,7 @@
 //! What Linux says about processes and the machine in `/proc`.
 use super::BenchError;
+use crate::metrics::process::{TICKS_PER_SECOND, cpu_seconds, number};
 use std::fs;
-
-/// Ticks of a second in `/proc`: 100 on every Linux since 2.4 (`USER_HZ`).
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -35,20 +33,6 @@ fn read(pid: u32) -> Option<Usage> {
     })
 }
 
-fn cpu_seconds(stat: &str) -> Option<f64> {
-    // The name before may hold spaces and brackets; user and system time are the 12th and 13th after.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u32>);
-    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
-    Some((f64::from(user) + f64::from(system)) / TICKS_PER_SECOND)
-}
-
-/// The number on the line that begins with a name.
-fn number(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 /// Seconds of processor time that all processes of the machine have used.
 pub(super) fn machine_cpu_seconds() -> f64 {
     fs::read_to_string("/proc/stat").ok().and_then(|text| busy_seconds(&text)).unwrap_or(0.0)
@@ -71,21 +55,6 @@ pub(super) fn load_average() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_linux_writes_is_read() {
-        let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20 0 9 0 100";
-        assert_eq!(cpu_seconds(stat), Some(4.0));
-        assert_eq!(cpu_seconds("7 (a) S 1"), None);
-        assert_eq!(cpu_seconds("7"), None);
-        let status = "Name:\tVmRSS: 1\nVmHWM:\t   9 kB\nVmRSS:\t     123 kB\n";
-        assert_eq!(number(status, "VmRSS:"), Some(123));
-        assert_eq!(number(status, "VmHWM:"), Some(9));
-        assert_eq!(number(status, "VmSwap:"), None);
-        let io = "rchar: 1\nwrite_bytes: 4096\ncancelled_write_bytes: 5\n";
-        assert_eq!(number(io, "write_bytes:"), Some(4_096));
-        assert_eq!(number("VmRSS:\t many", "VmRSS:"), None);
-    }
 
     #[test]
     fn waiting_is_not_work() {
