@@ -1,9 +1,9 @@
-//! A node's configuration as `start` takes it, for every command that must mean the same node.
+//! A node's configuration flags, the same for `start` and for every command about the same node.
 use crate::config::{ConfigError, NodeConfig};
 use clap::Args;
 use std::{fmt, path::PathBuf};
 
-/// A configuration file and what is overridden in it. Prints as the flags to type.
+/// A configuration file and its overrides. Displays as the flags to type.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConfigArgs {
     /// The configuration file. Keys can be overridden: a flag wins over TIMECOIN_SECTION__KEY, which wins over the

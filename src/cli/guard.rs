@@ -1,7 +1,7 @@
-//! The safety record of a consensus key: every key begins with one, and it goes where the key goes.
+//! The safety record of a consensus key: every key begins with one, and it moves with the key.
 //!
-//! Never goes backwards: a record that knows less than the one in its place is refused, because to sign
-//! with it could sign twice.
+//! Never goes backwards: a record that knows less than the one here is refused, because signing with it
+//! could sign twice.
 use super::{config_args::ConfigArgs, guard_file};
 use crate::{
     durable, genesis_file, keys,
@@ -33,26 +33,26 @@ pub(super) enum GuardCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Write the record to a file, to take it to another host with the key. This directory stops signing.
+    /// Write the record to a file, to move it to another host with the key. This directory stops signing.
     Export {
         /// The file, which must not exist.
         file: PathBuf,
         #[command(flatten)]
         node: ConfigArgs,
     },
-    /// Take the record from an exported file. One that knows less than the one here is refused.
+    /// Read the record from an exported file. A record that knows less than the one here is refused.
     Import {
         /// The file.
         file: PathBuf,
         #[command(flatten)]
         node: ConfigArgs,
     },
-    /// Begin a new record where the old one is lost for good.
+    /// Begin a new record after the old one is lost for good.
     Reset {
-        /// The first height that may be signed. Anything that the key ever signed must be lower.
+        /// The first height that may be signed; higher than every height that the key ever signed.
         #[arg(long, value_name = "HEIGHT")]
         first_height: u64,
-        /// Say that you know: if the key signed at this height or later, this signs twice, and is punished.
+        /// Accept the risk: if the key signed at this height or later, it signs twice and is punished.
         #[arg(long)]
         accept_double_sign_risk: bool,
         #[command(flatten)]
@@ -77,7 +77,7 @@ pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
     }
 }
 
-/// Where a node's record is, and whose it must be.
+/// Where a node's record is, and which key it must be for.
 struct Place {
     data_dir: PathBuf,
     genesis: GenesisHash,
@@ -104,7 +104,7 @@ impl Place {
         Ok(SafetyFile::open(&self.data_dir, &self.genesis)?)
     }
 
-    /// The file and the key's record in it, which must be there.
+    /// The file and the key's record in it; an error if there is none.
     fn load(&self) -> Result<(SafetyFile, Recovered), CliError> {
         let path = self.data_dir.join(SAFETY_FILE);
         let missing = || {
@@ -215,8 +215,8 @@ fn export(place: &Place, path: &Path) -> Result<(), CliError> {
     let copy = Recovered { record: SafetyRecord { stopped: None, ..record }, blocks };
     let text = guard_file::encode(&place.genesis, &copy)
         .map_err(|error| CliError::new(Exit::Failure, format!("the record: {error}")))?;
-    // Here first. A crash before the file is written leaves a record that can be exported again; after
-    // a file that is not marked here, two hosts would sign.
+    // Marks the record here first. A crash before the file is written leaves a record that can be exported
+    // again; a file without the mark here would let two hosts sign.
     let Recovered { record, blocks } = copy;
     file.replace(&SafetyRecord { stopped: Some(Stop::Exported), ..record.clone() }, &blocks)?;
     durable::create(path, &text, 0o600).map_err(|error| {
@@ -262,10 +262,10 @@ fn import(place: &Place, path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Whether a record may lack something that the one here knows to be signed.
+/// Whether a record may lack a signature that the one here knows.
 fn knows_less(given: &SafetyRecord, here: &SafetyRecord) -> bool {
     match here.stopped {
-        // The same record again would do no more than take the mark away.
+        // Importing the same record again only removes the mark.
         Some(Stop::Foreign(..)) => {
             given.place() <= here.place() || (given.height, given.round) < last_known(here)
         }
@@ -273,7 +273,7 @@ fn knows_less(given: &SafetyRecord, here: &SafetyRecord) -> bool {
     }
 }
 
-/// The last that the record knows to be signed, with it or elsewhere.
+/// The last height and round that the record knows to be signed, here or elsewhere.
 fn last_known(record: &SafetyRecord) -> (Height, Round) {
     let own = (record.height, record.round);
     match record.stopped {
@@ -313,7 +313,7 @@ fn reset(place: &Place, first: Height, is_accepted: bool) -> Result<(), CliError
     Ok(())
 }
 
-/// The record here knows of a signature that a new one would forget.
+/// The error if the record here knows a signature that a new record would forget.
 fn refuse_reset(place: &Place, here: &SafetyRecord) -> CliError {
     let (height, node) = (last_known(here).0, &place.node);
     let refused = |what: String| CliError::new(Exit::Failure, what);

@@ -1,6 +1,6 @@
-//! The file in which a safety record moves to another host.
+//! The file that carries a safety record to another host.
 //!
-//! Says by a digest whether it is whole. Never holds a stopped record: what it holds may sign.
+//! A digest protects it against damage. It never holds a stopped record: a record from this file may sign.
 use serde::{Deserialize, Serialize};
 use timecoin_chain::{
     codec,
@@ -15,7 +15,7 @@ const FORMAT: &str = "timecoin-safety-record/1";
 /// Bytes of the file: a record and two blocks as hexadecimal digits.
 pub(super) const EXPORT_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
-/// What matters is in `record` and `blocks`, over which goes the digest; the rest is for people.
+/// The digest covers `record` and `blocks`; the other fields are for people.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Export {
@@ -45,7 +45,7 @@ pub(super) fn encode(genesis: &GenesisHash, found: &Recovered) -> serde_json::Re
     serde_json::to_vec_pretty(&export)
 }
 
-/// What the text holds, or why it is no record of this chain and key that may sign.
+/// Decodes the text, or says why it is not a record of this chain and key that may sign.
 pub(super) fn decode(
     text: &str,
     genesis: &GenesisHash,
@@ -140,7 +140,7 @@ mod tests {
             let why = decode(&flipped, &GENESIS, &key).expect_err(&flipped);
             damaged += u32::from(why.contains("it was damaged"));
         }
-        // Most digits of a record and a block decode as well when they are another one.
+        // Most digits of a record and a block still decode when changed.
         assert!(damaged > 500, "{damaged}");
     }
 

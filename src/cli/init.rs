@@ -1,4 +1,4 @@
-//! `timecoin init`: a directory with everything a node needs. May be repeated; overwrites nothing.
+//! `timecoin init`: a directory with everything a node needs. Safe to run again: it overwrites nothing.
 use crate::{
     config::{self, NodeConfig},
     durable, genesis_file,
@@ -15,13 +15,13 @@ use toml::Value;
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// The node's directory. It is made where there is none.
+    /// The node's directory; created if missing.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// The genesis file of the network to join.
     #[arg(long, value_name = "FILE")]
     genesis: PathBuf,
-    /// Make a consensus key too, with which the node votes once it is a masternode.
+    /// Also create a consensus key, with which the node votes once it is a masternode.
     #[arg(long)]
     masternode: bool,
     /// A node to join through, such as /ip4/203.0.113.7/tcp/24000/p2p/PEER_ID. May be repeated.
@@ -111,7 +111,7 @@ fn write_config(path: &Path, args: &InitArgs) -> Result<(), CliError> {
             kept(path);
             if fs::read(path).is_ok_and(|there| there != text.as_bytes()) {
                 output::note(
-                    "      it differs from what this command would write; delete it to have that",
+                    "      it differs from what this command would write; delete it to replace it",
                 );
             }
         }

@@ -16,7 +16,7 @@ use timecoin_chain::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Make a key in a new file that only you can read.
+    /// Create a key in a new file that only you can read.
     New {
         /// The file.
         file: PathBuf,
@@ -24,7 +24,7 @@ pub(super) enum KeysCommand {
         #[arg(long)]
         json: bool,
     },
-    /// What a masternode's key signed last: look at it, take it to another host.
+    /// The safety record of a masternode's key: show it, or move it to another host.
     #[command(subcommand)]
     Guard(guard::GuardCommand),
     /// The public side of a key file.

@@ -5,8 +5,8 @@
 //! | `start`, `init` | a node: run it, prepare its directory |
 //! | `status`, `health`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
-//! | `guard`, `guard_file` | the safety record of a consensus key, and the file in which it moves |
-//! | `target`, `config_args` | which node is meant: a running one, or one by its configuration |
+//! | `guard`, `guard_file` | the safety record of a consensus key, and the file that carries it to another host |
+//! | `target`, `config_args` | the node a command is about: a running one, or one by its configuration |
 //!
 //! `testnet` and `bench` are in `devnet/cli`. Results go to standard output, errors and progress to standard error.
 mod config_args;
@@ -60,7 +60,7 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Call a method of a running node's JSON-RPC server.
     Rpc(rpc::RpcArgs),
-    /// Whether a node is ready: exit code 0, 8 while it syncs, 7 where none answers.
+    /// Whether a node is ready: exit code 0 if ready, 8 while it syncs, 7 if no node answers.
     Health(health::HealthArgs),
     /// Wallets of test networks: addresses, balances, payments.
     Wallet(wallet::WalletArgs),

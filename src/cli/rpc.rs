@@ -8,11 +8,11 @@ use serde_json::value::{RawValue, to_raw_value};
 pub(super) struct RpcArgs {
     /// The method, such as getblockchaininfo; `help` lists all.
     method: String,
-    /// Its arguments: JSON where they are, text otherwise.
+    /// Its arguments: JSON if they parse as JSON, text otherwise.
     params: Vec<String>,
     #[command(flatten)]
     node: NodeArgs,
-    /// Print the result as JSON even where it is a text.
+    /// Print the result as JSON even if it is a text.
     #[arg(long)]
     json: bool,
 }
@@ -28,7 +28,7 @@ pub(super) fn run(args: &RpcArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Hexadecimal ids may look like numbers; nothing of their length is one.
+/// A hexadecimal id may consist of digits only: a text of that length is never a number.
 fn param(text: &str) -> Result<Box<RawValue>, CliError> {
     let is_hex = text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match RawValue::from_string(text.to_owned()) {

@@ -21,10 +21,10 @@ pub(super) struct StartArgs {
     /// Where the JSON-RPC server listens.
     #[arg(long, value_name = "ADDRESS")]
     rpc_listen: Option<SocketAddr>,
-    /// Which log lines, such as info or debug.
+    /// Log filter, such as info or debug.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-    /// The form of log lines: human or json.
+    /// Format of log lines: human or json.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
 }

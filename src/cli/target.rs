@@ -14,10 +14,10 @@ use std::{
 /// Names a node: by a local network, by its configuration or by its address.
 #[derive(Debug, Clone, Args)]
 pub(super) struct NodeArgs {
-    /// Directory of a local network [env: TIMECOIN_NET] [default: ./testnet where there is one]
+    /// Directory of a local network [env: TIMECOIN_NET] [default: ./testnet if it exists]
     #[arg(long, value_name = "DIR", global = true)]
     net: Option<PathBuf>,
-    /// Which of its nodes, such as val1 [default: the first that runs]
+    /// One of its nodes, such as val1 [default: the first that runs]
     #[arg(long, value_name = "NAME", global = true)]
     node: Option<String>,
     /// Configuration file of a node on this machine [env: TIMECOIN_CONFIG]
@@ -52,7 +52,7 @@ pub(super) enum Place {
 }
 
 impl NodeArgs {
-    /// The node that is meant.
+    /// The node that the flags name.
     pub(super) fn find(&self) -> Result<Target, CliError> {
         match self.place()? {
             Place::Net(layout, state) => {
@@ -77,7 +77,7 @@ impl NodeArgs {
         }
     }
 
-    /// Every node that is meant: all of a local network, else the one.
+    /// All nodes of a local network, or the one node that the flags name.
     pub(super) fn find_all(&self) -> Result<Vec<Target>, CliError> {
         match self.place()? {
             Place::Net(layout, state) => {
@@ -87,7 +87,7 @@ impl NodeArgs {
         }
     }
 
-    /// The same place for a command that is shown; nothing where it was not named.
+    /// The same place as a flag for commands that are printed; empty if it was not named.
     pub(super) fn flag(&self) -> String {
         match (&self.net, &self.config, self.rpc) {
             (Some(net), ..) => format!(" --net {}", net.display()),
@@ -97,7 +97,7 @@ impl NodeArgs {
         }
     }
 
-    /// The directory of wallets that belongs to the place.
+    /// The directory of wallets of this place.
     pub(super) fn wallets(&self) -> Result<PathBuf, CliError> {
         Ok(match self.place()? {
             Place::Net(layout, _) => layout.wallets(),

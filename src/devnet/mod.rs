@@ -1,6 +1,6 @@
 //! A local network of nodes for development, and the benchmark that measures it.
 //!
-//! The node knows nothing of this: `scripts/gates` refuses the name outside this folder and the command line.
+//! The node does not depend on this: `scripts/gates` refuses the name outside this folder and the command line.
 //!
 //! | folder | what it does |
 //! |---|---|

@@ -7,7 +7,7 @@ use std::{
 };
 use timecoin_chain::types::Amount;
 
-/// One line on standard output. A reader that has gone away, such as `head`, is no failure.
+/// One line on standard output. A closed pipe, such as `head`, is not an error.
 pub(crate) fn line(text: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
@@ -17,7 +17,7 @@ pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// A line on standard error that the next one replaces, where a person looks on.
+/// A line on standard error that the next one replaces; only on a terminal.
 pub(crate) fn progress(text: impl Display) {
     let mut stderr = io::stderr().lock();
     if stderr.is_terminal() {
@@ -43,7 +43,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Asks a person. Without a terminal nobody can be asked, so the flag is needed.
+/// Asks for confirmation. Without a terminal this fails and names the flag.
 pub(crate) fn confirm(question: &str) -> Result<(), CliError> {
     if !io::stdin().is_terminal() {
         return Err(CliError::new(Exit::Usage, format!("{question} Nobody can be asked here."))

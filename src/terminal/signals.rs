@@ -6,12 +6,12 @@ use std::sync::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How often the program was asked to stop.
+/// Counts the signals that asked the program to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupts(Arc<AtomicUsize>);
 
 impl Interrupts {
-    /// Counts from now on; the signals end the process no more.
+    /// Counts signals from now on; they no longer end the process.
     pub(crate) fn listen() -> Result<Self, CliError> {
         let count = Arc::new(AtomicUsize::new(0));
         let counter = count.clone();

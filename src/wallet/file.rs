@@ -1,6 +1,6 @@
 //! The wallet file, version 1: JSON with one plain secret. For test networks only.
 //!
-//! Never written for a main network, never overwritten, never read where others may read it.
+//! Never written for a main network, never overwritten, never read if other users may read it.
 use crate::{
     durable,
     genesis_file::{network_by_name, network_name},
@@ -28,7 +28,7 @@ pub enum WalletFileError {
     /// The file, as a file with a secret.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Its secret is plain, which real money does not deserve.
+    /// The file holds its secret in plain text, which is not fit for real money.
     #[error(
         "wallet files of version 1 hold a plain secret and are for test networks only, not for `main`"
     )]
@@ -160,7 +160,7 @@ impl WalletFile {
     }
 }
 
-/// The file of a wallet: `NAME.json` in the directory, or the path itself where the name is one.
+/// The file of a wallet: `NAME.json` in the directory, or the path itself if the name is a path.
 pub fn path_of(directory: &Path, name: &str) -> Result<PathBuf, WalletFileError> {
     if name.ends_with(".json") {
         return Ok(name.into());
@@ -172,7 +172,7 @@ pub fn path_of(directory: &Path, name: &str) -> Result<PathBuf, WalletFileError>
     Ok(directory.join(format!("{name}.json")))
 }
 
-/// The names of the wallets in a directory, in order. None where there is no directory.
+/// The names of the wallets in a directory, in order. Empty if there is no directory.
 pub fn list(directory: &Path) -> Result<Vec<String>, WalletFileError> {
     let failed = |error| WalletFileError::Io { path: directory.into(), error };
     let entries = match fs::read_dir(directory) {

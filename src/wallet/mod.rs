@@ -1,6 +1,6 @@
 //! A wallet of one key: its file, the choice of coins, and the payment that is signed.
 //!
-//! Pure but for the file: coins come in, a transaction goes out. Never talks to a node.
+//! Pure except for the files: coins in, a transaction out. Never talks to a node.
 mod file;
 mod pay;
 mod pending;

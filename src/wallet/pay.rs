@@ -21,7 +21,7 @@ pub struct PaymentRequest {
     pub amount: Amount,
     /// Units for each encoded byte.
     pub fee_rate: u64,
-    /// Last height at which it may stand in a block.
+    /// The last height whose block may include it.
     pub expiry_height: Height,
 }
 
@@ -45,7 +45,7 @@ pub enum PaymentError {
 }
 
 /// Chooses coins of a key, builds the payment and signs it. The payment is the first output, the
-/// change, should there be any, the second.
+/// change, if any, the second.
 pub fn pay(
     request: &PaymentRequest,
     key: &SecretKey,
@@ -82,7 +82,7 @@ fn body(request: &PaymentRequest, inputs: Vec<OutPoint>, outputs: Vec<Output>) -
     }
 }
 
-/// The length of a payment with so many inputs and outputs. The values do not matter: every integer
+/// The encoded length of a payment with these numbers of inputs and outputs. The values do not matter: every integer
 /// has a fixed width. The recipient's lock may be of any kind, so it is encoded as it is.
 fn encoded_bytes(request: &PaymentRequest, inputs: usize, outputs: usize) -> u64 {
     let paid = Output { value: request.amount, lock: request.to.clone() };

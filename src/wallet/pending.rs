@@ -1,6 +1,6 @@
 //! Which coins this wallet's own waiting payments spend, in a file beside the wallet.
 //!
-//! Without it a second payment could choose a coin of the first and, with a higher fee, replace it.
+//! Without it a second payment could spend a coin of the first and replace it with a higher fee.
 use crate::durable;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -34,7 +34,7 @@ impl Pending {
         Self { path, sent: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    /// Keeps those that still wait, as the node says.
+    /// Keeps those that still wait according to the node.
     pub fn retain<E>(&mut self, mut waits: impl FnMut(&str) -> Result<bool, E>) -> Result<(), E> {
         let mut kept = Vec::with_capacity(self.sent.len());
         for sent in self.sent.drain(..) {
@@ -51,7 +51,7 @@ impl Pending {
         self.sent.len()
     }
 
-    /// Whether none waits.
+    /// Whether no payment waits.
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
@@ -69,7 +69,7 @@ impl Pending {
         self.write()
     }
 
-    /// Strikes out a payment that the node refused.
+    /// Removes a payment that the node refused.
     pub fn remove(&mut self, txid: TxId) -> io::Result<()> {
         let txid = txid.to_string();
         self.sent.retain(|sent| sent.txid != txid);

@@ -1,13 +1,13 @@
 //! Which coins a payment spends: the largest first, until they cover the payment and its own fee.
 //!
-//! The fee is exactly the rate times the bytes, or more where the rest would be too small to be worth
-//! an output of its own.
+//! The fee is exactly the rate times the bytes, or more if the change would be too small to be worth
+//! an output.
 use timecoin_chain::{
     limits::TX_BYTES_MAX,
     types::{Amount, OutPoint},
 };
 
-/// Coins that one payment spends at the most, so that it stays within the bytes of a transaction.
+/// The most coins that one payment spends, so that it fits in a transaction.
 pub const INPUTS_MAX: usize = 500;
 /// What spending an output costs later: an outpoint and a signature.
 pub const INPUT_BYTES: u64 = 34 + 68;
@@ -23,12 +23,12 @@ pub struct Coin {
     pub value: Amount,
 }
 
-/// The coins, and what becomes of them.
+/// The coins of a payment and how their value is divided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     /// Largest first.
     pub coins: Vec<Coin>,
-    /// What goes back to the payer; nothing where it would not be worth an output.
+    /// Change to the payer; `None` if it would not be worth an output.
     pub change: Option<Amount>,
     /// What is left for the proposer.
     pub fee: Amount,
@@ -69,7 +69,7 @@ pub enum SelectError {
     Overflow,
 }
 
-/// Chooses coins. `bytes` tells the encoded length of a transaction with so many inputs and outputs.
+/// Chooses coins. `bytes` returns the encoded length of a transaction with these numbers of inputs and outputs.
 pub fn select(
     mut coins: Vec<Coin>,
     amount: Amount,

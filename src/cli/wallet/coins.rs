@@ -1,4 +1,4 @@
-//! What a node says an address holds, page by page.
+//! The coins of an address, as a node reports them, page by page.
 use crate::{
     rpc_client::{RpcClient, Unspent},
     terminal::{CliError, Exit},
@@ -9,7 +9,7 @@ use timecoin_chain::types::Amount;
 
 /// Coins in one answer.
 const PAGE: usize = 1_000;
-/// Longer answers where all are wanted.
+/// Coins in one answer when all are read.
 const LARGE_PAGE: usize = 10_000;
 
 /// The coins of an address in pages, by ascending position.
@@ -48,7 +48,7 @@ impl Iterator for Pages<'_> {
     }
 }
 
-/// A coin as the choice of coins wants it; nothing where its lock is not open yet.
+/// A coin for coin selection; `None` if its lock is not open yet.
 pub(super) fn spendable(coin: &Unspent) -> Result<Option<Coin>, CliError> {
     let outpoint = coin.outpoint().ok_or_else(|| {
         CliError::new(Exit::Answered, format!("listunspent: `{}` is not an id", coin.txid))

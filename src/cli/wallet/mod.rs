@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `coins` | what a node says a wallet holds |
+//! | `coins` | the coins of a wallet, as a node reports them |
 //! | `show` | new, list, address, balance |
 //! | `send` | a payment, shown, confirmed, sent and followed until it is final |
 mod coins;
@@ -22,7 +22,7 @@ pub(super) struct WalletArgs {
     command: WalletCommand,
 }
 
-/// Which node is asked, and where wallets are.
+/// The node to ask, and the directory of wallets.
 #[derive(Debug, Args)]
 struct PlaceArgs {
     #[command(flatten)]
@@ -37,11 +37,11 @@ struct PlaceArgs {
 
 #[derive(Debug, Subcommand)]
 enum WalletCommand {
-    /// Make a wallet.
+    /// Create a wallet.
     New {
         /// Its name.
         name: String,
-        /// Kind of network, where no node or local network tells: test or dev.
+        /// Kind of network if no node or local network is named: test or dev.
         #[arg(long, value_name = "KIND")]
         network: Option<String>,
     },

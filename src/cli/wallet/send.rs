@@ -23,7 +23,7 @@ use timecoin_chain::{
     types::{Amount, Height, Lock},
 };
 
-/// Pages of coins that are read before a payment is given up.
+/// Pages of coins that are read before a payment fails.
 const PAGES_MAX: usize = 100;
 const POLL: Duration = Duration::from_millis(20);
 
@@ -32,7 +32,7 @@ pub(super) struct SendArgs {
     /// The wallet that pays.
     #[arg(long, value_name = "WALLET")]
     from: String,
-    /// Who is paid: a wallet or an address.
+    /// The recipient: a wallet or an address.
     #[arg(long, value_name = "WALLET|ADDRESS")]
     to: String,
     /// How much, in TIME.
@@ -43,16 +43,16 @@ pub(super) struct SendArgs {
     /// Wait until the payment is final.
     #[arg(long)]
     wait: bool,
-    /// With --wait, give up after so many seconds.
+    /// With --wait, give up after this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
-    /// Units for each byte; 100,000,000 units are one TIME [default: what the node asks for]
+    /// Units for each byte; 100,000,000 units are one TIME [default: the node's minimum]
     #[arg(long, value_name = "UNITS")]
     fee_rate: Option<u64>,
-    /// Pay even where the fee is more than a tenth of the amount.
+    /// Pay even if the fee is more than a tenth of the amount.
     #[arg(long)]
     allow_high_fee: bool,
-    /// The payment is void if no block takes it within so many blocks.
+    /// The payment expires after this many blocks.
     #[arg(long, value_name = "BLOCKS", default_value_t = 1_000)]
     expiry: u64,
 }
@@ -134,7 +134,7 @@ fn request(
     Ok(PaymentRequest { genesis, to, amount: args.amount, fee_rate, expiry_height })
 }
 
-/// An address, or the name of a wallet here. What looks like an address is never taken for a name.
+/// An address, or the name of a local wallet. A text that looks like an address is never read as a name.
 fn recipient(place: &PlaceArgs, network: Network, text: &str) -> Result<Lock, CliError> {
     let failed = |error| CliError::new(Exit::Usage, format!("--to {text}: {error}"));
     match parse_address(network, text) {
@@ -162,7 +162,7 @@ fn waiting(client: &RpcClient, path: PathBuf) -> Result<Pending, CliError> {
     Ok(pending)
 }
 
-/// Reads coins until they are enough. The largest of those read are spent.
+/// Reads coins until they suffice, and spends the largest of those read.
 fn choose(
     client: &RpcClient,
     from: &str,
@@ -191,7 +191,7 @@ fn choose(
     let error = CliError::new(Exit::Failure, &shortage);
     Err(match (&shortage, pending.len()) {
         (SelectError::TooManyCoins { available, .. }, _) => {
-            // Makes one coin of the largest ones, with room for the fee.
+            // Merges the largest coins into one, less the fee.
             let part = Amount(available.0 / 10 * 9);
             error.next(format!("timecoin wallet send --from {from} --to {from} {part}"))
         }

@@ -1,4 +1,4 @@
-//! What the signatures alone allow on this machine: no network can commit more than its cores can verify.
+//! The upper limit that signatures set on this machine: no network can commit more than its cores can verify.
 use serde::Serialize;
 use std::{
     num::NonZeroUsize,
@@ -33,7 +33,7 @@ impl Ceiling {
         }
     }
 
-    /// Payments a second that so many nodes on these cores can verify, with the keys of this benchmark.
+    /// Payments per second that `nodes` nodes can verify on these cores, with the one key of this benchmark.
     pub fn one_key_per_node(&self, nodes: usize) -> f64 {
         self.one_key_per_second / nodes.max(1) as f64
     }

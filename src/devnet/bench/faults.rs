@@ -1,4 +1,4 @@
-//! What a fault costs: how long running nodes are without a block, told by their own events while payments wait.
+//! What a fault costs: how long running nodes go without a block while payments wait, by their own events.
 //!
 //! Never kills or cuts anything: the command line does, and asks here what came of it.
 use super::{Node, Payments, percentile::percentile};
@@ -39,7 +39,7 @@ pub struct Watch {
     is_over: Arc<AtomicBool>,
 }
 
-/// How long a network was without a block, at the node for which it was longest.
+/// How long a network went without a block, at the node with the longest wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
     /// Until the first block at any of the nodes.
@@ -71,7 +71,7 @@ impl Watch {
         self.heights.iter().copied().max().unwrap_or(0)
     }
 
-    /// Waits until one of these nodes reports this height; false where it does not until then.
+    /// Waits until one of these nodes reports this height; false after `until`.
     pub fn reaches(&mut self, nodes: &[usize], height: u64, until: Instant) -> bool {
         loop {
             if nodes.iter().any(|node| self.heights.get(*node).is_some_and(|at| *at >= height)) {
@@ -84,7 +84,7 @@ impl Watch {
     }
 
     /// Measures from a moment on until each of these nodes has reported a height. Only blocks above a height
-    /// count. Nothing where a node does not get there until then.
+    /// count. `None` if a node is not there by `until`.
     pub fn measure(
         &mut self,
         nodes: &[usize],
@@ -121,7 +121,7 @@ impl Drop for Watch {
     }
 }
 
-/// Reads the events of one node until nobody wants them, whether or not the node is there.
+/// Reads the events of one node until the watch is dropped; reconnects while the node is away.
 fn follow(node: usize, client: &RpcClient, tell: &Sender<Seen>, is_over: &AtomicBool) {
     while !is_over.load(Relaxed) {
         for event in
@@ -176,8 +176,8 @@ impl Gaps {
     }
 }
 
-/// Sends payments at a rate to whichever nodes are there, each node its share. What a node that is away should
-/// have taken is not sent again.
+/// Sends payments at a rate, an equal share to each node. The share of a node that is away is not sent to
+/// another.
 #[derive(Debug)]
 pub struct Feed {
     next: Arc<AtomicUsize>,
@@ -202,7 +202,7 @@ impl Feed {
                 while !is_over.load(Relaxed) {
                     let payment = payments.bytes(next.fetch_add(1, Relaxed));
                     if !payment.is_empty() {
-                        // A node that is away takes nothing.
+                        // A node that is away accepts nothing.
                         let _ =
                             client.call_raw("sendrawtransaction", &json!([hex::encode(payment)]));
                     }
@@ -234,7 +234,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The spread of these; nothing of none.
+    /// The spread of these; `None` if there are none.
     pub fn of(spans: impl IntoIterator<Item = Duration>) -> Option<Self> {
         let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let all_ms: Vec<u64> = spans.into_iter().map(ms).collect();

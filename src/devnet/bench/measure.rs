@@ -27,7 +27,7 @@ pub(super) struct Measured<'a> {
     pub(super) nodes: &'a [Node],
     pub(super) ceiling: Ceiling,
     pub(super) load_before: f64,
-    /// At the begin and the end of the window.
+    /// At the start and the end of the window.
     pub(super) marks: (Marks, Marks),
     pub(super) records: Vec<Record>,
     pub(super) late_us: u64,
@@ -90,7 +90,7 @@ fn is_within(at: Option<u64>, window: &Range<u64>) -> bool {
     at.is_some_and(|at| window.contains(&at))
 }
 
-/// A figure for each payment; nothing where there are none.
+/// A figure for each payment; `None` without payments.
 fn per(total: f64, payments: usize) -> Option<f64> {
     (payments > 0).then(|| total / payments as f64)
 }

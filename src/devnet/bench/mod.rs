@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `plan` | what is measured, and on which nodes |
 //! | `payments` | signs payments before the clock starts |
-//! | `ceiling` | what the signatures alone allow on this machine |
+//! | `ceiling` | the upper limit that signatures set on this machine |
 //! | `pace` | when a payment is due |
 //! | `send` | the open loop (a rate) and the closed loop (the maximum) |
 //! | `follow` | reads the events of one node |
 //! | `track` | which payment was sent when, and which node reported it final |
-//! | `usage` | what the system says about processes |
+//! | `usage` | processor time, memory and disk writes of processes |
 //! | `percentile` | order statistics |
-//! | `faults` | how long nodes are without a block while others are killed or cut off |
+//! | `faults` | how long nodes go without a block while others are killed or cut off |
 //! | `run` | warm-up, window, stragglers |
 //! | `measure`, `report`, `text` | from records to figures, as JSON and as a table |
 //!

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Payments a second that one connection is trusted with: each call may then take 40 ms.
 const PER_CONNECTION: u64 = 25;
-/// Connections to one node at the most. The server takes 64 calls at a time.
+/// The most connections to one node. The server takes 64 calls at a time.
 const PER_NODE_MAX: usize = 16;
 
 /// When the payment with this index is due, from the start.

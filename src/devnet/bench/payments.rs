@@ -14,7 +14,7 @@ use timecoin_chain::{
 
 /// Payments signed between two reports of progress.
 const STEP: usize = 4_096;
-/// The secret of whoever is paid. Nobody spends it.
+/// The secret of the recipient. Its coins are never spent.
 const PAID: [u8; 32] = [8; 32];
 
 /// Signed payments, in the order in which they are sent.
@@ -26,7 +26,7 @@ pub struct Payments {
 }
 
 impl Payments {
-    /// Signs on all cores. `progress` is told how many are done.
+    /// Signs on all cores. Calls `progress` with the number done.
     pub fn sign(
         chain: &Chain,
         key: &SecretKey,
@@ -67,12 +67,12 @@ impl Payments {
         self.encoded.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// Which one has an id that begins like this.
+    /// The payment whose id begins with these eight bytes.
     pub(super) fn find(&self, id: u64) -> Option<usize> {
         self.by_id.get(&id).map(|&index| index as usize)
     }
 
-    /// Two ids with the same beginning would be mistaken for each other: the second is left out.
+    /// Two ids with the same first eight bytes cannot be told apart: the second payment is left out.
     fn add(&mut self, id: u64, encoded: Vec<u8>) {
         let Ok(index) = u32::try_from(self.encoded.len()) else { return };
         if let std::collections::hash_map::Entry::Vacant(place) = self.by_id.entry(id) {
@@ -93,7 +93,7 @@ fn genesis_coins(chain: &Chain, key: &SecretKey) -> Vec<Coin> {
         .collect()
 }
 
-/// Half of the coin goes to somebody else, the rest but for the fee comes back.
+/// Half of the coin goes to the recipient; the rest, less the fee, is change.
 fn sign_one(chain: &Chain, key: &SecretKey, coin: Coin) -> Result<(u64, Vec<u8>), BenchError> {
     let request = PaymentRequest {
         genesis: chain.hash,

@@ -1,6 +1,7 @@
 //! Order statistics by nearest rank: every figure is one that was measured.
 
-/// The value that `per_mille` of a thousand do not exceed. The values are ascending; nothing of none.
+/// The smallest value that at least `per_mille` of a thousand values do not exceed. The values are
+/// ascending; `None` if there are none.
 pub(super) fn percentile(ascending: &[u64], per_mille: usize) -> Option<u64> {
     let rank = (ascending.len() * per_mille).div_ceil(1_000).max(1);
     ascending.get(rank - 1).copied()

@@ -7,9 +7,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub enum Load {
     /// Not at all: what empty blocks cost.
     Idle,
-    /// An open loop: so many a second, whether the network keeps up or not.
+    /// An open loop: this many per second, whether or not the network keeps up.
     Rate(u64),
-    /// A closed loop: as many as become final, with at most so many on their way.
+    /// A closed loop: as many as become final, with a bounded number in flight.
     Maximum {
         /// Payments sent and not yet final.
         outstanding: usize,

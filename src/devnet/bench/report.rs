@@ -47,7 +47,7 @@ pub(super) struct LoadFigures {
     pub(super) window_seconds: f64,
     /// Within the window.
     pub(super) sent_per_second: f64,
-    /// How far the open loop was behind its own schedule at the worst.
+    /// The greatest delay of the open loop behind its own schedule.
     pub(super) latest_ms: f64,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct PaymentFigures {
     /// Blocks that the generator did not see because it read too slowly.
     pub(super) missed_blocks: u64,
     pub(super) first_refusals: Vec<String>,
-    /// What the signatures alone allow with the one key of this benchmark.
+    /// The limit that signatures set with the one key of this benchmark.
     pub(super) ceiling_tx_per_second: f64,
     pub(super) ceiling_ratio: f64,
     /// What they allow with a key for each payment.

@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long payments may take after the last was sent.
 const STRAGGLERS_WITHIN: Duration = Duration::from_secs(30);
 
-/// Sends payments to running nodes and measures what becomes of them. `is_interrupted` ends it early.
+/// Sends payments to running nodes and measures when they become final. `is_interrupted` ends it early.
 pub fn run(
     plan: &Plan,
     nodes: &[Node],
@@ -41,7 +41,7 @@ pub fn run(
         track.stop();
         join(senders, &track);
         clock.wait_for_stragglers();
-        // Followers see this with the next event: a block at the latest, or a comment where none is made.
+        // Followers notice at the next event: a block, or a keep-alive comment if no block is made.
         track.end();
         (marks, join(followers, &track))
     });
@@ -117,7 +117,7 @@ struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    /// Waits through warm-up and window. The window ends early where there are no more payments to send.
+    /// Waits through warm-up and window. The window ends early if there are no more payments to send.
     fn watch(&self, is_exhausted: &dyn Fn() -> bool) -> Result<(Marks, Marks), BenchError> {
         self.wait(self.plan.warmup, &|| false)?;
         let from = self.mark()?;

@@ -26,7 +26,7 @@ pub(super) struct Track {
     end: AtomicBool,
     /// The longest delay of a payment that was due.
     late_us: AtomicU64,
-    /// Written when something goes wrong, which is rare: no thread waits for another here.
+    /// Written only when something goes wrong, which is rare, so threads do not contend for it.
     troubles: Mutex<Troubles>,
 }
 

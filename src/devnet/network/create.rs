@@ -50,8 +50,8 @@ pub(crate) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliEr
         .next("timecoin testnet up --dir OTHER"));
     }
     fill(layout, plan).inspect_err(|_| {
-        // The directory was empty: all of it is of this run. What cannot be deleted is in the way
-        // of the next run, which says so.
+        // The directory was empty before, so everything in it is from this run. If something cannot be
+        // deleted, the next run reports it.
         let _ = fs::remove_dir_all(layout.root());
     })
 }
@@ -108,7 +108,7 @@ pub(crate) fn move_ports(
 fn ports(base: u16, index: u16) -> Result<(u16, u16), CliError> {
     let p2p = index.checked_mul(PORT_STEP).and_then(|step| base.checked_add(step));
     p2p.and_then(|p2p| Some((p2p, p2p.checked_add(1)?))).ok_or_else(|| {
-        CliError::new(Exit::Usage, format!("the ports from {base} do not suffice"))
+        CliError::new(Exit::Usage, format!("there are not enough ports from {base} on"))
             .next("timecoin testnet up --base-port 21000")
     })
 }
@@ -131,7 +131,7 @@ fn chain(
         .map_err(|error| CliError::new(Exit::Usage, error).next("timecoin testnet up --help"))
 }
 
-/// The funds in so many coins; what does not divide evenly is one more.
+/// The funds in `outputs` equal coins, and one more coin with the remainder.
 fn allocations(lock: &Lock, outputs: u64) -> Vec<Allocation> {
     let of = |value, outputs| Allocation { lock: lock.clone(), value: Amount(value), outputs };
     let (each, rest) = (FUNDS.0 / outputs, FUNDS.0 % outputs);

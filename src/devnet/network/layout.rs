@@ -2,7 +2,7 @@
 use crate::rpc_client::cookie_in;
 use std::path::{Path, PathBuf};
 
-/// The local network that is used where none is named.
+/// The local network that is used if none is named.
 pub(crate) const DEFAULT_NET: &str = "testnet";
 
 /// The directory of a local network.
@@ -64,12 +64,12 @@ impl Layout {
         cookie_in(&self.data(name))
     }
 
-    /// `--dir DIR` for commands that are shown; nothing for the default.
+    /// `--dir DIR` for commands that are printed; empty for the default.
     pub(crate) fn dir_flag(&self) -> String {
         self.flag("--dir")
     }
 
-    /// `--net DIR` for commands that are shown; nothing for the default.
+    /// `--net DIR` for commands that are printed; empty for the default.
     pub(crate) fn net_flag(&self) -> String {
         self.flag("--net")
     }

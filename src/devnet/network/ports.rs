@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 /// Ports from one suggestion to the next.
 const SUGGESTION_STEP: u16 = 1_000;
 
-/// Refuses where a port of these nodes is taken, and suggests others.
+/// Fails if a port of these nodes is taken, and suggests other ports.
 pub(crate) fn check<'a>(
     layout: &Layout,
     nodes: impl Iterator<Item = &'a NodeEntry>,
@@ -30,7 +30,7 @@ pub(crate) fn check<'a>(
     Ok(())
 }
 
-/// A base from which so many nodes find free ports.
+/// The first base from which the ports of that many nodes are free.
 fn suggestion(base_port: u16, nodes: u16) -> u16 {
     let fits = |base: u16| {
         (0..nodes).all(|index| {

@@ -73,7 +73,7 @@ pub(crate) fn signal(layout: &Layout, node: &NodeEntry, signal: Signal) -> Resul
     }
 }
 
-/// The last lines of a node's log; where it ended with an error, that.
+/// The last lines of a node's log, or only the error if the log ends with one.
 pub(crate) fn log_tail(layout: &Layout, name: &str, lines: usize) -> String {
     const TAIL_BYTES: usize = 16 * 1024;
     let bytes = fs::read(layout.log(name)).unwrap_or_default();

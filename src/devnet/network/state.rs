@@ -1,6 +1,6 @@
 //! `testnet.json`: which nodes a local network has, their ports, and the processes that were started.
 //!
-//! Never trusted about processes: a number in it may belong to a stranger by now.
+//! A process id in it may have been reused by another process: `processes` checks it before each signal.
 use super::layout::Layout;
 use crate::{
     durable,
@@ -30,7 +30,7 @@ pub(crate) struct TestnetState {
 pub(crate) struct NodeEntry {
     /// Its name and its directory.
     pub(crate) name: String,
-    /// Its key in the genesis, should it be a masternode.
+    /// Its key in the genesis, if it is a masternode.
     pub(crate) consensus_key: Option<String>,
     /// Its identity in the network.
     pub(crate) peer_id: String,

@@ -1,7 +1,7 @@
-//! Takes the way between nodes away, and gives it back.
+//! Cuts the connection between nodes and restores it.
 //!
 //! In a network namespace of its own, where the program may set up routes, packets between the sides vanish as on
-//! a broken line: nobody is told, connections stay and repeat themselves. Where there is none (it takes `unshare`,
+//! a broken cable: no side is notified, connections stay open and retransmit. Where there is none (it takes `unshare`,
 //! `ip` and a kernel that lets users have namespaces) one side is stopped instead, and the figures say so.
 //!
 //! Never touches the routes of the machine itself.
@@ -33,7 +33,7 @@ const SHUT: &str = "rule del pref 2 lookup local\n";
 pub(super) enum Means {
     /// Packets vanish.
     Routes,
-    /// The processes of the smaller side stand still.
+    /// The processes of the smaller side are stopped.
     Stop,
 }
 
@@ -96,7 +96,7 @@ impl Cut {
         Ok(Self::Routes { undo })
     }
 
-    /// Gives the way back.
+    /// Restores the connection.
     pub(super) fn heal(&self, layout: &Layout) -> Result<(), CliError> {
         match self {
             Self::Routes { .. } => ip(OPEN),

@@ -73,7 +73,7 @@ struct Partitions {
     count: u64,
     cut_ms: u64,
     means: &'static str,
-    /// From the heal to a new block at the first node.
+    /// From the end of the cut to a new block at the first node.
     next_block: Spread,
     /// The same at the last node.
     everywhere: Spread,
@@ -183,7 +183,7 @@ impl Trial<'_> {
 
     /// Kills the proposer of a coming height about when it is due, and measures what that costs the others.
     fn kill(&mut self, number: u64, height: u64) -> Result<Wait, CliError> {
-        // What the nodes reported meanwhile lies behind; the last term lets each have its turn.
+        // Skips the heights that the nodes reported in between; the last term gives each masternode its turn.
         let turn = number % u64::from(self.args.shape.validators);
         let target = Height(self.watch.height().max(height) + 2 + turn);
         let proposer = self.chain.masternodes.proposer(target, Round(0));

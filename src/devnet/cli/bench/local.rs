@@ -89,7 +89,7 @@ impl Shape {
     }
 }
 
-/// Nodes that are stopped when this goes out of use.
+/// The nodes of the network; they are stopped when this is dropped.
 pub(super) struct Network {
     layout: Layout,
     pub(super) nodes: Vec<Node>,
@@ -205,7 +205,7 @@ impl Network {
         output::note("stopping the nodes");
         if self.is_temporary {
             succeed(testnet(&self.layout, &["reset", "--yes"])?)?;
-            // What others put there is not in the way of anybody.
+            // Files of others in the temporary directory do no harm.
             let _ = fs::remove_dir_all(self.layout.root());
             return Ok(());
         }
@@ -244,7 +244,7 @@ fn succeed(mut command: Command) -> Result<(), CliError> {
     }
 }
 
-/// Waits until the network makes blocks; passes an interruption on.
+/// Waits until the network makes blocks; forwards an interruption to the child.
 fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, CliError> {
     let mut child = command.spawn().map_err(|error| not_started(&error))?;
     let mut is_told = false;
@@ -252,7 +252,7 @@ fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, Cli
         if interrupts.count() > 0 && !is_told {
             is_told = true;
             let pid = i32::try_from(child.id()).map_err(|error| not_started(&error))?;
-            // A child that ended meanwhile needs no signal.
+            // A child that has already ended needs no signal.
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         thread::sleep(POLL);
@@ -269,7 +269,7 @@ fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, Cli
     serde_json::from_slice(&output.stdout).map_err(|error| not_started(&error))
 }
 
-/// A base from which so many nodes find free ports.
+/// The first base from which the ports of that many nodes are free.
 fn free_base(nodes: u16) -> Result<u16, CliError> {
     let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let fits = |base: &u16| {

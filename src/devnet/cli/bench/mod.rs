@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `network` | payments: how many, how soon, at what cost |
 //! | `faults` | killed proposers and partitions: how long until the next block |
-//! | `cut` | takes the way between nodes away and gives it back |
+//! | `cut` | cuts the connection between nodes and restores it |
 //! | `local` | the network, from its start to its end |
 mod cut;
 mod faults;

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TestnetCommand {
-    /// Start a network, or the nodes of one that do not run. The first time it makes keys, a genesis and a funded
+    /// Start a network, or those of its nodes that do not run. The first start creates keys, a genesis and a funded
     /// wallet `alice`.
     Up(up::UpArgs),
     /// What each node does.

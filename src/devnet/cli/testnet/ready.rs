@@ -37,7 +37,7 @@ struct Watched<'a> {
     height: u64,
 }
 
-/// Waits until every node answers and a new block is final. Nothing where it was interrupted.
+/// Waits until every node answers and a new block is final. `None` if interrupted.
 pub(super) fn wait(
     layout: &Layout,
     state: &TestnetState,

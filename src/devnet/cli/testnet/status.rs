@@ -14,7 +14,7 @@ use serde::Serialize;
 struct View {
     genesis: String,
     nodes: Vec<NodeView>,
-    /// In words, where no block can be made.
+    /// Why no block can be made, if so.
     halted: Option<String>,
 }
 

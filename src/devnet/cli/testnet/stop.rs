@@ -86,7 +86,7 @@ pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
     remove(&layout.wallets())?;
     remove(&layout.genesis())?;
     remove(&layout.state())?;
-    // Only what this program made is deleted: the directory stays where there is more in it.
+    // Deletes only what this program made: the directory stays if it holds anything else.
     let is_gone = fs::remove_dir(layout.root()).is_ok();
     if args.net.json {
         return output::json(&json!({ "dir": layout.root(), "deleted": is_gone }));
@@ -98,7 +98,7 @@ pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Stops all nodes after a foreground run; a signal meanwhile kills them.
+/// Stops all nodes after a foreground run; a signal during the stop kills them.
 pub(super) fn stop_and_report(
     layout: &Layout,
     patience: Duration,

@@ -24,7 +24,7 @@ use std::{
 };
 use timecoin_chain::limits::{GENESIS_OUTPUTS_MAX, MASTERNODES_MAX};
 
-/// Where the first node listens unless told otherwise.
+/// Where the first node listens by default.
 const BASE_PORT: u16 = 21_000;
 const VALIDATORS: u16 = 4;
 const FULL: u16 = 1;

@@ -1,4 +1,4 @@
-//! A line for each block until Ctrl-C, and a line when a node goes, comes back, or the chain halts.
+//! Prints a line for each block until Ctrl-C, and a line when a node stops, starts, or the chain halts.
 use crate::{
     devnet::network::{Layout, TestnetState, client, processes},
     rpc_client::{BlockEvent, ConsensusInfo},
@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(5);
 /// Blocks on their way to the terminal.
 const BLOCKS: usize = 256;
 
-/// Prints until a signal comes or no node runs any more.
+/// Prints until a signal arrives or no node is running.
 pub(super) fn run(
     layout: &Layout,
     mut children: Vec<(String, Child)>,
@@ -44,7 +44,7 @@ pub(super) fn run(
             }
         };
         match event {
-            // Another source may tell again what the one before told.
+            // A new source may repeat blocks that the previous one reported.
             Ok(block) if block.height > last_height => {
                 output::line(block_line(&block, &state));
                 (last_height, last_block, last_reason) = (block.height, Instant::now(), None);
@@ -62,7 +62,7 @@ pub(super) fn run(
         tell_changes(layout, &running, &now);
         running = now;
         if running.is_empty() {
-            output::line("  no node runs any more");
+            output::line("  no node is running");
             break;
         }
         if last_block.elapsed() > QUIET {
@@ -77,7 +77,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// A node that tells of blocks, on a thread of its own: reading its events blocks.
+/// The blocks of one node, read on a separate thread because reading events blocks.
 struct Source {
     blocks: Receiver<BlockEvent>,
 }
