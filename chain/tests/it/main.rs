@@ -14,6 +14,7 @@ mod genesis;
 mod golden;
 mod ledger;
 mod license;
+mod message;
 mod rules;
 mod signature_rule;
 mod transaction_decoder;
