@@ -1,0 +1,111 @@
+//! What the state machine answers about itself. Changes nothing.
+use super::{Consensus, Resume, Step, round::ProposalFact};
+use crate::{
+    limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
+    types::{BlockHash, Certificate, Height, Round, RoundCertificate, SignerSet, Vote, VoteKind},
+};
+
+impl Consensus {
+    /// The height.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// The current round.
+    pub fn round(&self) -> Round {
+        self.round
+    }
+
+    /// The current step.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// What must survive a crash.
+    pub fn resume(&self) -> Resume {
+        Resume {
+            round: self.round,
+            step: self.step,
+            locked: self.locked,
+            valid: self.valid.clone(),
+            entry: self.entry.clone(),
+        }
+    }
+
+    /// The latest polka for a valid block.
+    pub fn valid(&self) -> Option<&Certificate> {
+        self.valid.as_ref()
+    }
+
+    /// What justified the current round, for those who are behind. None in round 0.
+    pub fn entry(&self) -> Option<&RoundCertificate> {
+        self.entry.as_ref()
+    }
+
+    /// Whether single votes of this round are kept. Beyond, only certificates count.
+    pub fn admits_round(&self, round: Round) -> bool {
+        round.0 <= self.round.0.saturating_add(ROUNDS_AHEAD_MAX)
+            && round.0.saturating_add(ROUNDS_KEPT) >= self.round.0
+    }
+
+    /// Whether a proposal counts: it is among the first of its round, or its block has a polka there.
+    pub fn admits_proposal(
+        &self,
+        round: Round,
+        block: BlockHash,
+        valid_round: Option<Round>,
+    ) -> bool {
+        let proposal = ProposalFact { block, valid_round };
+        self.rounds.get(&round).is_none_or(|book| book.admits(proposal))
+            || self.has_polka_for(round, block)
+    }
+
+    /// Whether the proposal of this round is known: the one that the round's polka is for, or any
+    /// where there is none.
+    pub fn has_proposal(&self, round: Round) -> bool {
+        let Some(book) = self.rounds.get(&round) else { return false };
+        match self.polka(round).and_then(|polka| polka.block) {
+            Some(block) => {
+                self.validity.contains_key(&block)
+                    || book.proposals().iter().any(|proposal| proposal.block == block)
+            }
+            None => !book.proposals().is_empty(),
+        }
+    }
+
+    /// The blocks that may be voted on in a round: those proposed, and the one with a polka.
+    pub fn blocks_in(&self, round: Round) -> impl Iterator<Item = BlockHash> {
+        let books = self.rounds.get(&round).into_iter();
+        let proposed = books.flat_map(|book| book.proposals()).map(|proposal| proposal.block);
+        proposed.chain(self.polka(round).and_then(|polka| polka.block))
+    }
+
+    /// Who has cast a vote of this kind in this round.
+    pub fn voters(&self, round: Round, kind: VoteKind) -> SignerSet {
+        let mut voters = SignerSet::empty(self.set.len());
+        for vote in self.votes(round, kind) {
+            voters.insert(vote.signer);
+        }
+        voters
+    }
+
+    /// The votes of this kind in this round, by signer.
+    pub fn votes(&self, round: Round, kind: VoteKind) -> impl Iterator<Item = &Vote> {
+        self.rounds.get(&round).into_iter().flat_map(move |book| book.tally(kind).votes())
+    }
+
+    /// The votes of a masternode, the latest rounds first.
+    pub fn votes_of(&self, signer: u16) -> impl Iterator<Item = &Vote> {
+        let kinds = [VoteKind::Prevote, VoteKind::Precommit];
+        let books = self.rounds.values().rev();
+        books
+            .flat_map(move |book| kinds.into_iter().flat_map(|kind| book.tally(kind).votes()))
+            .filter(move |vote| vote.signer == signer)
+    }
+
+    /// The polka of a round for a block or nil, should there be one.
+    pub fn polka(&self, round: Round) -> Option<Certificate> {
+        let book = self.rounds.get(&round)?;
+        book.certificate(&self.set, VoteKind::Prevote)
+    }
+}
