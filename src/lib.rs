@@ -2,12 +2,14 @@
 //!
 //! Arrows point down only: this crate uses `timecoin-network`, `timecoin-chain` and `timecoin-store`, which do
 //! not know it.
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod devnet;
 mod durable;
 pub mod genesis_file;
 pub mod keys;
+pub mod logging;
 pub mod metrics;
 pub mod node;
 pub mod rpc;

@@ -1,15 +1,15 @@
 //! `timecoin start`: runs a node until it is told to stop.
 use super::config_args::ConfigArgs;
 use crate::{
-    config::{ConfigError, LogFormat, LogSection, NodeConfig},
+    app::{self, RunError},
+    config::{ConfigError, LogFormat, NodeConfig},
     keys,
-    node::{self, NodeRunError},
+    logging::{self, LogError},
     terminal::{CliError, Exit, StopSignals},
 };
 use clap::Args;
-use std::{io::IsTerminal, net::SocketAddr};
+use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// The exit code after a second signal, as a shell shows an interrupted program.
 const STOPPED_AT_ONCE: i32 = 130;
@@ -38,12 +38,26 @@ impl StartArgs {
         ];
         self.node.load(named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))))
     }
+
+    /// An error before the configuration is known is written as the command line or the environment says.
+    fn in_form(&self, error: CliError) -> CliError {
+        let named = self.log_format.clone().or_else(|| std::env::var("TIMECOIN_LOG__FORMAT").ok());
+        match named.as_deref() {
+            Some("json") => error.in_form(LogFormat::Json),
+            _ => error,
+        }
+    }
 }
 
 pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
-    let config = args.load()?;
+    let config = args.load().map_err(|error| args.in_form(error.into()))?;
+    let form = config.log.format;
+    start(config, args).map_err(|error| error.in_form(form))
+}
+
+fn start(config: NodeConfig, args: &StartArgs) -> Result<(), CliError> {
     check_keys(&config)?;
-    begin_log(&config.log)?;
+    logging::begin(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -52,7 +66,7 @@ pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(StopSignals::new()?, stop.clone()));
         // The node's future is large; it lives on the heap.
-        Box::pin(node::run(config, stop)).await.map_err(|error| describe(&error, args))
+        Box::pin(app::run(config, stop)).await.map_err(|error| describe(&error, args))
     })
 }
 
@@ -72,51 +86,31 @@ async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {
     std::process::exit(STOPPED_AT_ONCE);
 }
 
-fn begin_log(log: &LogSection) -> Result<(), CliError> {
-    let filter = EnvFilter::try_new(quiet(&log.filter)).map_err(|error| {
-        CliError::new(Exit::Config, format!("log.filter `{}`: {error}", log.filter))
-            .next("timecoin start --log info")
-    })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter);
-    let begun = match log.format {
-        LogFormat::Human => {
-            lines.with_target(false).with_ansi(std::io::stdout().is_terminal()).try_init()
+impl From<LogError> for CliError {
+    fn from(error: LogError) -> Self {
+        match &error {
+            LogError::Filter { .. } => {
+                Self::new(Exit::Config, error).next("timecoin start --log info")
+            }
+            LogError::Twice(_) => Self::new(Exit::Failure, error),
         }
-        LogFormat::Json => lines.json().try_init(),
-    };
-    begun.map_err(|error| CliError::new(Exit::Failure, format!("the log did not begin: {error}")))
-}
-
-/// Without a word about libp2p its parts say only what an operator may act on.
-fn quiet(filter: &str) -> String {
-    match filter.contains("libp2p") {
-        true => filter.to_owned(),
-        false => format!("{filter},libp2p=error,yamux=error"),
     }
 }
 
-fn describe(error: &NodeRunError, args: &StartArgs) -> CliError {
+fn describe(error: &RunError, args: &StartArgs) -> CliError {
     let code = error.exit_code();
-    let text = error.to_string();
-    // Some errors name the next step themselves.
-    let written = ["\n  next: ", ". Next: "].iter().find_map(|mark| text.split_once(mark));
-    let (text, written) = match written {
-        Some((text, next)) => (text, Some(next.to_owned())),
-        None => (text.as_str(), None),
-    };
     let (node, config) = (&args.node, args.node.config.display());
-    let next = match (written, code) {
-        (Some(next), _) => next,
-        (None, 3) => format!("correct {config}"),
-        (None, 4) => "stop the other process, or start with --data-dir DIR".into(),
-        (None, 5) => "keep the directory for a diagnosis and start with --data-dir NEW_DIR: a node syncs from others".into(),
-        (None, 6) => format!("stop whatever holds the port, or set `listen` in {config}"),
-        (None, 11) => format!(
-            "timecoin keys guard show {node}; then import the record from where the key ran last"
+    let next = error.next().unwrap_or_else(|| match code {
+        3 => format!("correct {config}"),
+        6 => format!("stop the process that holds the port, or set `listen` in {config}"),
+        11 => format!(
+            "timecoin keys guard show {node}; then import the record from the host where the key \
+             signed last"
         ),
-        (None, 10) => "keep the log and the data directory; do not restart before the cause is known".into(),
-        (None, _) => format!("timecoin start {node} --log debug"),
-    };
-    let (what, why) = text.split_once('\n').unwrap_or((text, ""));
-    CliError::with_code(code, what).why(why).next(next)
+        10 => {
+            "keep the log and the data directory; do not restart before the cause is known".into()
+        }
+        _ => format!("timecoin start {node} --log debug"),
+    });
+    CliError::with_code(code, error).next(next)
 }

@@ -1,7 +1,7 @@
-//! Puts a node together, runs it, and takes it apart.
+//! Opens a node, joins the network, runs the loop, and takes it apart.
 use super::{
     clock::{Clock, Timers},
-    handle::NodeHandle,
+    handle::{Command, NodeHandle},
     inbound,
     outbox::Outbox,
     peers::Peers,
@@ -9,11 +9,7 @@ use super::{
     run_loop::{End, Shell, Sources},
     workers::Workers,
 };
-use crate::{
-    config::NodeConfig,
-    metrics::Metrics,
-    rpc::{self, RpcServerError},
-};
+use crate::config::NodeConfig;
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
@@ -22,17 +18,14 @@ use std::{
 };
 use timecoin_chain::{
     crypto::{SecretKey, Signer},
-    engine::{Engine, EngineConfig, HaltKind, Stored},
+    engine::{Engine, EngineConfig, EngineStatus, HaltKind, Report, Stored},
     genesis::Chain,
     mempool::MempoolLimits,
     types::Millis,
 };
-use timecoin_network::{Network, NetworkConfig, NetworkError, PeerLimits};
+use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, PeerLimits};
 use timecoin_store::{Store, StoreError, StoreOptions};
-use tokio::{
-    net::TcpListener,
-    sync::{broadcast, mpsc, watch},
-};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Answers of workers on their way to the loop.
@@ -60,20 +53,6 @@ pub enum NodeRunError {
     /// The network cannot be joined.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The RPC address cannot be listened on.
-    #[error(
-        "cannot listen for RPC on {address}: {error}\n  next: stop whatever holds the port, or set \
-         `listen` under [rpc] to another one"
-    )]
-    RpcListen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// The RPC server failed.
-    #[error("the RPC server failed: {0}")]
-    Rpc(#[from] RpcServerError),
     /// The engine will not go on.
     #[error("{0}")]
     Halted(String),
@@ -88,10 +67,18 @@ impl NodeRunError {
         match self {
             Self::Config(_) => 3,
             Self::Store(error) => exit_code_of(error),
-            Self::Network(NetworkError::PortTaken { .. }) | Self::RpcListen { .. } => 6,
+            Self::Network(NetworkError::PortTaken { .. }) => 6,
             Self::Halted(_) => 10,
             Self::Guard(_) => 11,
-            Self::Network(_) | Self::Rpc(_) => 1,
+            Self::Network(_) => 1,
+        }
+    }
+
+    /// What the operator does next, where the error itself knows.
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => Some(error.next()),
+            Self::Network(_) | Self::Config(_) | Self::Halted(_) | Self::Guard(_) => None,
         }
     }
 }
@@ -104,108 +91,126 @@ pub(crate) fn exit_code_of(error: &StoreError) -> u8 {
     }
 }
 
-/// Runs a node until it is stopped or cannot go on.
-pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), NodeRunError> {
-    let started = Instant::now();
-    let chain = Arc::new(load_chain(&config)?);
-    let consensus_key = load_consensus_key(&config)?;
-    let node_key = crate::keys::load_node_key(&config.keys.node_key).map_err(config_error)?;
+/// Receives every report of the engine, on the node's loop: it must not block.
+pub type OnReport = Box<dyn Fn(&Report) + Send>;
 
-    let store = open_store(&config, chain.clone()).await?;
-    let stored = read_stored(&store).await?;
-    let rpc_listener = match config.rpc.enabled {
-        true => Some(listen_rpc(config.rpc.listen).await?),
-        false => None,
-    };
-    let network = timecoin_network::start(network_config(&config, &chain), node_key).await?;
-
-    let tip = stored.state.height;
-    tracing::info!(
-        "started chain={} height={tip} peer_id={} masternode={}",
-        chain.id(),
-        network.handle.local_peer_id(),
-        consensus_key
-            .as_ref()
-            .and_then(|key| chain.masternodes.index_of(&key.public_key()))
-            .map_or_else(|| "no".into(), |index| index.to_string()),
-    );
-    let signer = consensus_key.map(|key| Arc::new(key) as Arc<dyn Signer>);
-    let mempool = mempool_limits(&config, &chain);
-    let engine_config = EngineConfig { chain: chain.clone(), signer, mempool, doubts_record: true };
-    let engine = Engine::new(engine_config, store.clone(), stored);
-
-    let node = Node { config, chain, store, started, stop };
-    Box::pin(node.run(engine, network, rpc_listener)).await
-}
-
-/// What the tasks of a node share.
-struct Node {
+/// A node whose files are read and whose database is locked, before it joins the network.
+pub struct Opened {
     config: NodeConfig,
     chain: Arc<Chain>,
     store: Arc<Store>,
+    stored: Stored,
+    consensus_key: Option<SecretKey>,
+    node_key: Keypair,
     started: Instant,
     stop: CancellationToken,
 }
 
-impl Node {
-    async fn run(
-        self,
-        engine: Engine<Arc<Store>>,
-        network: Network,
-        rpc_listener: Option<TcpListener>,
-    ) -> Result<(), NodeRunError> {
+/// Reads the files of a node and opens its database.
+///
+/// # Errors
+/// When a file of the configuration or the database cannot be used.
+pub async fn open(config: NodeConfig, stop: CancellationToken) -> Result<Opened, NodeRunError> {
+    let started = Instant::now();
+    let chain = Arc::new(load_chain(&config)?);
+    let consensus_key = load_consensus_key(&config)?;
+    let node_key = crate::keys::load_node_key(&config.keys.node_key).map_err(config_error)?;
+    let store = open_store(&config, chain.clone()).await?;
+    let stored = read_stored(&store).await?;
+    Ok(Opened { config, chain, store, stored, consensus_key, node_key, started, stop })
+}
+
+impl Opened {
+    /// Joins the network. The loop begins with [`Node::run`].
+    ///
+    /// # Errors
+    /// When the network cannot be joined.
+    pub async fn join(self, on_report: OnReport) -> Result<Node, NodeRunError> {
+        let network = network_config(&self.config, &self.chain);
+        let network = timecoin_network::start(network, self.node_key).await?;
+        let me = self.consensus_key.as_ref().map(SecretKey::public_key);
+        tracing::info!(
+            chain = %self.chain.id(),
+            height = self.stored.state.height.0,
+            peer = %network.handle.local_peer_id(),
+            masternode = me.and_then(|key| self.chain.masternodes.index_of(&key)),
+            "started"
+        );
+        let signer = self.consensus_key.map(|key| Arc::new(key) as Arc<dyn Signer>);
+        let engine_config = EngineConfig {
+            chain: self.chain.clone(),
+            signer,
+            mempool: mempool_limits(&self.config, &self.chain),
+            doubts_record: true,
+        };
+        let engine = Engine::new(engine_config, self.store.clone(), self.stored);
         let clock = Clock::new(self.started);
         let (status, status_reader) = watch::channel(Arc::new(engine.status(clock.now())));
-        let (answer_sender, answers) = mpsc::channel(ANSWERS);
-        let (events, consensus) = mpsc::channel(EVENTS);
-        let (bulk_events, bulk) = mpsc::channel(BULK_EVENTS);
         let (command_sender, commands) = mpsc::channel(COMMANDS);
         let (blocks, _) = broadcast::channel(FINAL_BLOCKS);
-        let metrics = Arc::new(Metrics::new());
-        let tasks = TaskTracker::new();
-        let Network { handle, fast, bulk: bulk_gossip, requests, peers } = network;
-
-        tasks.spawn(inbound::consensus(
-            self.chain.clone(),
-            status_reader.clone(),
-            fast,
-            events.clone(),
-        ));
-        tasks.spawn(inbound::transactions(bulk_gossip, bulk_events));
-        tasks.spawn(requests::serve(
-            self.chain.clone(),
-            self.store.clone(),
-            requests,
-            events.clone(),
-        ));
-        let node = NodeHandle {
-            chain: self.chain.clone(),
-            store: self.store.clone(),
-            network: handle.clone(),
+        let handle = NodeHandle {
+            chain: self.chain,
+            store: self.store,
+            network: network.handle.clone(),
             started: self.started,
             status: status_reader,
             commands: command_sender,
-            blocks: blocks.clone(),
-            stop: self.stop.clone(),
+            blocks,
+            stop: self.stop,
         };
-        let rpc = self.serve_rpc(rpc_listener, node, metrics.clone()).await?;
+        Ok(Node { handle, engine, network, clock, status, commands, on_report })
+    }
+}
+
+/// A node among its peers.
+pub struct Node {
+    handle: NodeHandle,
+    engine: Engine<Arc<Store>>,
+    network: Network,
+    clock: Clock,
+    status: watch::Sender<Arc<EngineStatus>>,
+    commands: mpsc::Receiver<Command>,
+    on_report: OnReport,
+}
+
+impl Node {
+    /// How others talk to it.
+    pub fn handle(&self) -> NodeHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until it is stopped or cannot go on.
+    ///
+    /// # Errors
+    /// When the node cannot go on.
+    pub async fn run(self) -> Result<(), NodeRunError> {
+        let NodeHandle { chain, store, stop, blocks, status: status_reader, .. } = self.handle;
+        let (answer_sender, answers) = mpsc::channel(ANSWERS);
+        let (events, consensus) = mpsc::channel(EVENTS);
+        let (bulk_events, bulk) = mpsc::channel(BULK_EVENTS);
+        let tasks = TaskTracker::new();
+        let Network { handle, fast, bulk: bulk_gossip, requests, peers } = self.network;
+
+        tasks.spawn(inbound::consensus(chain.clone(), status_reader, fast, events.clone()));
+        tasks.spawn(inbound::transactions(bulk_gossip, bulk_events));
+        tasks.spawn(requests::serve(chain.clone(), store.clone(), requests, events.clone()));
         let shell = Shell {
-            chain: self.chain.clone(),
-            engine,
-            clock,
+            chain: chain.clone(),
+            engine: self.engine,
+            clock: self.clock,
             timers: Timers::default(),
             peers: Peers::default(),
             network: handle.clone(),
             workers: Workers {
-                chain: self.chain.clone(),
-                store: self.store.clone(),
+                chain,
+                store,
                 signatures: Arc::new(signature_pool()),
                 answers: answer_sender,
                 tasks: tasks.clone(),
             },
             outbox: Outbox::new(),
-            metrics,
-            status,
+            on_report: self.on_report,
+            status: self.status,
             blocks,
             events,
             tickets: 0,
@@ -214,44 +219,20 @@ impl Node {
             committing: None,
             status_at: Millis::default(),
         };
-        let sources = Sources { answers, consensus, peers, commands, bulk };
-        let end = shell.run(sources, self.stop.clone()).await;
-        self.stop.cancel();
+        let sources = Sources { answers, consensus, peers, commands: self.commands, bulk };
+        let end = shell.run(sources, stop.clone()).await;
+        stop.cancel();
         handle.shutdown().await;
         tasks.close();
         if tokio::time::timeout(STOP_PATIENCE, tasks.wait()).await.is_err() {
             tracing::warn!("workers are still busy after {STOP_PATIENCE:?}; stopping without them");
         }
-        if let Some(rpc) = rpc {
-            // A panic of the server was logged; the node is stopping anyway.
-            drop(tokio::time::timeout(STOP_PATIENCE, rpc).await);
-        }
-        tracing::info!("stopped");
         match end {
             End::Stopped => Ok(()),
             End::Halted(HaltKind::Contradiction, reason) => Err(NodeRunError::Halted(reason)),
             End::Halted(HaltKind::KeyElsewhere, reason) => Err(NodeRunError::Guard(reason)),
             End::Store(error) => Err(NodeRunError::Store(error)),
         }
-    }
-
-    async fn serve_rpc(
-        &self,
-        listener: Option<TcpListener>,
-        node: NodeHandle,
-        metrics: Arc<Metrics>,
-    ) -> Result<Option<tokio::task::JoinHandle<()>>, NodeRunError> {
-        let Some(listener) = listener else { return Ok(None) };
-        let auth = rpc::Auth::create(&self.config.data_dir)
-            .map_err(|error| NodeRunError::Config(error.to_string()))?;
-        let stop = self.stop.clone();
-        Ok(Some(tokio::spawn(async move {
-            let options = rpc::RpcOptions::default();
-            if let Err(error) = rpc::serve(listener, node, auth, metrics, options).await {
-                tracing::error!("the RPC server failed: {error}");
-                stop.cancel();
-            }
-        })))
     }
 }
 
@@ -298,10 +279,6 @@ async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -
         Ok(value) => value,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
-}
-
-async fn listen_rpc(address: std::net::SocketAddr) -> Result<TcpListener, NodeRunError> {
-    TcpListener::bind(address).await.map_err(|error| NodeRunError::RpcListen { address, error })
 }
 
 fn network_config(config: &NodeConfig, chain: &Chain) -> NetworkConfig {

@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `build` | opens the store, starts the swarm and the RPC server, and puts the loop together |
+//! | `build` | opens the store, starts the swarm, and puts the loop together |
 //! | `run_loop` | the one loop: an input at a time into the engine |
 //! | `effects` | carries out what the engine wants, in order |
 //! | `inbound` | bytes from peers into checked inputs |
@@ -13,7 +13,8 @@
 //! | `log` | what happened, in words |
 //! | `handle` | how RPC talks to it |
 //!
-//! Never decides anything about the chain. Invariants: effects are carried out in order; a record is on
+//! Never decides anything about the chain, and knows neither RPC nor metrics: they read the handle and
+//! receive the reports. Invariants: effects are carried out in order; a record is on
 //! disk before the message it holds is handed to the network; every queue is bounded.
 mod build;
 mod clock;
@@ -29,5 +30,5 @@ mod run_loop;
 mod workers;
 
 pub(crate) use build::exit_code_of;
-pub use build::{NodeRunError, run};
+pub use build::{Node, NodeRunError, OnReport, Opened, open};
 pub use handle::{Acceptable, Command, FinalBlock, NodeError, NodeHandle, PooledTransaction};

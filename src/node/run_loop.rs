@@ -1,5 +1,6 @@
 //! The one loop: an event at a time into the engine, its effects out in order.
 use super::{
+    build::OnReport,
     clock::{Clock, Timers},
     handle::{Acceptable, Command, FinalBlock, PooledTransaction},
     log,
@@ -7,7 +8,6 @@ use super::{
     peers::Peers,
     workers::{Answer, Workers},
 };
-use crate::metrics::Metrics;
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
     crypto::{Ed25519, Verified},
@@ -84,7 +84,7 @@ pub(super) struct Shell {
     pub(super) network: NetworkHandle,
     pub(super) workers: Workers,
     pub(super) outbox: Outbox,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) on_report: OnReport,
     pub(super) status: watch::Sender<Arc<EngineStatus>>,
     pub(super) blocks: broadcast::Sender<Arc<FinalBlock>>,
     pub(super) events: mpsc::Sender<Event>,

@@ -44,7 +44,10 @@ impl Reads {
 impl From<StoreError> for RpcError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoAddressIndex => Self::new(Code::Misc, error).because("no-address-index"),
+            StoreError::NoAddressIndex => {
+                Self::new(Code::Misc, format_args!("{error}. Next: {}", error.next()))
+                    .because("no-address-index")
+            }
             error => Self::store(error),
         }
     }

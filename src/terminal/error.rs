@@ -1,8 +1,12 @@
 //! Every failure of a command: what happened, why, the next command, and the exit code.
 use crate::{
-    config::ConfigError, genesis_file::GenesisFileError, keys::KeyError,
-    rpc_client::RpcClientError, wallet::WalletFileError,
+    config::{ConfigError, LogFormat},
+    genesis_file::GenesisFileError,
+    keys::KeyError,
+    rpc_client::RpcClientError,
+    wallet::WalletFileError,
 };
+use serde_json::json;
 use std::fmt;
 use timecoin_store::StoreError;
 
@@ -33,6 +37,7 @@ pub struct CliError {
     why: Vec<String>,
     next: Option<String>,
     exit: u8,
+    form: LogFormat,
 }
 
 impl CliError {
@@ -43,7 +48,7 @@ impl CliError {
 
     /// What happened, with any exit code.
     pub fn with_code(exit: u8, what: impl ToString) -> Self {
-        Self { what: what.to_string(), why: Vec::new(), next: None, exit }
+        Self { what: what.to_string(), why: Vec::new(), next: None, exit, form: LogFormat::Human }
     }
 
     /// Why; each line on its own.
@@ -58,6 +63,11 @@ impl CliError {
         self
     }
 
+    /// Written in the form of the log: a node whose log is JSON ends with JSON.
+    pub fn in_form(self, form: LogFormat) -> Self {
+        Self { form, ..self }
+    }
+
     /// The exit code of the process.
     pub fn exit_code(&self) -> u8 {
         self.exit
@@ -66,6 +76,14 @@ impl CliError {
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.form == LogFormat::Json {
+            let (level, target) = ("ERROR", env!("CARGO_PKG_NAME"));
+            let Self { what, why, next, exit, .. } = self;
+            return json!({
+                "level": level, "target": target, "message": what, "why": why, "next": next, "exit": exit
+            })
+            .fmt(f);
+        }
         write!(f, "error: {}", self.what)?;
         for line in &self.why {
             write!(f, "\n  {line}")?;
@@ -118,9 +136,7 @@ impl From<WalletFileError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        let (code, text) = (crate::node::exit_code_of(&error), error.to_string());
-        let (what, next) = text.split_once(". Next: ").unwrap_or((&text, "ls -l"));
-        Self::with_code(code, what).next(next)
+        Self::with_code(crate::node::exit_code_of(&error), &error).next(error.next())
     }
 }
 
@@ -165,5 +181,10 @@ mod tests {
              next: timecoin testnet up --base-port 22000"
         );
         assert_eq!(error.exit_code(), 6);
+        let line = error.in_form(LogFormat::Json).to_string();
+        let fields: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");
+        assert_eq!((&fields["level"], &fields["exit"]), (&"ERROR".into(), &6.into()));
+        assert_eq!(fields["message"], "port 21000 is taken");
+        assert_eq!(fields["next"], "timecoin testnet up --base-port 22000");
     }
 }

@@ -1,5 +1,5 @@
-//! What can go wrong between the node and its disk. Each text says what happened, why, and what the
-//! operator does next.
+//! What can go wrong between the node and its disk. Each text says what happened and why;
+//! [`StoreError::next`] says what the operator does next.
 //!
 //! Every one of these is our own fault or the machine's, never a peer's: except for
 //! [`StoreError::NoAddressIndex`], the node stops.
@@ -16,11 +16,9 @@ use timecoin_chain::{
 pub enum StoreError {
     /// Another process, or another part of this one, has the database.
     #[error(
-        "{} is already open{}: only one node may use a data directory. Next: {}, or start this \
-         node with another data directory",
+        "{} is already open{}: only one node may use a data directory",
         .path.display(),
-        holder(*.pid),
-        stop(*.pid)
+        holder(*.pid)
     )]
     AlreadyOpen {
         /// What is locked: the data directory, or a file in it.
@@ -31,7 +29,7 @@ pub enum StoreError {
     /// A later version of this program wrote the file. Nothing was changed.
     #[error(
         "{} has schema {found}, and this program reads up to schema {supported}: a later version \
-         wrote it. Nothing was changed. Next: start that version, or a later one, instead",
+         wrote it. Nothing was changed",
         .file.display()
     )]
     NewerSchema {
@@ -45,8 +43,7 @@ pub enum StoreError {
     /// An earlier version wrote the file, and this one does not convert it. Nothing was changed.
     #[error(
         "{} has schema {found}, and this program reads schema {supported} only: an earlier version \
-         wrote it. Nothing was changed. Next: start that version, or begin with an empty data \
-         directory; a masternode begins with a new key there",
+         wrote it. Nothing was changed",
         .file.display()
     )]
     OlderSchema {
@@ -60,8 +57,7 @@ pub enum StoreError {
     /// The file belongs to another chain. Nothing was changed.
     #[error(
         "{} belongs to the chain with genesis {found}, and the node was started for genesis \
-         {expected}. Nothing was changed. Next: start with the genesis file that this data \
-         directory was made for, or with another data directory",
+         {expected}. Nothing was changed",
         .file.display()
     )]
     OtherGenesis {
@@ -75,9 +71,8 @@ pub enum StoreError {
     /// A row of our own does not read back, or rows contradict each other.
     #[error(
         "{} is damaged: table {table}, key {key}: {reason}. The disk or another program changed \
-         it. Next: check the disk, then `mv {} {}` and start the node: it fetches the chain from \
-         its peers again. Leave safety.redb where it is",
-        .file.display(), .file.display(), aside(.file)
+         it",
+        .file.display()
     )]
     Corrupt {
         /// The file.
@@ -91,20 +86,15 @@ pub enum StoreError {
     },
     /// The disk that holds the file is full.
     #[error(
-        "the disk that holds {} is full: the last write did not complete, all before it is safe. Next: \
-         free some space (`df -h {}` shows the disk), then start the node again",
-        .file.display(), .file.display()
+        "the disk that holds {} is full: the last write did not complete, all before it is safe",
+        .file.display()
     )]
     DiskFull {
         /// The file.
         file: PathBuf,
     },
     /// The operating system refused.
-    #[error(
-        "cannot {action} {}: {source}. Next: check that the disk works and that the node's user \
-         owns this path (`ls -ld {}`), then start the node again",
-        .path.display(), .path.display()
-    )]
+    #[error("cannot {action} {}: {source}", .path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -115,9 +105,7 @@ pub enum StoreError {
     },
     /// The database refused.
     #[error(
-        "the database {} failed: {source}. What was committed before is safe. Next: check the disk \
-         (`dmesg` shows its errors) and start the node again; if it fails again, restore the \
-         file, or if it is ledger.redb move it away and let the node fetch the chain again",
+        "the database {} failed: {source}. What was committed before is safe",
         .file.display()
     )]
     Redb {
@@ -129,7 +117,7 @@ pub enum StoreError {
     /// The block to commit does not follow the last one.
     #[error(
         "block {offered} cannot be committed after block {tip}: {reason}. This is a bug in the \
-         node; nothing was written. Next: start the node again and report this message"
+         node; nothing was written"
     )]
     NotNext {
         /// The last committed height.
@@ -140,17 +128,12 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// Coins by owner were asked for and are not indexed.
-    #[error(
-        "this node keeps no address index. Next: set `address_index = true` under `[store]` in its \
-         configuration and start it again (the index is built then), or ask another node"
-    )]
+    #[error("this node keeps no address index")]
     NoAddressIndex,
     /// The record of what was signed does not read back.
     #[error(
         "the safety record in {} cannot be read: {reason}. Signing without it could sign twice \
-         and be punished. Next: check the disk and put the file back from this machine as it was \
-         when the node stopped; never from an older backup. If there is none, do not sign with \
-         this key again: register a new masternode key",
+         and be punished",
         .file.display()
     )]
     SafetyUnreadable {
@@ -162,8 +145,7 @@ pub enum StoreError {
     /// The record names a block that is not beside it.
     #[error(
         "the safety record in {} names block {wanted}, which is missing beside it: the node could \
-         not go on from where it was. Next: put the file back from this machine as it was when the \
-         node stopped; never from an older backup. If the file was not touched, report this message",
+         not go on from where it was",
         .file.display()
     )]
     SafetyBlock {
@@ -178,6 +160,54 @@ impl StoreError {
     /// Whether the disk is full: the one failure that freeing space repairs.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::DiskFull { .. })
+    }
+
+    /// What the operator does next.
+    pub fn next(&self) -> String {
+        match self {
+            Self::AlreadyOpen { pid, .. } => {
+                format!("{}, or start this node with another data directory", stop(*pid))
+            }
+            Self::NewerSchema { .. } => "start that version, or a later one, instead".into(),
+            Self::OlderSchema { .. } => "start that version, or begin with an empty data directory; \
+                                         a masternode begins with a new key there"
+                .into(),
+            Self::OtherGenesis { .. } => "start with the genesis file that this data directory was \
+                                          made for, or with another data directory"
+                .into(),
+            Self::Corrupt { file, .. } => format!(
+                "check the disk, then `mv {} {}` and start the node: it fetches the chain from its \
+                 peers again. Leave safety.redb where it is",
+                file.display(),
+                aside(file)
+            ),
+            Self::DiskFull { file } => format!(
+                "free some space (`df -h {}` shows the disk), then start the node again",
+                file.display()
+            ),
+            Self::Io { path, .. } => format!(
+                "check that the disk works and that the node's user owns this path (`ls -ld {}`), \
+                 then start the node again",
+                path.display()
+            ),
+            Self::Redb { .. } => "check the disk (`dmesg` shows its errors) and start the node again; \
+                                  if it fails again, restore the file, or if it is ledger.redb move \
+                                  it away and let the node fetch the chain again"
+                .into(),
+            Self::NotNext { .. } => "start the node again and report this message".into(),
+            Self::NoAddressIndex => "set `address_index = true` under `[store]` in its configuration \
+                                     and start it again (the index is built then), or ask another node"
+                .into(),
+            Self::SafetyUnreadable { .. } => "check the disk and put the file back from this machine \
+                                              as it was when the node stopped; never from an older \
+                                              backup. If there is none, do not sign with this key \
+                                              again: register a new masternode key"
+                .into(),
+            Self::SafetyBlock { .. } => "put the file back from this machine as it was when the node \
+                                         stopped; never from an older backup. If the file was not \
+                                         touched, report this message"
+                .into(),
+        }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {

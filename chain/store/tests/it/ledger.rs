@@ -188,8 +188,7 @@ fn the_address_index_can_be_switched() {
         let found = store.coins_of(&lock(1), None, usize::MAX);
         assert_eq!(matches!(found, Err(StoreError::NoAddressIndex)), !address_index);
         if let Err(error) = found {
-            let text = "this node keeps no address index. Next: set `address_index = true`";
-            assert!(error.to_string().starts_with(text), "{error}");
+            assert!(error.next().starts_with("set `address_index = true`"), "{}", error.next());
         }
         store.check().unwrap();
     }

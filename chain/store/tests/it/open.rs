@@ -41,11 +41,12 @@ fn a_second_open_in_this_process_is_refused() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} is already open in process {pid}: only one node may use a data directory. Next: \
-             stop it (`kill {pid}`), or start this node with another data directory",
+            "{} is already open in process {pid}: only one node may use a data directory",
             dir.path().display()
         )
     );
+    let next = format!("stop it (`kill {pid}`), or start this node with another data directory");
+    assert_eq!(error.next(), next);
     assert_eq!(store.state().unwrap().height, Height::GENESIS);
     drop(store);
     open(dir.path()).unwrap();
@@ -97,12 +98,16 @@ fn another_genesis_is_refused_without_a_change() {
         error.to_string(),
         format!(
             "{} belongs to the chain with genesis {}, and the node was started for genesis {}. \
-             Nothing was changed. Next: start with the genesis file that this data directory was \
-             made for, or with another data directory",
+             Nothing was changed",
             dir.path().join(LEDGER_FILE).display(),
             ours.hash,
             other.hash
         )
+    );
+    assert_eq!(
+        error.next(),
+        "start with the genesis file that this data directory was made for, or with another data \
+         directory"
     );
     assert!(files(dir.path()) == before);
 }
@@ -110,9 +115,9 @@ fn another_genesis_is_refused_without_a_change() {
 #[test]
 fn another_schema_is_refused_without_a_change() {
     let newer = "has schema 7, and this program reads up to schema 2: a later version wrote it. \
-                 Nothing was changed. Next: start that version, or a later one, instead";
+                 Nothing was changed; start that version, or a later one, instead";
     let older = "has schema 1, and this program reads schema 2 only: an earlier version wrote it. \
-                 Nothing was changed. Next: start that version, or begin with an empty data \
+                 Nothing was changed; start that version, or begin with an empty data \
                  directory; a masternode begins with a new key there";
     for (file, (schema, text)) in [
         (LEDGER_FILE, (7_u32, newer)),
@@ -130,7 +135,8 @@ fn another_schema_is_refused_without_a_change() {
         drop(database);
         let before = files(dir.path());
         let error = open(dir.path()).unwrap_err();
-        assert_eq!(error.to_string(), format!("{} {text}", dir.path().join(file).display()));
+        let said = format!("{error}; {}", error.next());
+        assert_eq!(said, format!("{} {text}", dir.path().join(file).display()));
         assert!(files(dir.path()) == before);
     }
 }
@@ -139,8 +145,9 @@ fn another_schema_is_refused_without_a_change() {
 fn a_file_that_is_no_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(LEDGER_FILE), [0x55; 9_000]).unwrap();
-    let error = open(dir.path()).unwrap_err().to_string();
-    assert!(error.contains(LEDGER_FILE) && error.contains("Next: "), "{error}");
+    let error = open(dir.path()).unwrap_err();
+    assert!(error.to_string().contains(LEDGER_FILE), "{error}");
+    assert!(error.next().contains("disk"), "{}", error.next());
     assert_eq!(fs::read(dir.path().join(LEDGER_FILE)).unwrap(), [0x55; 9_000]);
 }
 

@@ -1,0 +1,109 @@
+//! The process of a node: the node itself, its figures and its RPC server, put together.
+//!
+//! The only module that knows all three. The node reports and hands out its handle; metrics count the
+//! reports, and RPC reads both.
+use crate::{
+    config::NodeConfig,
+    metrics::Metrics,
+    node::{self, NodeHandle, NodeRunError},
+    rpc::{self, Auth, AuthError},
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long the RPC server may take to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a process did not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The node did not start or cannot go on.
+    #[error(transparent)]
+    Node(#[from] NodeRunError),
+    /// The RPC address cannot be listened on.
+    #[error("cannot listen for RPC on {address}: {error}")]
+    RpcListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// There is no cookie for the RPC server.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+}
+
+impl RunError {
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Node(error) => error.exit_code(),
+            Self::RpcListen { .. } => 6,
+            Self::Auth(_) => 3,
+        }
+    }
+
+    /// What the operator does next, where the error itself knows.
+    pub fn next(&self) -> Option<String> {
+        match self {
+            Self::Node(error) => error.next(),
+            Self::RpcListen { .. } => Some(
+                "stop the process that holds the port, or set another `listen` under [rpc]".into(),
+            ),
+            Self::Auth(_) => None,
+        }
+    }
+}
+
+/// Runs a node until it is stopped or cannot go on.
+///
+/// # Errors
+/// When a part does not start, or the node cannot go on.
+pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), RunError> {
+    let (rpc_config, data_dir) = (config.rpc.clone(), config.data_dir.clone());
+    // The lock of the data directory comes first: the cookie belongs to whoever holds it.
+    let opened = node::open(config, stop.clone()).await?;
+    let listener = match rpc_config.enabled {
+        true => Some(listen(rpc_config.listen).await?),
+        false => None,
+    };
+    let metrics = Arc::new(Metrics::new());
+    let counting = metrics.clone();
+    let node = opened.join(Box::new(move |report| counting.on_report(report))).await?;
+    let server = match listener {
+        Some(listener) => {
+            let auth = Auth::create(&data_dir)?;
+            Some(serve(listener, node.handle(), auth, metrics, stop))
+        }
+        None => None,
+    };
+    let end = Box::pin(node.run()).await;
+    if let Some(server) = server {
+        // A panic of the server was logged; the node has stopped anyway.
+        drop(timeout(STOP_PATIENCE, server).await);
+    }
+    tracing::info!("stopped");
+    Ok(end?)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|error| RunError::RpcListen { address, error })
+}
+
+/// A node whose server fails stops.
+fn serve(
+    listener: TcpListener,
+    node: NodeHandle,
+    auth: Auth,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let options = rpc::RpcOptions::default();
+        if let Err(error) = rpc::serve(listener, node, auth, metrics, options).await {
+            tracing::error!(%error, "the RPC server failed");
+            stop.cancel();
+        }
+    })
+}
