@@ -127,13 +127,19 @@ pub(super) const FIELDS: &[Field] = &[
         Form::Text,
         "\"info\"",
         "",
-        "Which log lines: info, or info,timecoin=debug. Parts of libp2p are quiet unless it names libp2p.",
+        "Which log lines are written: info, or info,timecoin=debug. libp2p logs errors only unless it is named.",
     ),
-    field("log.format", Form::Text, "\"human\"", "", "human, or json with one object a line."),
+    field(
+        "log.format",
+        Form::Text,
+        "\"human\"",
+        "",
+        "human, or json: one object per line, with height, round, peer and txid as fields.",
+    ),
     field("limits.peers", Form::Literal, "50", "", "Connected peers at the most."),
 ];
 
-/// The known key most like this one, should one be like it.
+/// The known key nearest to this one, if one is near.
 pub(super) fn near(key: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     FIELDS

@@ -1,8 +1,8 @@
-//! Who may call: whoever can read the cookie file in the data directory.
+//! Authentication: a caller must be able to read the cookie file in the data directory.
 //!
 //! The file holds `__cookie__:<64 hexadecimal characters>`, is new at every start, readable by its
-//! owner only and gone after a graceful stop. Clients send it by HTTP Basic, as Bitcoin Core's do. Make
-//! it only while holding the lock of the data directory, so that two nodes do not overwrite each
+//! owner only and removed by a graceful stop. Clients send it by HTTP Basic, as those of Bitcoin Core do.
+//! It is created only under the lock of the data directory, so that two nodes do not overwrite each
 //! other's.
 use crate::durable;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -11,14 +11,15 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 const FILE: &str = ".cookie";
 const USER: &str = "__cookie__";
-/// No credentials of ours are longer.
+/// Longer headers hold no credentials of this server.
 const HEADER_MAX: usize = 512;
 
-/// The credentials that are asked for.
+/// The credentials that a caller must send.
 #[derive(Debug)]
 pub struct Auth {
     path: PathBuf,
@@ -64,7 +65,7 @@ impl Auth {
 
     /// Removes the cookie file.
     pub fn remove(&self) {
-        // Gone already is as good.
+        // A file that is already gone needs nothing.
         let _ = fs::remove_file(&self.path);
     }
 
@@ -73,10 +74,9 @@ impl Auth {
         let Some(given) = header.filter(|header| header.len() <= HEADER_MAX).and_then(basic) else {
             return false;
         };
-        // Hashes are compared, and all of their bytes: how long it takes tells nothing of the secret.
+        // Hashes have one length, and comparing them in constant time tells nothing of the secret.
         let given: [u8; 32] = Sha256::digest(given.as_slice()).into();
-        let difference = given.iter().zip(&self.credentials).fold(0, |sum, (a, b)| sum | (a ^ b));
-        std::hint::black_box(difference) == 0
+        given.ct_eq(&self.credentials).into()
     }
 }
 
