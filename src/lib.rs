@@ -2,6 +2,7 @@
 //!
 //! Arrows point down only: this crate uses `timecoin-network`, `timecoin-chain` and `timecoin-store`, which do
 //! not know it.
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -1,7 +1,7 @@
 //! Figures for Prometheus, as OpenMetrics text.
 //!
-//! Counters and histograms live here and are fed by the engine's reports and by RPC; everything that
-//! the node already knows is read when it is asked for. Labels are bounded: an index of a masternode,
+//! Counters and histograms live here; the engine's reports and RPC feed them. Everything that the node
+//! already knows is read at a scrape. Labels are bounded: an index of a masternode,
 //! a name from the code, never an id, an address or a text of a peer.
 pub(crate) mod process;
 mod snapshot;
@@ -47,7 +47,7 @@ struct OfVote {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCall {
     method: &'static str,
-    code: i32,
+    code: i64,
 }
 
 /// What is counted since the start.
@@ -137,7 +137,7 @@ impl Metrics {
     }
 
     /// Counts a call of RPC by its error code; 0 is success.
-    pub(crate) fn on_call(&self, method: &'static str, code: i32) {
+    pub(crate) fn on_call(&self, method: &'static str, code: i64) {
         self.counts.calls.get_or_create(&OfCall { method, code }).inc();
     }
 

@@ -5,19 +5,15 @@
 //! the cookie again when the server refuses it, because a node writes a new cookie at each start. It
 //! reads amounts digit by digit, never as floating point.
 mod events;
-mod reply;
 mod status;
 
 pub use events::{Event, Events};
-pub use reply::{
-    BlockEvent, ChainInfo, Commit, ConsensusInfo, Finality, FinalityStatus, JsonAmount,
-    MempoolInfo, NetworkInfo, Unspent, Voter,
-};
 pub use status::NodeStatus;
 
+use crate::api::{Ask, Code, Failure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use std::{
     fs,
     net::SocketAddr,
@@ -72,24 +68,24 @@ pub enum RpcClientError {
     Answered {
         /// What was asked.
         method: String,
-        /// Bitcoin Core's code.
-        code: i64,
+        /// What kind of failure.
+        code: Code,
         /// In words.
         message: String,
-        /// The machine-readable part.
-        data: Option<Value>,
+        /// A name that stays the same when the words change.
+        reason: Option<String>,
     },
 }
 
 impl RpcClientError {
     /// Whether the node is there but not ready yet.
     pub fn is_warming_up(&self) -> bool {
-        matches!(self, Self::Answered { code: -28, .. })
+        matches!(self, Self::Answered { code: Code::WarmingUp, .. })
     }
 
     /// Whether the node does not know the method.
     pub fn is_unknown_method(&self) -> bool {
-        matches!(self, Self::Answered { code: -32601, .. })
+        matches!(self, Self::Answered { code: Code::MethodNotFound, .. })
     }
 }
 
@@ -116,15 +112,7 @@ struct Answer {
     #[serde(default)]
     result: Option<Box<RawValue>>,
     #[serde(default)]
-    error: Option<Fault>,
-}
-
-#[derive(Deserialize)]
-struct Fault {
-    code: i64,
-    message: String,
-    #[serde(default)]
-    data: Option<Value>,
+    error: Option<Failure>,
 }
 
 impl RpcClient {
@@ -147,7 +135,12 @@ impl RpcClient {
         self.address
     }
 
-    /// Calls a method and reads its result as a type. `params` is a list.
+    /// Sends a request; its answer.
+    pub fn ask<A: Ask>(&self, request: &A) -> Result<A::Answer, RpcClientError> {
+        self.call(A::METHOD, request)
+    }
+
+    /// Calls a method and reads its result as a type. `params` is a list, or an object by name.
     pub fn call<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -168,8 +161,9 @@ impl RpcClient {
         let (status, body) = self.send(text.as_bytes())?;
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| self.malformed(method, format_args!("HTTP {status} {}", start(&body))))?;
-        if let Some(Fault { code, message, data }) = answer.error {
-            return Err(RpcClientError::Answered { method: method.into(), code, message, data });
+        if let Some(Failure { code, message, data }) = answer.error {
+            let (method, reason) = (method.to_owned(), data.map(|data| data.reason));
+            return Err(RpcClientError::Answered { method, code, message, reason });
         }
         Ok(answer.result.unwrap_or_else(|| RawValue::NULL.to_owned()))
     }

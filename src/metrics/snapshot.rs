@@ -11,7 +11,7 @@ use timecoin_chain::engine::{EngineStatus, Signing};
 use timecoin_network::Sample;
 use timecoin_store::StoreStats;
 
-/// Everything that is read, not counted here.
+/// Figures that are read, not counted.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) status: Arc<EngineStatus>,
@@ -78,9 +78,9 @@ impl Snapshot {
         let members = status.masternodes.len();
         out.gauge("timecoin_consensus_masternodes", "Masternodes in the set", members)?;
         let (online, total) = (status.online_weight, status.total_weight);
-        out.gauge("timecoin_consensus_online_weight", "Weight heard of late", online)?;
+        out.gauge("timecoin_consensus_online_weight", "Weight heard recently", online)?;
         out.gauge("timecoin_consensus_total_weight", "Weight of all", total)?;
-        let help = "Held of what others sent; bounded by the set, whatever is sent";
+        let help = "Messages of others in memory; bounded by the set";
         let (held, books) = (status.held, status.held.books);
         out.gauge("timecoin_consensus_held_rounds", help, books.rounds)?;
         out.gauge("timecoin_consensus_held_votes", help, books.votes)?;

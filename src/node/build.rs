@@ -1,7 +1,7 @@
 //! Opens a node, joins the network, runs the loop, and takes it apart.
 use super::{
     clock::{Clock, Timers},
-    handle::{Command, NodeHandle},
+    handle::{Command, NodeHandle, OnReport},
     inbound,
     outbox::Outbox,
     peers::Peers,
@@ -18,7 +18,7 @@ use std::{
 };
 use timecoin_chain::{
     crypto::{SecretKey, Signer},
-    engine::{Engine, EngineConfig, EngineStatus, HaltKind, Report, Stored},
+    engine::{Engine, EngineConfig, EngineStatus, HaltKind, Stored},
     genesis::Chain,
     mempool::MempoolLimits,
     types::Millis,
@@ -90,9 +90,6 @@ pub(crate) fn exit_code_of(error: &StoreError) -> u8 {
         _ => 5,
     }
 }
-
-/// Receives every report of the engine, on the node's loop: it must not block.
-pub type OnReport = Box<dyn Fn(&Report) + Send>;
 
 /// A node whose files are read and whose database is locked, before it joins the network.
 pub struct Opened {

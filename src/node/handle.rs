@@ -3,7 +3,7 @@
 //! Never gives access to the engine itself: a slow reader can not hold up consensus.
 use std::{sync::Arc, time::Instant};
 use timecoin_chain::{
-    engine::EngineStatus,
+    engine::{EngineStatus, Report},
     genesis::Chain,
     mempool::{MempoolStats, Reject},
     types::{
@@ -111,6 +111,9 @@ pub enum NodeError {
     #[error("the node is stopping")]
     Stopping,
 }
+
+/// Receives every report of the engine, on the node's loop: it must not block.
+pub type OnReport = Box<dyn Fn(&Report) + Send>;
 
 /// The running node.
 #[derive(Clone)]

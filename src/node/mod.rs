@@ -30,5 +30,7 @@ mod run_loop;
 mod workers;
 
 pub(crate) use build::exit_code_of;
-pub use build::{Node, NodeRunError, OnReport, Opened, open};
-pub use handle::{Acceptable, Command, FinalBlock, NodeError, NodeHandle, PooledTransaction};
+pub use build::{Node, NodeRunError, Opened, open};
+pub use handle::{
+    Acceptable, Command, FinalBlock, NodeError, NodeHandle, OnReport, PooledTransaction,
+};

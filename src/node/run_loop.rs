@@ -1,8 +1,7 @@
 //! The one loop: an event at a time into the engine, its effects out in order.
 use super::{
-    build::OnReport,
     clock::{Clock, Timers},
-    handle::{Acceptable, Command, FinalBlock, PooledTransaction},
+    handle::{Acceptable, Command, FinalBlock, OnReport, PooledTransaction},
     log,
     outbox::Outbox,
     peers::Peers,
@@ -170,19 +169,19 @@ impl Shell {
     async fn on_peer(&mut self, event: PeerEvent) -> Result<(), End> {
         match event {
             PeerEvent::Connected { peer, address, inbound } => {
-                tracing::debug!("peer connected {peer} at {address} inbound={inbound}");
+                tracing::debug!(%peer, %address, inbound, "peer connected");
                 let peer = self.peers.add(peer);
                 self.handle(Input::PeerUp(peer)).await
             }
             PeerEvent::Disconnected { peer, reason } => {
-                tracing::debug!("peer gone {peer}: {reason}");
+                tracing::debug!(%peer, "peer gone: {reason}");
                 match self.peers.remove(&peer) {
                     Some(peer) => self.handle(Input::PeerDown(peer)).await,
                     None => Ok(()),
                 }
             }
             PeerEvent::Refused { peer, reason } => {
-                tracing::warn!("peer {peer} refused: {reason}");
+                tracing::warn!(%peer, "peer refused: {reason}");
                 Ok(())
             }
         }

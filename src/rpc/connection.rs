@@ -1,8 +1,8 @@
-//! How many connections there may be, and how slow.
+//! Bounds the number of connections and how long each may be silent.
 //!
-//! Invariant: a connection on which no answer makes progress for [`PATIENCE`] is closed: whether its
-//! request does not come, comes drop by drop, or its answer is not read. So nobody holds a place for
-//! long by doing nothing.
+//! Invariant: a connection on which no answer makes progress for [`PATIENCE`] is closed, whether its
+//! request does not arrive, arrives byte by byte, or its answer is not read. An idle client cannot keep
+//! a place.
 use axum::serve::Listener;
 use std::{
     io,
@@ -19,15 +19,15 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Connections at the same time; more wait in the system's queue.
+/// Open connections; more wait in the system's backlog.
 const CONNECTIONS_MAX: usize = 256;
 /// From the last progress of an answer to the first byte of the next request, and from there to the
 /// first byte of its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// After a failed accept, which mostly means that there are no file descriptors.
+/// The pause after a failed accept, whose usual cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// A listener that lets few in.
+/// A listener with a bounded number of open connections.
 pub(super) struct Gate {
     listener: TcpListener,
     places: Arc<Semaphore>,
@@ -49,7 +49,7 @@ impl Listener for Gate {
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
-                    // Only latency is lost where the system refuses.
+                    // A refusal costs latency only.
                     let _ = stream.set_nodelay(true);
                     return (Patient::new(stream, place, PATIENCE), address);
                 }
@@ -71,7 +71,7 @@ pub(super) struct Patient {
     stream: TcpStream,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
-    /// Whether part of a request came since the last part of an answer left.
+    /// Whether part of a request has arrived since the last part of an answer was written.
     is_asking: bool,
     _place: OwnedSemaphorePermit,
 }
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_comes_drop_by_drop_is_cut_off() {
+    async fn a_request_that_arrives_byte_by_byte_is_cut_off() {
         let (mut server, mut client) = pair().await;
         let dripping = tokio::spawn(async move {
             while client.write_all(b"x").await.is_ok() {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_buys_time() {
+    async fn an_answer_extends_the_deadline() {
         let (mut server, mut client) = pair().await;
         for _ in 0..4 {
             sleep(SHORT / 2).await;

@@ -4,17 +4,18 @@
 //! hundreds costs one signature batch and one turn of the loop.
 use super::{
     envelope::{self, Json, Payload, Request, Version},
-    error::{Code, RpcError},
+    error::RpcError,
     params::Arguments,
 };
+use crate::api::{Ask, Code, SendRawTransaction};
 use axum::http::StatusCode;
 
-/// Bytes of all replies of one batch. Calls beyond are not made.
+/// Bytes of all replies of one batch. Calls after that are not made.
 const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The method whose calls are joined.
-pub(super) const SEND: &str = "sendrawtransaction";
+pub(super) const SEND: &str = SendRawTransaction::METHOD;
 
-/// What carries calls out.
+/// Executes calls.
 pub(super) trait Backend: Sync {
     /// One call of any method.
     fn call(
@@ -30,7 +31,7 @@ pub(super) trait Backend: Sync {
     ) -> impl Future<Output = Vec<Result<Json, RpcError>>> + Send;
 }
 
-/// The HTTP reply; no body where none is wanted.
+/// The HTTP reply; without a body for notifications.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,

@@ -1,13 +1,13 @@
 //! Requests and replies as bytes.
 //!
-//! A request with `"jsonrpc": "2.0"` is answered by that specification; any other is answered as
-//! Bitcoin Core always did: `{result, error, id}` with an HTTP status that tells the kind of
-//! failure. Values stay as they were written until a method reads them, so that no number passes
+//! A request with `"jsonrpc": "2.0"` is answered by that specification, any other in Bitcoin Core's
+//! legacy form: `{result, error, id}` with an HTTP status that depends on the kind of failure. Values stay as they were written until a method reads them, so that no number passes
 //! through a float.
 use super::{
-    error::{Code, RpcError},
-    params::Arguments,
+    error::RpcError,
+    params::{Arguments, read},
 };
+use crate::api::Code;
 use axum::http::StatusCode;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -160,11 +160,6 @@ pub(super) fn status(version: Version, outcome: &Result<Json, RpcError>) -> Stat
 
 fn invalid(reason: &str) -> RpcError {
     RpcError::new(Code::InvalidRequest, reason)
-}
-
-/// Reads a value that is known to be JSON; nothing where it has another shape.
-pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok()
 }
 
 #[derive(Deserialize)]

@@ -1,37 +1,10 @@
-//! What a client is told when a call fails: Bitcoin Core's code, words with numbers, and a name for
-//! programs.
-use crate::node::NodeError;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+//! Failed calls: Bitcoin Core's code, words with numbers, and a name for programs.
+use crate::{
+    api::{Code, Failure, Reason},
+    node::NodeError,
+};
+use serde::{Serialize, Serializer};
 use std::fmt::Display;
-
-/// Bitcoin Core's numbers (src/rpc/protocol.h) and those of JSON-RPC 2.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
-    /// A wrong count of arguments, or anything without a number of its own.
-    Misc = -1,
-    /// An argument of the wrong type.
-    Type = -3,
-    /// A text that is no address or id, or names nothing known.
-    NotFound = -5,
-    /// An argument beyond its bounds.
-    InvalidParameter = -8,
-    /// Bytes that are not a transaction.
-    Decode = -22,
-    /// A transaction whose inputs are not there.
-    Verify = -25,
-    /// A transaction that breaks a rule or this node's policy.
-    Rejected = -26,
-    /// A transaction that is already final.
-    AlreadyInChain = -27,
-    /// Not a request.
-    InvalidRequest = -32600,
-    /// No such method.
-    MethodNotFound = -32601,
-    /// This node could not answer; `data.reason` is `busy`, `stopping` or `store`.
-    Internal = -32603,
-    /// Not JSON.
-    Parse = -32700,
-}
 
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,24 +40,9 @@ impl From<NodeError> for RpcError {
     }
 }
 
-impl Code {
-    pub(super) fn number(self) -> i32 {
-        self as i32
-    }
-}
-
 impl Serialize for RpcError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Data {
-            reason: &'static str,
-        }
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("code", &self.code.number())?;
-        map.serialize_entry("message", &self.message)?;
-        if let Some(reason) = self.reason {
-            map.serialize_entry("data", &Data { reason })?;
-        }
-        map.end()
+        let data = self.reason.map(|reason| Reason { reason: reason.into() });
+        Failure { code: self.code, message: self.message.clone(), data }.serialize(serializer)
     }
 }

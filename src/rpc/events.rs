@@ -1,8 +1,11 @@
 //! `GET /events?topics=block,tx`: final blocks and transactions as server-sent events.
 //!
-//! The id of an event is its height. A reader that falls behind is told how many blocks it missed by
-//! an event `lagged`, and goes on with the oldest that is still there.
-use crate::node::{FinalBlock, NodeHandle};
+//! The id of an event is its height. A reader that falls behind receives an event `lagged` with the
+//! number of blocks it missed, and continues with the oldest block that is still queued.
+use crate::{
+    api::{BlockEvent, Lagged, TxEvent},
+    node::{FinalBlock, NodeHandle},
+};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, StreamExt as _, stream};
 use serde::Serialize;
@@ -12,7 +15,7 @@ use tokio::sync::{
     broadcast::{self, error::RecvError},
 };
 
-/// A comment this often tells proxies and readers that the stream is alive.
+/// How often a comment shows proxies and readers that the stream is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What a reader wants.
@@ -37,7 +40,7 @@ impl Topics {
     }
 }
 
-/// The stream of one reader, until the node stops. The place is given back with it.
+/// The stream of one reader, until the node stops. It holds the reader's place.
 pub(super) fn stream(
     node: &NodeHandle,
     topics: Topics,
@@ -61,7 +64,7 @@ struct Reader {
     blocks: broadcast::Receiver<Arc<FinalBlock>>,
     topics: Topics,
     total: u64,
-    /// The block being told, and how many of its transactions were.
+    /// The block being sent, and how many of its transactions were.
     current: Option<(Arc<FinalBlock>, usize)>,
     _place: OwnedSemaphorePermit,
 }
@@ -126,32 +129,6 @@ impl Reader {
     }
 }
 
-#[derive(Serialize)]
-struct Lagged {
-    missed: u64,
-}
-
-#[derive(Serialize)]
-struct TxEvent {
-    txid: String,
-    height: u64,
-    block: String,
-}
-
-#[derive(Serialize)]
-struct BlockEvent {
-    height: u64,
-    hash: String,
-    time: u64,
-    time_ms: u64,
-    txs: usize,
-    round: u32,
-    proposer: u16,
-    weight: u64,
-    total: u64,
-    took_ms: u64,
-}
-
 fn block_item(block: &FinalBlock, total: u64) -> Item {
     let header = &block.block.header;
     let data = BlockEvent {
@@ -159,8 +136,8 @@ fn block_item(block: &FinalBlock, total: u64) -> Item {
         hash: block.hash.to_string(),
         time: header.timestamp.0 / 1_000,
         time_ms: header.timestamp.0,
-        txs: block.txids.len(),
-        round: block.certificate.round.0,
+        txs: block.txids.len() as u64,
+        round: block.certificate.round.0.into(),
         proposer: header.proposer,
         weight: block.weight,
         total,
@@ -257,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_learns_what_it_missed() {
+    async fn a_slow_reader_receives_the_number_of_missed_blocks() {
         let blocks: Vec<_> = (1..=5).map(|height| final_block(height, 0)).collect();
         let items = told("block", &blocks, 2).await;
         assert_eq!(items[0], Item::new("lagged", None, &Lagged { missed: 3 }));

@@ -1,18 +1,19 @@
-//! The door for people and programs: JSON-RPC with Bitcoin Core's envelopes, server-sent events,
+//! What people and programs talk to: JSON-RPC with Bitcoin Core's envelopes, server-sent events,
 //! health and metrics.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `server` | the HTTP listener: routes, limits, the end |
-//! | `connection` | how many connections there may be, and how slow |
-//! | `origin` | keeps web pages of others out |
+//! | `server` | the HTTP listener: routes, limits, shutdown |
+//! | `connection` | bounds the number of connections and their silence |
+//! | `origin` | refuses requests of foreign web pages |
 //! | `auth` | the cookie file and HTTP Basic |
 //! | `envelope` | requests and replies as bytes, both dialects |
 //! | `dispatch` | one request or a batch, in order |
 //! | `params` | arguments by position or by name |
-//! | `table` | every method with its documentation |
+//! | `catalog` | every method with its documentation |
+//! | `calls` | which request a method reads, and what it runs |
 //! | `methods` | what the methods do |
-//! | `view` | the shapes of the answers |
+//! | `view` | the ledger's types as the types of `crate::api` |
 //! | `reads` | the database, off the async threads |
 //! | `events`, `health` | `/events`, `/livez` and `/readyz` |
 //!
@@ -20,6 +21,8 @@
 //! never runs on an async thread; every queue, body, batch and answer has a limit; an amount is never
 //! a float.
 mod auth;
+mod calls;
+mod catalog;
 mod connection;
 mod context;
 mod dispatch;
@@ -32,7 +35,6 @@ mod origin;
 mod params;
 mod reads;
 mod server;
-mod table;
 mod view;
 
 pub use auth::{Auth, AuthError};

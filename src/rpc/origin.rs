@@ -1,4 +1,4 @@
-//! Keeps web pages of others out, whatever the browser that shows them would send.
+//! Refuses requests that a foreign web page makes a browser send.
 //!
 //! `Host` must be an IP address, `localhost` or a name the operator allowed: a page that has its
 //! own name resolve to this node (DNS rebinding) sends that name. `Origin`, which browsers add to
@@ -42,9 +42,8 @@ pub(super) fn check(hosts: &[&[u8]], origins: &[&[u8]], allowed: &[String]) -> R
     }
 }
 
-/// Whether a body of this type is read. The types that forms of web pages send are not among them,
-/// but for plain text, which Bitcoin Core's examples use; the credentials, asked for before this,
-/// keep pages out of that.
+/// Whether a body of this type is read. HTML forms can send none of these types but plain text, which
+/// Bitcoin Core's examples use; there the credentials, which are checked first, keep pages out.
 pub(super) fn is_json(content_type: Option<&[u8]>) -> bool {
     let Some(content_type) = content_type else { return true };
     let kind = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();

@@ -1,14 +1,16 @@
-//! Arguments of a call, by position or by name, read into types with Bitcoin Core's errors.
-use super::{
-    envelope::read,
-    error::{Code, RpcError},
-};
+//! Arguments of a call, by position or by name, read into a request with Bitcoin Core's errors.
+use super::error::RpcError;
+use crate::api::Code;
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{
+        DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+        value::StrDeserializer,
+    },
+    forward_to_deserialize_any,
 };
 use serde_json::value::RawValue;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 use timecoin_chain::{
     address::parse_address,
     codec,
@@ -19,16 +21,59 @@ use timecoin_chain::{
 
 /// More arguments than any method has.
 const ARGUMENTS_MAX: usize = 16;
-/// Entries of an argument that is a list.
-const LIST_MAX: usize = 1_000;
 
 /// What a method takes.
 #[derive(Debug)]
 pub(super) struct Param {
     pub(super) name: &'static str,
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
     pub(super) required: bool,
     pub(super) about: &'static str,
+}
+
+/// What an argument is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Address,
+    Amount,
+    Block,
+    Boolean,
+    Hex,
+    Level,
+    List(&'static str),
+    Number,
+    Text,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => "address",
+            Self::Amount => "amount",
+            Self::Block => "hash or height",
+            Self::Boolean => "boolean",
+            Self::Hex => "hex",
+            Self::Level => "boolean or number",
+            Self::List(entries) => return write!(f, "list of {entries}"),
+            Self::Number => "number",
+            Self::Text => "text",
+        })
+    }
+}
+
+impl Kind {
+    /// The JSON that is expected, in words.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Address | Self::Hex | Self::Text => "a text",
+            Self::Amount => "an amount",
+            Self::Block => "a text or a whole number",
+            Self::Boolean => "true or false",
+            Self::Level => "true, false or a whole number",
+            Self::List(_) => "a list of texts",
+            Self::Number => "a whole number",
+        }
+    }
 }
 
 /// Arguments before it is known which method they are for.
@@ -114,70 +159,90 @@ pub(super) fn usage(declared: &[Param]) -> String {
 }
 
 impl Params<'_> {
-    /// The argument as it was written.
-    pub(super) fn raw(&self, name: &str) -> Option<&RawValue> {
-        let place = self.declared.iter().position(|param| param.name == name);
-        place.and_then(|place| self.values[place])
+    /// The arguments as a request.
+    pub(super) fn read<A: DeserializeOwned>(&self) -> Result<A, RpcError> {
+        A::deserialize(Given { params: self, next: 0 }).map_err(|Wrong(error)| error)
+    }
+}
+
+/// Arguments on their way into a request, by name.
+struct Given<'p, 'a> {
+    params: &'p Params<'a>,
+    next: usize,
+}
+
+/// An argument that does not fit, as the client is told.
+#[derive(Debug)]
+struct Wrong(RpcError);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+impl serde::de::Error for Wrong {
+    fn custom<T: fmt::Display>(text: T) -> Self {
+        Self(RpcError::new(Code::Type, text))
+    }
+}
+
+impl<'de> Deserializer<'de> for Given<'_, '_> {
+    type Error = Wrong;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_map(self)
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, RpcError> {
-        self.typed(name, "a whole number")
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
+}
 
-    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, RpcError> {
-        self.typed(name, "true or false")
-    }
+impl<'de> MapAccess<'de> for Given<'_, '_> {
+    type Error = Wrong;
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, RpcError> {
-        self.typed(name, "a text")
-    }
-
-    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, RpcError> {
-        let list: Option<Vec<String>> = self.typed(name, "a list of texts")?;
-        match list {
-            Some(list) if list.len() > LIST_MAX => Err(RpcError::new(
-                Code::InvalidParameter,
-                format_args!("{name} has {} entries, {LIST_MAX} are allowed", list.len()),
-            )),
-            list => Ok(list),
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Wrong> {
+        while let Some(value) = self.params.values.get(self.next) {
+            if value.is_some() {
+                let name: StrDeserializer<'_, Wrong> =
+                    self.params.declared[self.next].name.into_deserializer();
+                return seed.deserialize(name).map(Some);
+            }
+            self.next += 1;
         }
+        Ok(None)
     }
 
-    /// A level of detail: a number, or `false` for 0 and `true` for 1.
-    pub(super) fn level(&self, name: &str, default: u64) -> Result<u64, RpcError> {
-        match self.raw(name).map(RawValue::get) {
-            Some("true") => Ok(1),
-            Some("false") => Ok(0),
-            _ => Ok(self.number(name)?.unwrap_or(default)),
-        }
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
+        let param = &self.params.declared[self.next];
+        let raw = self.params.values[self.next].expect("next_key_seed stops at a value only");
+        self.next += 1;
+        let mut value = serde_json::Deserializer::from_reader(raw.get().as_bytes());
+        seed.deserialize(&mut value).map_err(|_| Wrong(wrong(param, raw)))
     }
+}
 
-    /// An amount, written as a number or as a text. Read digit by digit.
-    pub(super) fn amount(&self, name: &str) -> Result<Option<Amount>, RpcError> {
-        let Some(raw) = self.raw(name) else { return Ok(None) };
-        let text = read::<String>(raw).unwrap_or_else(|| raw.get().into());
-        text.parse()
-            .map(Some)
-            .map_err(|error| RpcError::new(Code::Type, format_args!("{name}: {error}")))
-    }
+/// Why an argument does not fit.
+fn wrong(param: &Param, raw: &RawValue) -> RpcError {
+    let name = param.name;
+    let amount = raw.get().trim_matches('"').parse::<Amount>();
+    let text = match (param.kind, amount) {
+        (Kind::Amount, Err(error)) => format!("{name}: {error}"),
+        (kind, _) => format!("{name} must be {}, not {}", kind.expected(), kind_of(raw)),
+    };
+    RpcError::new(Code::Type, text)
+}
 
-    /// A required id or hash.
-    pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, RpcError> {
-        parse_id(name, &self.text(name)?.unwrap_or_default())
-    }
-
-    fn typed<T: for<'de> Deserialize<'de>>(
-        &self,
-        name: &str,
-        expected: &str,
-    ) -> Result<Option<T>, RpcError> {
-        let Some(raw) = self.raw(name) else { return Ok(None) };
-        let wrong = || {
-            let kind = kind_of(raw);
-            RpcError::new(Code::Type, format_args!("{name} must be {expected}, not {kind}"))
-        };
-        read(raw).map(Some).ok_or_else(wrong)
-    }
+/// Reads a value that is known to be JSON; none if it has another shape.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
 }
 
 /// Reads 64 hexadecimal characters.
@@ -270,29 +335,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for Arguments<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{JsonAmount, Level};
     use timecoin_chain::types::TxId;
 
     const DECLARED: &[Param] = &[
-        Param { name: "txid", kind: "hex", required: true, about: "" },
-        Param { name: "level", kind: "number", required: false, about: "" },
-        Param { name: "fee", kind: "amount", required: false, about: "" },
+        Param { name: "txid", kind: Kind::Hex, required: true, about: "" },
+        Param { name: "level", kind: Kind::Number, required: false, about: "" },
+        Param { name: "fee", kind: Kind::Amount, required: false, about: "" },
+        Param { name: "detail", kind: Kind::Level, required: false, about: "" },
     ];
 
-    fn with<T>(text: &str, check: impl FnOnce(Result<Params<'_>, RpcError>) -> T) -> T {
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    struct Asked {
+        txid: String,
+        level: Option<u64>,
+        fee: Option<JsonAmount>,
+        detail: Option<Level>,
+    }
+
+    fn asked(text: &str) -> Result<Asked, RpcError> {
         let raw = RawValue::from_string(text.into()).expect("JSON");
-        let arguments = Arguments::read(Some(&raw)).expect("arguments");
-        check(arguments.bind(DECLARED))
+        Arguments::read(Some(&raw)).expect("arguments").bind(DECLARED)?.read()
     }
 
     #[test]
     fn position_and_name_say_the_same() {
+        let expected = Asked { txid: "ab".into(), level: Some(2), fee: None, detail: None };
         for text in [r#"["ab", 2, null]"#, r#"{"level": 2, "txid": "ab"}"#, r#"["ab", 2]"#] {
-            with(text, |params| {
-                let params = params.expect(text);
-                assert_eq!(params.text("txid"), Ok(Some("ab".into())));
-                assert_eq!(params.number("level"), Ok(Some(2)));
-                assert_eq!(params.amount("fee"), Ok(None));
-            });
+            assert_eq!(asked(text).as_ref(), Ok(&expected), "{text}");
         }
     }
 
@@ -302,29 +372,28 @@ mod tests {
             ("[]", Code::Misc),
             ("{}", Code::Misc),
             ("[null]", Code::Misc),
-            ("[1,2,3,4]", Code::Misc),
+            ("[1,2,3,4,5]", Code::Misc),
             (r#"{"txid":"a","other":1}"#, Code::InvalidParameter),
         ] {
-            with(text, |params| {
-                let error = params.expect_err(text);
-                assert_eq!(error.code, code, "{text}");
-                assert!(error.message.contains("txid [level] [fee]"), "{}", error.message);
-            });
+            let error = asked(text).expect_err(text);
+            assert_eq!(error.code, code, "{text}");
+            assert!(error.message.contains("txid [level] [fee]"), "{}", error.message);
         }
     }
 
     #[test]
     fn a_wrong_type_is_named() {
-        for text in [r#"["ab", "2"]"#, r#"["ab", -2]"#, r#"["ab", 2.5]"#, r#"["ab", [2]]"#] {
-            with(text, |params| {
-                let error = params.expect(text).number("level").expect_err(text);
-                assert_eq!(error.code, Code::Type, "{text}");
-            });
+        for (text, message) in [
+            (r#"["ab", "2"]"#, "level must be a whole number, not a text"),
+            (r#"["ab", -2]"#, "level must be a whole number, not that number"),
+            (r#"["ab", 2.5]"#, "level must be a whole number, not that number"),
+            (r#"["ab", [2]]"#, "level must be a whole number, not a list"),
+            ("[5]", "txid must be a text, not that number"),
+            (r#"["ab", 2, 1, "x"]"#, "detail must be true, false or a whole number, not a text"),
+        ] {
+            let error = asked(text).expect_err(text);
+            assert_eq!((error.code, error.message.as_str()), (Code::Type, message), "{text}");
         }
-        with("[5]", |params| {
-            let error = params.expect("one").id::<TxId>("txid").expect_err("a number");
-            assert_eq!(error.message, "txid must be a text, not that number");
-        });
     }
 
     #[test]
@@ -336,26 +405,22 @@ mod tests {
             ("90071992.54740993", 9_007_199_254_740_993),
             ("184467440737.09551615", u64::MAX),
         ] {
-            with(&format!(r#"["ab", 0, {written}]"#), |params| {
-                assert_eq!(params.expect("three").amount("fee"), Ok(Some(Amount(units))));
-            });
+            let fee = asked(&format!(r#"["ab", 0, {written}]"#)).expect("three").fee;
+            assert_eq!(fee, Some(JsonAmount(Amount(units))));
         }
         for written in ["-1", "0.000000001", "1e3", "\"much\"", "true", "[1]", "184467440738"] {
-            with(&format!(r#"["ab", 0, {written}]"#), |params| {
-                let error = params.expect("three").amount("fee").expect_err(written);
-                assert_eq!(error.code, Code::Type, "{written}");
-            });
+            let error = asked(&format!(r#"["ab", 0, {written}]"#)).expect_err(written);
+            assert_eq!(error.code, Code::Type, "{written}");
+            assert!(error.message.starts_with("fee: "), "{}", error.message);
         }
     }
 
     #[test]
     fn a_level_may_be_a_boolean() {
-        for (text, level) in [(r#"["a",true]"#, 1), (r#"["a",false]"#, 0), (r#"["a",2]"#, 2)] {
-            with(text, |params| {
-                assert_eq!(params.expect(text).level("level", 7), Ok(level));
-            });
+        for (written, level) in [("true", 1), ("false", 0), ("2", 2)] {
+            let asked = asked(&format!(r#"["a", null, null, {written}]"#)).expect("four");
+            assert_eq!(asked.detail.map(Level::number), Some(level));
         }
-        with(r#"["a"]"#, |params| assert_eq!(params.expect("one").level("level", 7), Ok(7)));
     }
 
     #[test]

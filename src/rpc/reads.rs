@@ -1,6 +1,7 @@
-//! The database, read on blocking threads, few at a time: a slow disk delays callers, never
-//! consensus.
-use super::error::{Code, RpcError};
+//! Reads the database on blocking threads, a bounded number at a time: a slow disk delays callers,
+//! never consensus.
+use super::error::RpcError;
+use crate::api::Code;
 use std::sync::Arc;
 use timecoin_chain::{
     genesis::Chain,
@@ -10,7 +11,7 @@ use timecoin_chain::{
 use timecoin_store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-/// Reads that run at the same time.
+/// Jobs that run at the same time.
 const READS_MAX: usize = 16;
 
 /// Access to the store.
@@ -29,15 +30,23 @@ impl Reads {
         &self,
         read: impl FnOnce(&Store) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
+        let store = self.store.clone();
+        self.off_thread(move || read(&store)).await?
+    }
+
+    /// Runs any job on a blocking thread.
+    pub(super) async fn off_thread<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, RpcError> {
         let running = self.running.clone();
         let permit = running.acquire_owned().await.map_err(RpcError::store)?;
-        let store = self.store.clone();
         let task = tokio::task::spawn_blocking(move || {
-            // Held by the read itself: it goes on when its caller has gone away.
+            // Held by the job itself: it continues when its caller has gone away.
             let _permit = permit;
-            read(&store)
+            job()
         });
-        task.await.map_err(RpcError::store)?
+        task.await.map_err(RpcError::store)
     }
 }
 

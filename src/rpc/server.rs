@@ -1,6 +1,7 @@
-//! The HTTP listener: what is let in, how much of it, and the end.
+//! The HTTP listener: routes, limits, shutdown.
 use super::{
     auth::Auth,
+    calls::Calls,
     connection::Gate,
     context::Context,
     dispatch,
@@ -27,15 +28,15 @@ use tokio::{
 
 /// Bytes of a request's body.
 const BODY_MAX: usize = 5 * 1024 * 1024;
-/// Calls at the same time.
+/// Concurrent calls.
 const CALLS_MAX: usize = 64;
-/// Readers of events at the same time.
+/// Concurrent readers of events.
 const READERS_MAX: usize = 64;
 /// How long a call waits for its turn.
 const TURN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a body may take.
 const BODY_PATIENCE: Duration = Duration::from_secs(20);
-/// How long calls may still take when the node stops.
+/// How long running calls may take once the node stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How the server may be reached.
@@ -54,11 +55,11 @@ pub enum RpcServerError {
 }
 
 struct Server {
-    context: Context,
+    calls: Calls,
     auth: Auth,
     metrics: Arc<Metrics>,
     options: RpcOptions,
-    calls: Semaphore,
+    turns: Semaphore,
     readers: Arc<Semaphore>,
 }
 
@@ -74,11 +75,11 @@ pub async fn serve(
     options: RpcOptions,
 ) -> Result<(), RpcServerError> {
     let server = Arc::new(Server {
-        context: Context::new(node.clone(), metrics.clone()),
+        calls: Calls::new(Context::new(node.clone()), metrics.clone()),
         auth,
         metrics,
         options,
-        calls: Semaphore::new(CALLS_MAX),
+        turns: Semaphore::new(CALLS_MAX),
         readers: Arc::new(Semaphore::new(READERS_MAX)),
     });
     let stopping = node.clone();
@@ -107,7 +108,7 @@ fn router(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
-/// Turns away what a web page of somebody else may have sent, on every route.
+/// Refuses what a foreign web page may have sent, on every route.
 async fn refuse_foreign(
     State(server): State<Arc<Server>>,
     request: Request,
@@ -131,7 +132,7 @@ async fn call(State(server): State<Arc<Server>>, request: Request) -> Response {
     if let Err(refusal) = admit(&server.auth, &head.headers) {
         return *refusal;
     }
-    let Ok(Ok(_turn)) = timeout(TURN_PATIENCE, server.calls.acquire()).await else {
+    let Ok(Ok(_turn)) = timeout(TURN_PATIENCE, server.turns.acquire()).await else {
         let text = format!("{CALLS_MAX} calls are running; try again in a moment");
         let after = [(header::RETRY_AFTER, "1")];
         return (after, refuse(StatusCode::SERVICE_UNAVAILABLE, &text)).into_response();
@@ -144,7 +145,7 @@ async fn call(State(server): State<Arc<Server>>, request: Request) -> Response {
             return refuse(StatusCode::REQUEST_TIMEOUT, &text);
         }
     };
-    let reply = dispatch::answer(&server.context, &body).await;
+    let reply = dispatch::answer(&server.calls, &body).await;
     match reply.body {
         None => reply.status.into_response(),
         Some(mut text) => {
@@ -196,7 +197,7 @@ async fn subscribe(
         Err(text) => return refuse(StatusCode::BAD_REQUEST, &text),
     };
     match server.readers.clone().try_acquire_owned() {
-        Ok(place) => events::stream(&server.context.node, topics, place).into_response(),
+        Ok(place) => events::stream(&server.calls.context.node, topics, place).into_response(),
         Err(_) => {
             let text = format!("{READERS_MAX} readers are connected, no more are allowed");
             refuse(StatusCode::SERVICE_UNAVAILABLE, &text)
@@ -210,7 +211,7 @@ struct Detail {
 }
 
 async fn ready(State(server): State<Arc<Server>>, Query(detail): Query<Detail>) -> Response {
-    let node = &server.context.node;
+    let node = &server.calls.context.node;
     let verbose = detail.verbose.is_some_and(|text| text != "0" && text != "false");
     let peers = node.network.peers().len();
     let (is_ready, text) = health::readiness(&node.status(), peers, verbose);
@@ -219,9 +220,10 @@ async fn ready(State(server): State<Arc<Server>>, Query(detail): Query<Detail>) 
 }
 
 async fn scrape(State(server): State<Arc<Server>>) -> Response {
-    // Without the database the other figures matter all the more.
-    let store = server.context.reads.run(|store| Ok(store.stats())).await.ok();
-    let text = server.metrics.render(&server.context.node, store);
+    // Without the database the other figures are still shown.
+    let Context { node, reads } = &server.calls.context;
+    let store = reads.run(|store| Ok(store.stats())).await.ok();
+    let text = server.metrics.render(node, store);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
 }

@@ -1,5 +1,6 @@
 //! What people ask of a node: four answers in one.
-use super::{ChainInfo, ConsensusInfo, MempoolInfo, NetworkInfo, RpcClient, RpcClientError};
+use super::{RpcClient, RpcClientError};
+use crate::api::{GetBlockchainInfo, GetConsensusInfo, GetMempoolInfo, GetNetworkInfo};
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,10 +42,10 @@ pub struct NodeStatus {
 impl NodeStatus {
     /// Calls four methods.
     pub fn ask(client: &RpcClient) -> Result<Self, RpcClientError> {
-        let chain: ChainInfo = client.call("getblockchaininfo", &[(); 0])?;
-        let consensus: ConsensusInfo = client.call("getconsensusinfo", &[(); 0])?;
-        let network: NetworkInfo = client.call("getnetworkinfo", &[(); 0])?;
-        let mempool: MempoolInfo = client.call("getmempoolinfo", &[(); 0])?;
+        let chain = client.ask(&GetBlockchainInfo {})?;
+        let consensus = client.ask(&GetConsensusInfo {})?;
+        let network = client.ask(&GetNetworkInfo {})?;
+        let mempool = client.ask(&GetMempoolInfo {})?;
         Ok(Self {
             network: chain.chain,
             genesis: chain.genesis,

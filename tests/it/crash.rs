@@ -6,7 +6,7 @@ use crate::{
     room::Room,
     wait::eventually,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -16,6 +16,7 @@ use std::{
     thread,
     time::Duration,
 };
+use timecoin::api::{FinalIn, GetFinality};
 use timecoin_chain::types::{Amount, Lock};
 
 /// How often all nodes are killed, unless TIMECOIN_KILLS says more.
@@ -125,20 +126,22 @@ fn note_finals(net: &Net, sent: &Mutex<Vec<String>>, finals: &Mutex<Finals>, is_
             return;
         }
         waiting.append(&mut sent.lock().unwrap());
-        waiting.retain(|txid| match node.try_call::<Value>("getfinality", json!([txid])) {
-            Ok(finality) if finality["state"] == "final" => {
-                finals.lock().unwrap().insert(txid.clone(), place_of(&finality));
-                false
+        waiting.retain(|txid| {
+            let finality = node.client.ask(&GetFinality { txid: txid.clone() });
+            match finality.ok().and_then(|finality| finality.block) {
+                Some(block) => {
+                    finals.lock().unwrap().insert(txid.clone(), place_of(&block));
+                    false
+                }
+                None => true,
             }
-            _ => true,
         });
         thread::sleep(PACE);
     }
 }
 
-fn place_of(finality: &Value) -> (u64, String) {
-    let block = finality["blockhash"].as_str().unwrap().to_owned();
-    (finality["height"].as_u64().unwrap(), block)
+fn place_of(block: &FinalIn) -> (u64, String) {
+    (block.height, block.blockhash.clone())
 }
 
 fn assert_still_final<'a>(
@@ -146,8 +149,8 @@ fn assert_still_final<'a>(
     finals: impl IntoIterator<Item = (&'a String, &'a (u64, String))>,
 ) {
     for (txid, place) in finals {
-        let finality: Value = node.call("getfinality", json!([txid]));
-        assert_eq!(finality["state"], "final", "{txid} at {}", node.name);
-        assert_eq!(place_of(&finality), *place, "{txid} at {}", node.name);
+        let block = node.ask(&GetFinality { txid: txid.clone() }).block;
+        let found = block.as_ref().map(place_of);
+        assert_eq!(found.as_ref(), Some(place), "{txid} at {}", node.name);
     }
 }

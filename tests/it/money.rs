@@ -1,9 +1,8 @@
 //! Signed payments without the command line: one coin each, so that none waits for another.
 use crate::net::{Net, Node};
-use serde_json::json;
 use std::collections::VecDeque;
 use timecoin::{
-    rpc_client::Unspent,
+    api::{ListUnspent, Unspent},
     wallet::{Coin, PaymentRequest, WalletFile, path_of, pay},
 };
 use timecoin_chain::{
@@ -69,7 +68,8 @@ pub(crate) fn hex_of(transaction: &Transaction) -> String {
 
 /// The final coins of an address at a node.
 pub(crate) fn coins(node: &Node, address: &str) -> VecDeque<Coin> {
-    let unspent: Vec<Unspent> = node.call("listunspent", json!([1, null, [address], null, 10_000]));
+    let addresses = Some(vec![address.to_owned()]);
+    let unspent = node.ask(&ListUnspent { addresses, limit: Some(10_000), ..Default::default() });
     let coin =
         |unspent: &Unspent| Coin { outpoint: unspent.outpoint().unwrap(), value: unspent.amount.0 };
     unspent.iter().map(coin).collect()

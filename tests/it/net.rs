@@ -7,7 +7,7 @@ use crate::{
 };
 use nix::sys::signal::Signal;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
@@ -17,7 +17,10 @@ use std::{
     thread,
 };
 use tempfile::TempDir;
-use timecoin::rpc_client::{RpcClient, RpcClientError, cookie_in};
+use timecoin::{
+    api::{Ask, GetBlockCount, GetBlockHash, GetNetworkInfo, GetPeerInfo},
+    rpc_client::{RpcClient, RpcClientError, cookie_in},
+};
 use timecoin_chain::{genesis::GenesisHash, types::Amount};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -255,29 +258,33 @@ impl Node {
         self.client.call(method, &params)
     }
 
+    /// Sends a request that must succeed.
+    pub(crate) fn ask<A: Ask>(&self, request: &A) -> A::Answer {
+        self.client.ask(request).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
     /// Calls a method that must be refused.
     pub(crate) fn refusal(&self, method: &str, params: impl Serialize) -> Refusal {
         match self.try_call::<Value>(method, params) {
-            Err(RpcClientError::Answered { code, message, data, .. }) => {
-                let reason = data.as_ref().and_then(|data| data["reason"].as_str());
-                Refusal { code, reason: reason.unwrap_or_default().to_owned(), message }
+            Err(RpcClientError::Answered { code, message, reason, .. }) => {
+                Refusal { code: code.into(), reason: reason.unwrap_or_default(), message }
             }
             other => panic!("{}: {method} was not refused: {other:?}", self.name),
         }
     }
 
     pub(crate) fn height(&self) -> u64 {
-        self.call("getblockcount", json!([]))
+        self.ask(&GetBlockCount {})
     }
 
     pub(crate) fn hash_at(&self, height: u64) -> String {
-        self.call("getblockhash", json!([height]))
+        self.ask(&GetBlockHash { height })
     }
 
     /// Waits until it has this height; the height it has.
     pub(crate) fn reaches(&self, height: u64) -> u64 {
         eventually(&format!("height {height} at {}", self.name), || {
-            match self.try_call::<u64>("getblockcount", json!([])) {
+            match self.client.ask(&GetBlockCount {}) {
                 Ok(there) if there >= height => Ok(there),
                 Ok(there) => Err(format!("height {there}")),
                 Err(error) => Err(error.to_string()),
@@ -287,12 +294,11 @@ impl Node {
 
     /// Which peers it is connected to.
     pub(crate) fn peers(&self) -> BTreeSet<String> {
-        let peers: Vec<Value> = self.call("getpeerinfo", json!([]));
-        peers.iter().map(|peer| peer["peer"].as_str().unwrap().to_owned()).collect()
+        self.ask(&GetPeerInfo {}).into_iter().map(|peer| peer.peer).collect()
     }
 
     pub(crate) fn peer_id(&self) -> String {
-        self.call::<Value>("getnetworkinfo", json!([]))["peer_id"].as_str().unwrap().to_owned()
+        self.ask(&GetNetworkInfo {}).peer_id
     }
 
     /// Its address for other nodes' lists of bootstrap nodes.

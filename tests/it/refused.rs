@@ -6,8 +6,11 @@ use crate::{
     wait::eventually,
 };
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
-use timecoin::wallet::Coin;
+use serde_json::json;
+use timecoin::{
+    api::{FinalityStatus, GetFinality},
+    wallet::Coin,
+};
 use timecoin_chain::{
     crypto::{SecretKey, Signature},
     genesis::ChainId,
@@ -107,12 +110,15 @@ fn a_coin_is_spent_once_whether_the_first_spend_is_pending_or_final() {
     assert_refused(&refusal, REJECTED, "insufficient fee", "a replacement must pay");
     println!("while it is pending: {}", refusal.message);
     assert_eq!(full.call::<Vec<String>>("getrawmempool", json!([])), [txid.as_str()]);
-    assert_eq!(state_of(&net, &second), "unknown");
+    assert_eq!(state_of(&net, &second), FinalityStatus::Unknown);
     net.signal("val0", Signal::SIGCONT);
 
     eventually("the first spend is final", || {
         let state = state_of(&net, &first);
-        (state == "final").then_some(()).ok_or(state)
+        match state {
+            FinalityStatus::Final => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     });
     let refusal = full.refusal("sendrawtransaction", json!([hex_of(&second)]));
     assert_refused(&refusal, MISSING, "bad-txns-inputs-missingorspent", "already spent");
@@ -120,7 +126,7 @@ fn a_coin_is_spent_once_whether_the_first_spend_is_pending_or_final() {
     let refusal = full.refusal("sendrawtransaction", json!([hex_of(&first)]));
     assert_refused(&refusal, IN_CHAIN, "txn-already-known", "already final at height");
     assert_eq!(full.call::<Vec<String>>("getrawmempool", json!([])), [""; 0]);
-    assert_eq!(state_of(&net, &second), "unknown");
+    assert_eq!(state_of(&net, &second), FinalityStatus::Unknown);
     let balance = net.wallet(&["balance", "alice", "--node", "full0"]).json();
     assert_eq!(balance["balance"], "999999.99995000", "only the first fee is paid");
     net.assert_sound();
@@ -131,10 +137,8 @@ fn assert_refused(refusal: &Refusal, code: i64, reason: &str, words: &str) {
     assert!(refusal.message.contains(words), "no `{words}` in {refusal:?}");
 }
 
-fn state_of(net: &Net, transaction: &Transaction) -> String {
-    let finality: Value =
-        net.node("full0").call("getfinality", json!([transaction.txid().to_string()]));
-    finality["state"].as_str().unwrap().to_owned()
+fn state_of(net: &Net, transaction: &Transaction) -> FinalityStatus {
+    net.node("full0").ask(&GetFinality { txid: transaction.txid().to_string() }).status
 }
 
 /// A body that spends these coins and pays these values back to the purse.

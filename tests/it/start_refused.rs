@@ -13,6 +13,7 @@ use std::{
     path::Path,
     time::Duration,
 };
+use timecoin::api::GetBlockchainInfo;
 
 /// Longer than several attempts to connect in a local network.
 const ATTEMPTS: Duration = Duration::from_secs(6);
@@ -115,8 +116,8 @@ fn a_peer_of_another_chain_is_never_connected_and_both_sides_say_why() {
         assert_eq!(foreigner.peers(), [].into());
     });
     assert!(node.figure("timecoin_net_refused_chain_total") >= 1);
-    let info: Value = node.call("getblockchaininfo", json!([]));
-    assert_eq!(info["genesis"], ours.genesis().to_string());
+    let info = node.ask(&GetBlockchainInfo {});
+    assert_eq!(info.genesis, ours.genesis().to_string());
     ours.assert_sound();
     theirs.assert_sound();
 }

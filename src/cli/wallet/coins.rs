@@ -1,10 +1,10 @@
 //! The coins of an address, as a node reports them, page by page.
 use crate::{
-    rpc_client::{RpcClient, Unspent},
+    api::{ListUnspent, Unspent},
+    rpc_client::RpcClient,
     terminal::{CliError, Exit},
     wallet::Coin,
 };
-use serde_json::json;
 use timecoin_chain::types::Amount;
 
 /// Coins in one answer.
@@ -27,8 +27,12 @@ impl<'a> Pages<'a> {
     }
 
     fn read(&mut self) -> Result<Vec<Unspent>, CliError> {
-        let params = json!([1, null, [self.address], self.after, self.size]);
-        let page: Vec<Unspent> = self.client.call("listunspent", &params)?;
+        let page = self.client.ask(&ListUnspent {
+            addresses: Some(vec![self.address.to_owned()]),
+            after_position: self.after,
+            limit: Some(self.size as u64),
+            ..ListUnspent::default()
+        })?;
         self.ended = page.len() < self.size;
         self.after = page.last().map(|coin| coin.position);
         Ok(page)

@@ -1,9 +1,13 @@
 //! `timecoin wallet send`: shows a payment, asks, sends it, and follows it until it is final.
 use super::{PlaceArgs, coins};
 use crate::{
+    api::{
+        ChainInfo, FinalIn, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo,
+        SendRawTransaction,
+    },
     cli::target::{Place, Target},
     genesis_file::network_by_name,
-    rpc_client::{ChainInfo, Finality, FinalityStatus, MempoolInfo, RpcClient, RpcClientError},
+    rpc_client::{RpcClient, RpcClientError},
     terminal::{
         CliError, Exit,
         output::{self, confirm, money, span},
@@ -68,7 +72,7 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     let path = place.file(&args.from)?;
     let wallet = WalletFile::load(&path)?;
     let target = place.node.find()?;
-    let chain: ChainInfo = target.client.call("getblockchaininfo", &[(); 0])?;
+    let chain = target.client.ask(&GetBlockchainInfo {})?;
     let network = check_network(place, &wallet, &chain)?;
     let request = request(place, args, &target.client, &chain, network)?;
     let mut pending = waiting(&target.client, path)?;
@@ -127,7 +131,7 @@ fn request(
     })?;
     let fee_rate = match args.fee_rate {
         Some(rate) => rate,
-        None => client.call::<MempoolInfo>("getmempoolinfo", &[(); 0])?.min_fee_rate,
+        None => client.ask(&GetMempoolInfo {})?.min_fee_rate,
     };
     let expiry_height = Height(chain.blocks.saturating_add(args.expiry));
     let to = recipient(place, network, &args.to)?;
@@ -156,7 +160,7 @@ fn recipient(place: &PlaceArgs, network: Network, text: &str) -> Result<Lock, Cl
 fn waiting(client: &RpcClient, path: PathBuf) -> Result<Pending, CliError> {
     let mut pending = Pending::load(&path);
     pending.retain(|txid| {
-        let finality: Finality = client.call("getfinality", &[txid])?;
+        let finality = client.ask(&GetFinality { txid: txid.to_string() })?;
         Ok::<_, CliError>(finality.status == FinalityStatus::Pending)
     })?;
     Ok(pending)
@@ -233,7 +237,7 @@ fn send(client: &RpcClient, payment: &Payment, pending: &mut Pending) -> Result<
     pending.add(&payment.transaction).map_err(local)?;
     let encoded = hex::encode(codec::encode(&payment.transaction));
     let at = Instant::now();
-    match client.call::<String>("sendrawtransaction", &[encoded]) {
+    match client.ask(&SendRawTransaction { hexstring: encoded, maxfeerate: None }) {
         Ok(txid) => Ok(Sent { txid, accepted_ms: elapsed_ms(at), at }),
         Err(error) => {
             if let RpcClientError::Answered { .. } = &error {
@@ -249,11 +253,11 @@ fn wait(
     target: &Target,
     sent: &Sent,
     patience: Duration,
-) -> Result<(Finality, u64), CliError> {
+) -> Result<(FinalIn, u64), CliError> {
     loop {
-        let finality: Finality = target.client.call("getfinality", &[&sent.txid])?;
-        if finality.status == FinalityStatus::Final {
-            return Ok((finality, elapsed_ms(sent.at)));
+        let finality = target.client.ask(&GetFinality { txid: sent.txid.clone() })?;
+        if let Some(block) = finality.block {
+            return Ok((block, elapsed_ms(sent.at)));
         }
         if sent.at.elapsed() > patience {
             let what = format!("tx {} is not final after {patience:?}", sent.txid);
@@ -269,15 +273,17 @@ fn report(
     place: &PlaceArgs,
     payment: &Payment,
     sent: &Sent,
-    finality: Option<&(Finality, u64)>,
+    finality: Option<&(FinalIn, u64)>,
 ) -> Result<(), CliError> {
+    // Only the genesis has no certificate, and no payment is in it.
+    let decided = finality.and_then(|(block, ms)| Some((block.height, block.commit?, ms)));
     if place.json {
-        let finality = finality.map(|(finality, ms)| {
+        let finality = decided.map(|(height, commit, ms)| {
             json!({
-                "height": finality.height,
-                "round": finality.round,
-                "weight": finality.weight,
-                "total": finality.total,
+                "height": height,
+                "round": commit.round,
+                "weight": commit.weight,
+                "total": commit.total,
                 "finality_ms": ms,
             })
         });
@@ -290,13 +296,10 @@ fn report(
             "final": finality,
         }));
     }
-    match finality {
-        Some((finality, ms)) => output::line(format_args!(
-            "FINAL at height {} after {ms} ms (round {}, certificate {}/{})",
-            finality.height.unwrap_or_default(),
-            finality.round.unwrap_or_default(),
-            finality.weight.unwrap_or_default(),
-            finality.total.unwrap_or_default(),
+    match decided {
+        Some((height, commit, ms)) => output::line(format_args!(
+            "FINAL at height {height} after {ms} ms (round {}, certificate {}/{})",
+            commit.round, commit.weight, commit.total,
         )),
         None => output::note(format_args!(
             "is it final?  timecoin rpc getfinality {}{}",

@@ -1,9 +1,9 @@
 //! `timecoin wallet new, list, address, balance`.
 use super::{PlaceArgs, coins};
 use crate::{
+    api::GetBlockchainInfo,
     cli::target::Place,
     genesis_file::{network_by_name, network_name},
-    rpc_client::ChainInfo,
     terminal::{
         CliError, Exit,
         output::{self, count, money},
@@ -48,7 +48,7 @@ fn network(place: &PlaceArgs, kind: Option<&str>) -> Result<Network, CliError> {
     match place.node.place()? {
         Place::Net(layout, _) => Ok(crate::genesis_file::load(&layout.genesis())?.network),
         Place::Config(_) | Place::Address(_) => {
-            let chain: ChainInfo = place.node.find()?.client.call("getblockchaininfo", &[(); 0])?;
+            let chain = place.node.find()?.client.ask(&GetBlockchainInfo {})?;
             network_by_name(&chain.chain).ok_or_else(|| {
                 CliError::new(Exit::Answered, format!("network `{}` is not known", chain.chain))
             })

@@ -2,7 +2,7 @@
 //!
 //! Never kills or cuts anything: the command line does, and asks here what came of it.
 use super::{Node, Payments, percentile::percentile};
-use crate::rpc_client::{BlockEvent, RpcClient};
+use crate::{api::BlockEvent, rpc_client::RpcClient};
 use serde::Serialize;
 use serde_json::json;
 use std::{

@@ -1,11 +1,13 @@
 //! Unspent outputs.
-use crate::rpc::{
-    context::{Answer, Context, json},
-    error::{Code, RpcError},
-    params::{Params, parse_lock},
-    view::{CoinView, LockView, Money, confirmations},
+use crate::{
+    api::{Code, GetTxOut, JsonAmount, ListUnspent, TxOut, Unspent, ValidateAddress, Validated},
+    rpc::{
+        context::{Context, Serve},
+        error::RpcError,
+        params::{parse_id, parse_lock},
+        view::{self, confirmations},
+    },
 };
-use serde::Serialize;
 use timecoin_chain::{
     address::{address_of_lock, parse_address},
     ledger::{LedgerView, PositionedCoin},
@@ -18,99 +20,101 @@ const COINS_MAX: u64 = 10_000;
 const COINS_DEFAULT: u64 = 1_000;
 /// Coins read from the index at a time.
 const PAGE: usize = 1_000;
+/// Addresses in one request.
+const ADDRESSES_MAX: usize = 1_000;
 
-#[derive(Serialize)]
-struct TxOut {
-    bestblock: String,
-    confirmations: u64,
-    value: Money,
-    lock: LockView,
-    height: Option<u64>,
-    position: Option<u64>,
-    coinbase: bool,
-}
-
-pub(in crate::rpc) async fn tx_out(context: &Context, params: Params<'_>) -> Answer {
-    let txid: TxId = params.id("txid")?;
-    let n = params.number("n")?.unwrap_or_default();
-    // No transaction has an output beyond 16 bits.
-    let Ok(vout) = u16::try_from(n) else { return json(&()) };
-    let outpoint = OutPoint { txid, vout };
-    let read = move |store: &Store| {
-        let coin = store.coin(&outpoint)?;
-        let has_body = store.transaction(&txid)?.is_some_and(|place| place.index.is_some());
-        Ok((store.state()?, coin, has_body))
-    };
-    // The mempool first: what leaves it for a block between the two questions is found there.
-    let waiting = match params.boolean("include_mempool")?.unwrap_or(true) {
-        true => context.node.mempool_entry(txid).await?,
-        false => None,
-    };
-    let (state, coin, has_body) = context.reads.run(read).await?;
-    let network = context.network();
-    let bestblock = state.block.to_string();
-    if let Some(PositionedCoin { position, coin }) = coin {
-        return json(&TxOut {
-            bestblock,
-            confirmations: confirmations(state.height, coin.height),
-            value: Money(coin.output.value),
-            lock: LockView::new(network, &coin.output.lock),
-            height: Some(coin.height.0),
-            position: Some(position),
-            coinbase: !has_body,
-        });
-    }
-    let output: Option<&Output> =
-        waiting.as_ref().and_then(|entry| entry.transaction.body.outputs.get(usize::from(vout)));
-    json(&output.map(|output| TxOut {
-        bestblock,
-        confirmations: 0,
-        value: Money(output.value),
-        lock: LockView::new(network, &output.lock),
-        height: None,
-        position: None,
-        coinbase: false,
-    }))
-}
-
-pub(in crate::rpc) async fn list_unspent(context: &Context, params: Params<'_>) -> Answer {
-    let network = context.network();
-    let addresses = params.texts("addresses")?.unwrap_or_default();
-    if addresses.is_empty() {
-        let text = "name at least one address: this node keeps no wallet";
-        return Err(RpcError::new(Code::InvalidParameter, text).because("no-address"));
-    }
-    let locks =
-        addresses.iter().map(|text| parse_lock(network, text)).collect::<Result<Vec<_>, _>>()?;
-    let limit = params.number("limit")?.unwrap_or(COINS_DEFAULT);
-    if !(1..=COINS_MAX).contains(&limit) {
-        let text = format!("limit {limit} is not between 1 and {COINS_MAX}");
-        return Err(RpcError::new(Code::InvalidParameter, text));
-    }
-    let query = Query {
-        minconf: params.number("minconf")?.unwrap_or(1),
-        maxconf: params.number("maxconf")?.unwrap_or(u64::MAX),
-        after: params.number("after_position")?,
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
-    };
-    let read = move |store: &Store| {
-        let tip = store.state()?.height;
-        let mut coins = Vec::new();
-        for lock in &locks {
-            coins.extend(query.coins_of(store, tip, lock)?);
+impl Serve for GetTxOut {
+    async fn serve(self, context: &Context) -> Result<Option<TxOut>, RpcError> {
+        let txid: TxId = parse_id("txid", &self.txid)?;
+        // No transaction has an output beyond 16 bits.
+        let Ok(vout) = u16::try_from(self.n) else { return Ok(None) };
+        let outpoint = OutPoint { txid, vout };
+        let read = move |store: &Store| {
+            let coin = store.coin(&outpoint)?;
+            let has_body = store.transaction(&txid)?.is_some_and(|place| place.index.is_some());
+            Ok((store.state()?, coin, has_body))
+        };
+        // The mempool first: what leaves it for a block between the two questions is found there.
+        let waiting = match self.include_mempool.unwrap_or(true) {
+            true => context.node.mempool_entry(txid).await?,
+            false => None,
+        };
+        let (state, coin, has_body) = context.reads.run(read).await?;
+        let network = context.network();
+        let bestblock = state.block.to_string();
+        if let Some(PositionedCoin { position, coin }) = coin {
+            return Ok(Some(TxOut {
+                bestblock,
+                confirmations: confirmations(state.height, coin.height),
+                value: JsonAmount(coin.output.value),
+                lock: view::lock(network, &coin.output.lock),
+                height: Some(coin.height.0),
+                position: Some(position),
+                coinbase: !has_body,
+            }));
         }
-        coins.sort_by_key(|coin| coin.position);
-        // An address that was named twice counts once.
-        coins.dedup_by_key(|coin| coin.position);
-        coins.truncate(query.limit);
-        let views: Vec<CoinView> =
-            coins.iter().map(|coin| CoinView::new(network, tip, coin)).collect();
-        json(&views)
-    };
-    context.reads.run(read).await
+        let output: Option<&Output> = waiting
+            .as_ref()
+            .and_then(|entry| entry.transaction.body.outputs.get(usize::from(vout)));
+        Ok(output.map(|output| TxOut {
+            bestblock,
+            confirmations: 0,
+            value: JsonAmount(output.value),
+            lock: view::lock(network, &output.lock),
+            height: None,
+            position: None,
+            coinbase: false,
+        }))
+    }
 }
 
-/// What coins are asked for.
+impl Serve for ListUnspent {
+    const IS_LARGE: bool = true;
+
+    async fn serve(self, context: &Context) -> Result<Vec<Unspent>, RpcError> {
+        let network = context.network();
+        let addresses = self.addresses.unwrap_or_default();
+        if addresses.is_empty() {
+            let text = "name at least one address: this node keeps no wallet";
+            return Err(RpcError::new(Code::InvalidParameter, text).because("no-address"));
+        }
+        if addresses.len() > ADDRESSES_MAX {
+            let count = addresses.len();
+            let text = format!("addresses has {count} entries, {ADDRESSES_MAX} are allowed");
+            return Err(RpcError::new(Code::InvalidParameter, text));
+        }
+        let locks = addresses
+            .iter()
+            .map(|text| parse_lock(network, text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let limit = self.limit.unwrap_or(COINS_DEFAULT);
+        if !(1..=COINS_MAX).contains(&limit) {
+            let text = format!("limit {limit} is not between 1 and {COINS_MAX}");
+            return Err(RpcError::new(Code::InvalidParameter, text));
+        }
+        let query = Query {
+            minconf: self.minconf.unwrap_or(1),
+            maxconf: self.maxconf.unwrap_or(u64::MAX),
+            after: self.after_position,
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        };
+        let read = move |store: &Store| {
+            let tip = store.state()?.height;
+            let mut coins = Vec::new();
+            for lock in &locks {
+                coins.extend(query.coins_of(store, tip, lock)?);
+            }
+            coins.sort_by_key(|coin| coin.position);
+            // An address that was named twice counts once.
+            coins.dedup_by_key(|coin| coin.position);
+            coins.truncate(query.limit);
+            Ok(coins.iter().map(|coin| view::unspent(network, tip, coin)).collect())
+        };
+        context.reads.run(read).await
+    }
+}
+
+/// Which coins are asked for.
 struct Query {
     minconf: u64,
     maxconf: u64,
@@ -144,28 +148,20 @@ impl Query {
     }
 }
 
-#[derive(Serialize)]
-struct Validated {
-    isvalid: bool,
-    address: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lock: Option<LockView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-pub(in crate::rpc) async fn validate(context: &Context, params: Params<'_>) -> Answer {
-    let text = params.text("address")?.unwrap_or_default();
-    let network = context.network();
-    json(&match parse_address(network, &text) {
-        Ok(lock) => Validated {
-            isvalid: true,
-            address: address_of_lock(network, &lock).unwrap_or(text),
-            lock: Some(LockView::new(network, &lock)),
-            error: None,
-        },
-        Err(error) => {
-            Validated { isvalid: false, address: text, lock: None, error: Some(error.to_string()) }
-        }
-    })
+impl Serve for ValidateAddress {
+    async fn serve(self, context: &Context) -> Result<Validated, RpcError> {
+        let (text, network) = (self.address, context.network());
+        Ok(match parse_address(network, &text) {
+            Ok(lock) => Validated {
+                isvalid: true,
+                address: address_of_lock(network, &lock).unwrap_or(text),
+                lock: Some(view::lock(network, &lock)),
+                error: None,
+            },
+            Err(error) => {
+                let error = Some(error.to_string());
+                Validated { isvalid: false, address: text, lock: None, error }
+            }
+        })
+    }
 }

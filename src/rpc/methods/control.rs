@@ -1,31 +1,35 @@
 //! The node itself, and help.
-use crate::rpc::{
-    context::{Answer, Context, json},
-    error::{Code, RpcError},
-    params::Params,
-    table::{self, METHODS, Method},
+use crate::{
+    api::{Code, Help, Stop, Uptime},
+    rpc::{
+        catalog::{self, METHODS, Method},
+        context::{Context, Serve},
+        error::RpcError,
+        params,
+    },
 };
 use std::fmt::Write as _;
 
-pub(in crate::rpc) async fn uptime(context: &Context, _: Params<'_>) -> Answer {
-    json(&context.node.started.elapsed().as_secs())
+impl Serve for Uptime {
+    async fn serve(self, context: &Context) -> Result<u64, RpcError> {
+        Ok(context.node.started.elapsed().as_secs())
+    }
 }
 
-pub(in crate::rpc) async fn stop(context: &Context, _: Params<'_>) -> Answer {
-    context.node.stop();
-    json("TimeCoin stopping")
+impl Serve for Stop {
+    async fn serve(self, context: &Context) -> Result<String, RpcError> {
+        context.node.stop();
+        Ok("TimeCoin stopping".into())
+    }
 }
 
-pub(in crate::rpc) async fn help(_: &Context, params: Params<'_>) -> Answer {
-    match params.text("command")? {
-        None => json(&all()),
-        Some(name) => match table::find(&name) {
-            Some(method) => json(&one(method)),
-            None => {
-                let text = format!("help: unknown command: {name}");
-                Err(RpcError::new(Code::NotFound, text).because("unknown-method"))
-            }
-        },
+impl Serve for Help {
+    async fn serve(self, _: &Context) -> Result<String, RpcError> {
+        let Some(name) = self.command else { return Ok(all()) };
+        catalog::find(&name).map(one).ok_or_else(|| {
+            let text = format!("help: unknown command: {name}");
+            RpcError::new(Code::NotFound, text).because("unknown-method")
+        })
     }
 }
 
@@ -65,7 +69,7 @@ fn usage(method: &Method) -> String {
     if method.params.is_empty() {
         return method.name.into();
     }
-    format!("{} {}", method.name, crate::rpc::params::usage(method.params))
+    format!("{} {}", method.name, params::usage(method.params))
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn help_of_one_method_shows_its_arguments() {
-        let text = one(table::find("getblock").expect("in the table"));
+        let text = one(catalog::find("getblock").expect("in the table"));
         assert!(text.starts_with("getblock block [verbosity]\n\n"), "{text}");
         assert!(text.contains("1. block (hash or height, required)"), "{text}");
         assert!(text.contains("Result:"), "{text}");

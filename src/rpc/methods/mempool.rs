@@ -1,14 +1,16 @@
 //! The transactions that wait.
 use crate::{
+    api::{
+        Code, GetMempoolEntry, GetMempoolInfo, GetRawMempool, JsonAmount, MempoolAnswer,
+        MempoolEntry, MempoolInfo,
+    },
     node::PooledTransaction,
     rpc::{
-        context::{Answer, Context, json},
-        error::{Code, RpcError},
-        params::Params,
-        view::Money,
+        context::{Context, Serve},
+        error::RpcError,
+        params::parse_id,
     },
 };
-use serde::{Serialize, Serializer, ser::SerializeMap};
 use timecoin_chain::types::{Amount, TxId};
 
 /// Ids in one answer.
@@ -16,115 +18,77 @@ const IDS_MAX: u64 = 100_000;
 /// Entries in one answer: each is a question to the node's loop.
 const ENTRIES_MAX: u64 = 1_000;
 
-#[derive(Serialize)]
-struct MempoolInfo {
-    loaded: bool,
-    size: usize,
-    bytes: usize,
-    usage: usize,
-    total_fee: Money,
-    maxmempool: usize,
-    max_transactions: usize,
-    mempoolminfee: Money,
-    minrelaytxfee: Money,
-    incrementalrelayfee: Money,
-    min_fee_rate: u64,
-    unbroadcastcount: usize,
-    fullrbf: bool,
-}
-
-pub(in crate::rpc) async fn info(context: &Context, _: Params<'_>) -> Answer {
-    let stats = context.node.mempool_stats().await?;
-    let relay = per_thousand(context.node.chain.params().min_relay_fee);
-    json(&MempoolInfo {
-        loaded: true,
-        size: stats.transactions,
-        bytes: stats.bytes,
-        usage: stats.bytes,
-        total_fee: Money(stats.fees),
-        maxmempool: stats.bytes_max,
-        max_transactions: stats.transactions_max,
-        mempoolminfee: per_thousand(stats.min_fee_rate),
-        minrelaytxfee: relay,
-        incrementalrelayfee: relay,
-        min_fee_rate: stats.min_fee_rate,
-        unbroadcastcount: 0,
-        fullrbf: true,
-    })
+impl Serve for GetMempoolInfo {
+    async fn serve(self, context: &Context) -> Result<MempoolInfo, RpcError> {
+        let stats = context.node.mempool_stats().await?;
+        let relay = per_thousand(context.node.chain.params().min_relay_fee);
+        Ok(MempoolInfo {
+            loaded: true,
+            size: stats.transactions as u64,
+            bytes: stats.bytes as u64,
+            usage: stats.bytes as u64,
+            total_fee: JsonAmount(stats.fees),
+            maxmempool: stats.bytes_max as u64,
+            max_transactions: stats.transactions_max as u64,
+            mempoolminfee: per_thousand(stats.min_fee_rate),
+            minrelaytxfee: relay,
+            incrementalrelayfee: relay,
+            min_fee_rate: stats.min_fee_rate,
+            unbroadcastcount: 0,
+            fullrbf: true,
+        })
+    }
 }
 
 /// Units for one byte as TIME for 1,000.
-pub(in crate::rpc) fn per_thousand(units_per_byte: u64) -> Money {
-    Money(Amount(units_per_byte.saturating_mul(1_000)))
+pub(in crate::rpc) fn per_thousand(units_per_byte: u64) -> JsonAmount {
+    JsonAmount(Amount(units_per_byte.saturating_mul(1_000)))
 }
 
-#[derive(Serialize)]
-struct EntryView {
-    txid: String,
-    wtxid: String,
-    size: usize,
-    vsize: usize,
-    fee: Money,
-    waiting_ms: u64,
-    height: u64,
-    expiry_height: u64,
+fn entry(entry: &PooledTransaction) -> MempoolEntry {
+    MempoolEntry {
+        txid: entry.txid.to_string(),
+        wtxid: entry.wtxid.to_string(),
+        size: entry.bytes as u64,
+        vsize: entry.bytes as u64,
+        fee: JsonAmount(entry.fee),
+        waiting_ms: entry.waiting.0,
+        height: entry.height_added.0,
+        expiry_height: entry.transaction.body.expiry_height.0,
+    }
 }
 
-impl EntryView {
-    fn new(entry: &PooledTransaction) -> Self {
-        Self {
-            txid: entry.txid.to_string(),
-            wtxid: entry.wtxid.to_string(),
-            size: entry.bytes,
-            vsize: entry.bytes,
-            fee: Money(entry.fee),
-            waiting_ms: entry.waiting.0,
-            height: entry.height_added.0,
-            expiry_height: entry.transaction.body.expiry_height.0,
+impl Serve for GetRawMempool {
+    const IS_LARGE: bool = true;
+
+    async fn serve(self, context: &Context) -> Result<MempoolAnswer, RpcError> {
+        let verbose = self.verbose.unwrap_or_default();
+        let max = if verbose { ENTRIES_MAX } else { IDS_MAX };
+        let limit = self.limit.unwrap_or(max);
+        if limit > max {
+            let text = format!("limit {limit} is above the {max} allowed");
+            return Err(RpcError::new(Code::InvalidParameter, text));
         }
-    }
-}
-
-/// Entries by id, in the pool's order.
-struct ById(Vec<EntryView>);
-
-impl Serialize for ById {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for entry in &self.0 {
-            map.serialize_entry(&entry.txid, entry)?;
+        let ids = context.node.mempool_ids(usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+        if !verbose {
+            return Ok(MempoolAnswer::Ids(ids.iter().map(ToString::to_string).collect()));
         }
-        map.end()
+        let mut entries = Vec::with_capacity(ids.len());
+        for txid in ids {
+            // A transaction that has left since is skipped.
+            entries.extend(context.node.mempool_entry(txid).await?.as_ref().map(entry));
+        }
+        Ok(MempoolAnswer::Entries(entries))
     }
 }
 
-pub(in crate::rpc) async fn list(context: &Context, params: Params<'_>) -> Answer {
-    let verbose = params.boolean("verbose")?.unwrap_or_default();
-    let max = if verbose { ENTRIES_MAX } else { IDS_MAX };
-    let limit = params.number("limit")?.unwrap_or(max);
-    if limit > max {
-        let text = format!("limit {limit} is above the {max} allowed");
-        return Err(RpcError::new(Code::InvalidParameter, text));
-    }
-    let ids = context.node.mempool_ids(usize::try_from(limit).unwrap_or(usize::MAX)).await?;
-    if !verbose {
-        return json(&ids.iter().map(ToString::to_string).collect::<Vec<String>>());
-    }
-    let mut entries = Vec::with_capacity(ids.len());
-    for txid in ids {
-        // One that left meanwhile is no longer an answer.
-        entries.extend(context.node.mempool_entry(txid).await?.as_ref().map(EntryView::new));
-    }
-    json(&ById(entries))
-}
-
-pub(in crate::rpc) async fn entry(context: &Context, params: Params<'_>) -> Answer {
-    let txid: TxId = params.id("txid")?;
-    match context.node.mempool_entry(txid).await? {
-        Some(entry) => json(&EntryView::new(&entry)),
-        None => {
+impl Serve for GetMempoolEntry {
+    async fn serve(self, context: &Context) -> Result<MempoolEntry, RpcError> {
+        let txid: TxId = parse_id("txid", &self.txid)?;
+        let found = context.node.mempool_entry(txid).await?;
+        found.as_ref().map(entry).ok_or_else(|| {
             let text = format!("Transaction not in mempool: {txid} does not wait here");
-            Err(RpcError::new(Code::NotFound, text).because("unknown-transaction"))
-        }
+            RpcError::new(Code::NotFound, text).because("unknown-transaction")
+        })
     }
 }

@@ -1,12 +1,19 @@
 //! Transactions: sending, finding, and whether they are final.
-use crate::rpc::{
-    context::{Answer, Context, json},
-    error::{Code, RpcError},
-    params::{Params, parse_transaction},
-    reads::block_at,
-    view::{CommitView, InBlock, Money, Placed, TransactionView, confirmations},
+use crate::{
+    api::{
+        Code, CommitSummary, DecodeRawTransaction, Fees, FinalIn, Finality, FinalityStatus,
+        GetFinality, GetRawTransaction, InBlock, JsonAmount, Level, Placed, SendRawTransaction,
+        TestMempoolAccept, Tested, TransactionAnswer, TransactionView,
+    },
+    node::NodeError,
+    rpc::{
+        context::{Context, Serve},
+        error::RpcError,
+        params::{parse_id, parse_transaction},
+        reads::block_at,
+        view::{self, confirmations},
+    },
 };
-use serde::Serialize;
 use timecoin_chain::{
     codec,
     mempool::Reject,
@@ -18,18 +25,20 @@ use timecoin_store::{Place, Store};
 /// Transactions in one call of `testmempoolaccept`, as in Bitcoin Core.
 const TEST_MAX: usize = 25;
 
-pub(in crate::rpc) async fn send(context: &Context, params: Params<'_>) -> Answer {
-    let mut answers = send_all(context, vec![Ok(params)]).await;
-    answers.pop().expect("one answer for one call")
+impl Serve for SendRawTransaction {
+    async fn serve(self, context: &Context) -> Result<String, RpcError> {
+        let mut answers = send_all(context, vec![Ok(self)]).await;
+        answers.pop().expect("one answer for one call")
+    }
 }
 
 /// Sends many transactions to the node as one message. One answer for each, in order.
 pub(in crate::rpc) async fn send_all(
     context: &Context,
-    calls: Vec<Result<Params<'_>, RpcError>>,
-) -> Vec<Answer> {
+    calls: Vec<Result<SendRawTransaction, RpcError>>,
+) -> Vec<Result<String, RpcError>> {
     let mut sound = Vec::with_capacity(calls.len());
-    let mut answers: Vec<Option<Answer>> = Vec::with_capacity(calls.len());
+    let mut answers = Vec::with_capacity(calls.len());
     for call in calls {
         match read_sent(context, call).await {
             Ok(transaction) => {
@@ -48,13 +57,20 @@ pub(in crate::rpc) async fn send_all(
     match results {
         Ok(results) => {
             for (txid, result) in ids.into_iter().zip(results) {
-                outcomes.push(sent(context, txid, result).await);
+                let outcome = sent(context, txid, result).await;
+                match &outcome {
+                    Ok(_) => tracing::debug!(%txid, "transaction sent"),
+                    Err(error) => {
+                        tracing::debug!(%txid, code = %error.code, "transaction refused: {}", error.message);
+                    }
+                }
+                outcomes.push(outcome);
             }
         }
         Err(error) => outcomes.extend(ids.iter().map(|_| Err(error.into()))),
     }
     let mut outcomes = outcomes.into_iter();
-    let unanswered = || Err(crate::node::NodeError::Stopping.into());
+    let unanswered = || Err(NodeError::Stopping.into());
     answers
         .into_iter()
         .map(|answer| answer.or_else(|| outcomes.next()).unwrap_or_else(unanswered))
@@ -63,13 +79,11 @@ pub(in crate::rpc) async fn send_all(
 
 async fn read_sent(
     context: &Context,
-    call: Result<Params<'_>, RpcError>,
+    call: Result<SendRawTransaction, RpcError>,
 ) -> Result<Transaction, RpcError> {
-    let params = call?;
-    let transaction = parse_transaction(&params.text("hexstring")?.unwrap_or_default())?;
-    let Some(max) = params.amount("maxfeerate")?.filter(|max| *max > Amount::ZERO) else {
-        return Ok(transaction);
-    };
+    let SendRawTransaction { hexstring, maxfeerate } = call?;
+    let transaction = parse_transaction(&hexstring)?;
+    let Some(max) = limit_of(maxfeerate) else { return Ok(transaction) };
     // What the node refuses anyway is refused with its reason when it is sent.
     if let Ok(acceptable) = context.node.test(transaction.clone()).await?
         && is_above(acceptable.fee, acceptable.bytes, max)
@@ -77,6 +91,11 @@ async fn read_sent(
         return Err(fee_exceeded(acceptable.fee, acceptable.bytes, max));
     }
     Ok(transaction)
+}
+
+/// The limit of a fee rate; 0 is none, as in Bitcoin Core.
+fn limit_of(maxfeerate: Option<JsonAmount>) -> Option<Amount> {
+    maxfeerate.map(|JsonAmount(max)| max).filter(|max| *max > Amount::ZERO)
 }
 
 /// Whether a fee is above a rate in TIME for 1,000 bytes.
@@ -91,14 +110,18 @@ fn fee_exceeded(fee: Amount, bytes: usize, max: Amount) -> RpcError {
     RpcError::new(Code::Verify, text).because("max-fee-exceeded")
 }
 
-async fn sent(context: &Context, txid: TxId, result: Result<TxId, Reject>) -> Answer {
+async fn sent(
+    context: &Context,
+    txid: TxId,
+    result: Result<TxId, Reject>,
+) -> Result<String, RpcError> {
     match result {
-        Ok(txid) | Err(Reject::AlreadyKnown { txid }) => json(&txid.to_string()),
+        Ok(txid) | Err(Reject::AlreadyKnown { txid }) => Ok(txid.to_string()),
         Err(reject) => {
             // The inputs of a final transaction are spent: by itself.
             let is_missing = matches!(&reject, Reject::Rule(RuleError::MissingInput { .. }));
             if is_missing && context.node.mempool_entry(txid).await?.is_some() {
-                return json(&txid.to_string()); // Decided already, and being written.
+                return Ok(txid.to_string()); // Decided already, and being written.
             }
             let place = match is_missing {
                 true => context.reads.run(move |store| Ok(store.transaction(&txid)?)).await?,
@@ -121,90 +144,84 @@ fn refusal(txid: TxId, reject: &Reject, place: Option<Place>) -> RpcError {
     RpcError::new(code, format_args!("{}: {reject}", reject.code())).because(reject.code())
 }
 
-#[derive(Serialize)]
-struct Tested {
-    txid: String,
-    wtxid: String,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vsize: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fees: Option<Fees>,
-    #[serde(rename = "reject-reason", skip_serializing_if = "Option::is_none")]
-    reject_reason: Option<&'static str>,
-    #[serde(rename = "reject-details", skip_serializing_if = "Option::is_none")]
-    reject_details: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Fees {
-    base: Money,
-}
-
-pub(in crate::rpc) async fn test(context: &Context, params: Params<'_>) -> Answer {
-    let raw = params.texts("rawtxs")?.unwrap_or_default();
-    if raw.is_empty() || raw.len() > TEST_MAX {
-        let text = format!("rawtxs has {} transactions, 1 to {TEST_MAX} are allowed", raw.len());
-        return Err(RpcError::new(Code::InvalidParameter, text));
-    }
-    let max = params.amount("maxfeerate")?.filter(|max| *max > Amount::ZERO);
-    let transactions =
-        raw.iter().map(|text| parse_transaction(text)).collect::<Result<Vec<_>, _>>()?;
-    let mut tested = Vec::with_capacity(transactions.len());
-    for transaction in transactions {
-        let (txid, wtxid) = (transaction.txid().to_string(), transaction.wtxid().to_string());
-        let (mut vsize, mut fees) = (None, None);
-        let refused = match context.node.test(transaction).await? {
-            Err(reject) => Some((reject.code(), reject.to_string())),
-            Ok(acceptable) => {
-                vsize = Some(acceptable.bytes);
-                fees = Some(Fees { base: Money(acceptable.fee) });
-                max.filter(|max| is_above(acceptable.fee, acceptable.bytes, *max)).map(|max| {
-                    let error = fee_exceeded(acceptable.fee, acceptable.bytes, max);
-                    ("max-fee-exceeded", error.message)
-                })
-            }
-        };
-        let (reject_reason, reject_details) = refused.unzip();
-        let allowed = reject_reason.is_none();
-        tested.push(Tested { txid, wtxid, allowed, vsize, fees, reject_reason, reject_details });
-    }
-    json(&tested)
-}
-
-pub(in crate::rpc) async fn decode(context: &Context, params: Params<'_>) -> Answer {
-    let transaction = parse_transaction(&params.text("hexstring")?.unwrap_or_default())?;
-    json(&TransactionView::new(context.network(), &transaction))
-}
-
-pub(in crate::rpc) async fn raw(context: &Context, params: Params<'_>) -> Answer {
-    let txid: TxId = params.id("txid")?;
-    let verbose = params.level("verbose", 0)? > 0;
-    let network = context.network();
-    if let Some(waiting) = context.node.mempool_entry(txid).await? {
-        let hex = hex::encode(codec::encode(&*waiting.transaction));
-        if !verbose {
-            return json(&hex);
+impl Serve for TestMempoolAccept {
+    async fn serve(self, context: &Context) -> Result<Vec<Tested>, RpcError> {
+        let raw = self.rawtxs;
+        if raw.is_empty() || raw.len() > TEST_MAX {
+            let text =
+                format!("rawtxs has {} transactions, 1 to {TEST_MAX} are allowed", raw.len());
+            return Err(RpcError::new(Code::InvalidParameter, text));
         }
-        let transaction = TransactionView::new(network, &waiting.transaction);
-        let (is_final, confirmations, block) = (false, 0, None);
-        return json(&Placed { hex, transaction, is_final, confirmations, block });
-    }
-    let read = move |store: &Store| {
-        let (transaction, height, block) = final_transaction(store, txid)?;
-        let hex = hex::encode(codec::encode(&transaction));
-        if !verbose {
-            return json(&hex);
+        let max = limit_of(self.maxfeerate);
+        let transactions =
+            raw.iter().map(|text| parse_transaction(text)).collect::<Result<Vec<_>, _>>()?;
+        let mut tested = Vec::with_capacity(transactions.len());
+        for transaction in transactions {
+            tested.push(test(context, transaction, max).await?);
         }
-        json(&Placed {
-            hex,
-            transaction: TransactionView::new(network, &transaction),
-            is_final: true,
-            confirmations: confirmations(store.state()?.height, height),
-            block: Some(block),
-        })
+        Ok(tested)
+    }
+}
+
+async fn test(
+    context: &Context,
+    transaction: Transaction,
+    max: Option<Amount>,
+) -> Result<Tested, RpcError> {
+    let (txid, wtxid) = (transaction.txid().to_string(), transaction.wtxid().to_string());
+    let (mut vsize, mut fees) = (None, None);
+    let refused = match context.node.test(transaction).await? {
+        Err(reject) => Some((reject.code(), reject.to_string())),
+        Ok(acceptable) => {
+            vsize = Some(acceptable.bytes as u64);
+            fees = Some(Fees { base: JsonAmount(acceptable.fee) });
+            max.filter(|max| is_above(acceptable.fee, acceptable.bytes, *max)).map(|max| {
+                let error = fee_exceeded(acceptable.fee, acceptable.bytes, max);
+                ("max-fee-exceeded", error.message)
+            })
+        }
     };
-    context.reads.run(read).await
+    let allowed = refused.is_none();
+    let (reject_reason, reject_details) =
+        refused.map(|(reason, details)| (reason.to_owned(), details)).unzip();
+    Ok(Tested { txid, wtxid, allowed, vsize, fees, reject_reason, reject_details })
+}
+
+impl Serve for DecodeRawTransaction {
+    async fn serve(self, context: &Context) -> Result<TransactionView, RpcError> {
+        Ok(view::transaction(context.network(), &parse_transaction(&self.hexstring)?))
+    }
+}
+
+impl Serve for GetRawTransaction {
+    async fn serve(self, context: &Context) -> Result<TransactionAnswer, RpcError> {
+        let txid: TxId = parse_id("txid", &self.txid)?;
+        let verbose = self.verbose.map_or(0, Level::number) > 0;
+        let network = context.network();
+        let answer = move |transaction: &Transaction, place: Option<(u64, InBlock)>| {
+            let hex = hex::encode(codec::encode(transaction));
+            if !verbose {
+                return TransactionAnswer::Hex(hex);
+            }
+            let (confirmations, block) = place.unzip();
+            TransactionAnswer::Placed(Box::new(Placed {
+                hex,
+                transaction: view::transaction(network, transaction),
+                is_final: block.is_some(),
+                confirmations: confirmations.unwrap_or_default(),
+                block,
+            }))
+        };
+        if let Some(waiting) = context.node.mempool_entry(txid).await? {
+            return Ok(answer(&waiting.transaction, None));
+        }
+        let read = move |store: &Store| {
+            let (transaction, height, block) = final_transaction(store, txid)?;
+            let confirmations = confirmations(store.state()?.height, height);
+            Ok(answer(&transaction, Some((confirmations, block))))
+        };
+        context.reads.run(read).await
+    }
 }
 
 fn final_transaction(
@@ -220,8 +237,8 @@ fn final_transaction(
     let height = place.height;
     let Some(index) = place.index else {
         let text = format!(
-            "transaction {txid} stands for rewards or genesis coins of height {height}: no block \
-             holds it. Its outputs are shown by gettxout"
+            "transaction {txid} is the rewards or genesis coins of height {height}: no block holds \
+             it. gettxout shows its outputs"
         );
         return Err(RpcError::new(Code::NotFound, text).because("no-body"));
     };
@@ -243,75 +260,44 @@ fn final_transaction(
     Ok((transaction, height, block))
 }
 
-/// Whether a transaction can still be undone: never once it is final.
-#[derive(Serialize)]
-struct Finality {
-    txid: String,
-    state: &'static str,
-    #[serde(rename = "final")]
-    is_final: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    waiting_ms: Option<u64>,
-    #[serde(flatten)]
-    block: Option<FinalIn>,
-}
-
-#[derive(Serialize)]
-struct FinalIn {
-    blockhash: String,
-    index: Option<u32>,
-    confirmations: u64,
-    #[serde(flatten)]
-    commit: Option<CommitSummary>,
-    height: u64,
-    certificate: Option<CommitView>,
-}
-
-#[derive(Serialize)]
-struct CommitSummary {
-    round: u32,
-    weight: u64,
-    total: u64,
-}
-
-pub(in crate::rpc) async fn finality(context: &Context, params: Params<'_>) -> Answer {
-    let txid: TxId = params.id("txid")?;
-    // The mempool first: what leaves it for a block between the two questions is found there.
-    let waiting = context.node.mempool_entry(txid).await?;
-    let chain = context.node.chain.clone();
-    let found = context
-        .reads
-        .run(move |store| {
+impl Serve for GetFinality {
+    async fn serve(self, context: &Context) -> Result<Finality, RpcError> {
+        let txid: TxId = parse_id("txid", &self.txid)?;
+        // The mempool first: what leaves it for a block between the two questions is found there.
+        let waiting = context.node.mempool_entry(txid).await?;
+        let set = &context.node.chain.masternodes;
+        let read = move |store: &Store| {
             let Some(place) = store.transaction(&txid)? else { return Ok(None) };
             let certificate = store.certificate(place.height)?;
             let hash = store.hash_at(place.height)?;
             Ok(Some((place, certificate, hash, store.state()?.height)))
+        };
+        let found = context.reads.run(read).await?;
+        let block = found.map(|(place, certificate, hash, tip)| FinalIn {
+            blockhash: hash.map(|hash| hash.to_string()).unwrap_or_default(),
+            index: place.index,
+            confirmations: confirmations(tip, place.height),
+            commit: certificate.as_ref().map(|certificate| CommitSummary {
+                round: certificate.round.0.into(),
+                weight: certificate.weight(set),
+                total: set.total_weight(),
+            }),
+            height: place.height.0,
+            certificate: certificate.map(|held| view::commit(set, &held)),
+        });
+        let status = match (&block, &waiting) {
+            (Some(_), _) => FinalityStatus::Final,
+            (None, Some(_)) => FinalityStatus::Pending,
+            (None, None) => FinalityStatus::Unknown,
+        };
+        Ok(Finality {
+            txid: txid.to_string(),
+            status,
+            is_final: block.is_some(),
+            waiting_ms: waiting.filter(|_| block.is_none()).map(|entry| entry.waiting.0),
+            block,
         })
-        .await?;
-    let block = found.map(|(place, certificate, hash, tip)| FinalIn {
-        blockhash: hash.map(|hash| hash.to_string()).unwrap_or_default(),
-        index: place.index,
-        confirmations: confirmations(tip, place.height),
-        commit: certificate.as_ref().map(|certificate| CommitSummary {
-            round: certificate.round.0,
-            weight: certificate.weight(&chain.masternodes),
-            total: chain.masternodes.total_weight(),
-        }),
-        height: place.height.0,
-        certificate: certificate.map(|held| CommitView::new(&chain.masternodes, &held)),
-    });
-    let state = match (&block, &waiting) {
-        (Some(_), _) => "final",
-        (None, Some(_)) => "pending",
-        (None, None) => "unknown",
-    };
-    json(&Finality {
-        txid: txid.to_string(),
-        state,
-        is_final: block.is_some(),
-        waiting_ms: waiting.filter(|_| block.is_none()).map(|entry| entry.waiting.0),
-        block,
-    })
+    }
 }
 
 #[cfg(test)]

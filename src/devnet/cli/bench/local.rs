@@ -3,6 +3,7 @@
 //! Invariant: the nodes are stopped however this ends, short of a kill of this process.
 use super::{check_interrupts, failed};
 use crate::{
+    api::GetBlockHash,
     devnet::{
         bench::{Node, Payments},
         network::{Layout, NodeEntry, TestnetState},
@@ -187,7 +188,7 @@ impl Network {
         for height in 1..=to {
             let hashes = clients
                 .iter()
-                .map(|client| client.call::<String>("getblockhash", &[height]))
+                .map(|client| client.ask(&GetBlockHash { height }))
                 .collect::<Result<BTreeSet<_>, _>>()
                 .map_err(|error| CliError::new(Exit::Failure, error))?;
             if hashes.len() > 1 {

@@ -1,7 +1,8 @@
 //! Waits until nodes answer and a block is final; ends at once when a node dies.
 use crate::{
+    api::{BlockId, CommitView, GetBlockCount, GetCommit, GetConsensusInfo},
     devnet::network::{Layout, NodeEntry, TestnetState, client, processes},
-    rpc_client::{Commit, ConsensusInfo, RpcClient},
+    rpc_client::RpcClient,
     terminal::{
         CliError, Exit, Interrupts,
         output::{self, span},
@@ -26,7 +27,7 @@ pub(super) struct Ready {
     /// Whether it is the first of the chain.
     pub(super) is_first: bool,
     /// Its certificate.
-    pub(super) commit: Commit,
+    pub(super) commit: CommitView,
 }
 
 /// What is known about one node while it starts.
@@ -70,7 +71,8 @@ pub(super) fn wait(
         if let Some((block_ms, index)) = block.filter(|_| answering == watched.len()) {
             output::clear_progress();
             let height = base.unwrap_or(0) + 1;
-            let commit = watched[index].client.call("getcommit", &[height])?;
+            let block = BlockId::Height(height);
+            let commit = watched[index].client.ask(&GetCommit { block })?;
             let answered_ms = watched.iter().filter_map(|node| node.answered_ms).collect();
             return Ok(Some(Ready { answered_ms, block_ms, is_first: height == 1, commit }));
         }
@@ -117,7 +119,7 @@ pub(super) fn wait_for_answer(
 
 impl Watched<'_> {
     fn poll(&mut self, begun: Instant) {
-        if let Ok(height) = self.client.call::<u64>("getblockcount", &[(); 0]) {
+        if let Ok(height) = self.client.ask(&GetBlockCount {}) {
             self.height = height;
             self.answered_ms.get_or_insert_with(|| elapsed_ms(begun));
         }
@@ -150,7 +152,7 @@ fn too_late(layout: &Layout, watched: &[Watched<'_>], patience: Duration) -> Cli
     let reason = watched
         .iter()
         .filter(|node| node.answered_ms.is_some())
-        .find_map(|node| node.client.call::<ConsensusInfo>("getconsensusinfo", &[(); 0]).ok())
+        .find_map(|node| node.client.ask(&GetConsensusInfo {}).ok())
         .and_then(|info| info.halted.or(info.stall_reason));
     let of = silent.first().copied().or(watched.first().map(|node| node.node.name.as_str()));
     let error = CliError::new(Exit::Failure, what);

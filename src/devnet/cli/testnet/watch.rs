@@ -1,7 +1,7 @@
 //! Prints a line for each block until Ctrl-C, and a line when a node stops, starts, or the chain halts.
 use crate::{
+    api::{BlockEvent, GetConsensusInfo},
     devnet::network::{Layout, TestnetState, client, processes},
-    rpc_client::{BlockEvent, ConsensusInfo},
     terminal::{
         CliError, Interrupts,
         output::{self, count},
@@ -136,6 +136,6 @@ fn halt_reason(
     running: &BTreeSet<String>,
 ) -> Option<String> {
     let node = state.nodes.iter().find(|node| running.contains(&node.name))?;
-    let info: ConsensusInfo = client(layout, node).call("getconsensusinfo", &[(); 0]).ok()?;
+    let info = client(layout, node).ask(&GetConsensusInfo {}).ok()?;
     info.halted.or(info.stall_reason).map(|reason| state.name_keys(reason))
 }

@@ -1,13 +1,5 @@
-//! Every method: name, arguments, answer, and what it runs. Dispatch and help read only this.
-use super::{
-    context::{Answer, Context},
-    methods::{chain, coins, consensus, control, evidence, mempool, network, tx},
-    params::{Param, Params},
-};
-use futures::future::BoxFuture;
-
-/// What a call runs.
-type Run = for<'a> fn(&'a Context, Params<'a>) -> BoxFuture<'a, Answer>;
+//! Every method: name, arguments, answer. Calls and help read this.
+use super::params::{Kind, Param};
 
 /// A method.
 pub(super) struct Method {
@@ -16,7 +8,6 @@ pub(super) struct Method {
     pub(super) params: &'static [Param],
     pub(super) result: &'static str,
     pub(super) summary: &'static str,
-    pub(super) run: Run,
 }
 
 /// The method with a name.
@@ -24,18 +15,18 @@ pub(super) fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
 }
 
-const fn need(name: &'static str, kind: &'static str, about: &'static str) -> Param {
+const fn need(name: &'static str, kind: Kind, about: &'static str) -> Param {
     Param { name, kind, required: true, about }
 }
 
-const fn may(name: &'static str, kind: &'static str, about: &'static str) -> Param {
+const fn may(name: &'static str, kind: Kind, about: &'static str) -> Param {
     Param { name, kind, required: false, about }
 }
 
-const TXID: Param = need("txid", "hex", "The id of a transaction.");
-const BLOCK: Param = need("block", "hash or height", "Which block.");
+const TXID: Param = need("txid", Kind::Hex, "The id of a transaction.");
+const BLOCK: Param = need("block", Kind::Block, "Which block.");
 const MAX_FEE_RATE: Param =
-    may("maxfeerate", "amount", "Refuse a fee above this for 1,000 bytes. Default: any fee.");
+    may("maxfeerate", Kind::Amount, "Refuse a fee above this for 1,000 bytes. Default: any fee.");
 
 /// All methods, by subject.
 pub(super) const METHODS: &[Method] = &[
@@ -45,7 +36,6 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "The hash.",
         summary: "The hash of the last final block.",
-        run: |context, params| Box::pin(chain::best_block_hash(context, params)),
     },
     Method {
         name: "getblock",
@@ -54,7 +44,7 @@ pub(super) const METHODS: &[Method] = &[
             BLOCK,
             may(
                 "verbosity",
-                "number",
+                Kind::Level,
                 "0: bytes in hex. 1: header and ids. 2: with transactions. Default 1.",
             ),
         ],
@@ -63,7 +53,6 @@ pub(super) const METHODS: &[Method] = &[
                  witnesses_root, last_commit, evidence, previousblockhash, nextblockhash, size, \
                  nTx, tx}.",
         summary: "A final block.",
-        run: |context, params| Box::pin(chain::block(context, params)),
     },
     Method {
         name: "getblockchaininfo",
@@ -73,7 +62,6 @@ pub(super) const METHODS: &[Method] = &[
                  state_root, supply, coins, verificationprogress, initialblockdownload, \
                  size_on_disk, pruned, warnings}. headers is the greatest height proven final.",
         summary: "The state of the chain here.",
-        run: |context, params| Box::pin(chain::info(context, params)),
     },
     Method {
         name: "getblockcount",
@@ -81,56 +69,55 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "A number.",
         summary: "The last final height.",
-        run: |context, params| Box::pin(chain::block_count(context, params)),
     },
     Method {
         name: "getblockhash",
         group: "Chain",
-        params: &[need("height", "number", "The height; 0 is the genesis.")],
+        params: &[need("height", Kind::Number, "The height; 0 is the genesis.")],
         result: "The hash.",
         summary: "The hash of the final block at a height.",
-        run: |context, params| Box::pin(chain::block_hash(context, params)),
     },
     Method {
         name: "gettxout",
         group: "Chain",
         params: &[
             TXID,
-            need("n", "number", "Which output, from 0."),
-            may("include_mempool", "boolean", "Look among waiting transactions too. Default true."),
+            need("n", Kind::Number, "Which output, from 0."),
+            may(
+                "include_mempool",
+                Kind::Boolean,
+                "Look among waiting transactions too. Default true.",
+            ),
         ],
-        result: "null where it is spent or unknown, else {bestblock, confirmations, value, lock, \
+        result: "null if it is spent or unknown, else {bestblock, confirmations, value, lock, \
                  height, position, coinbase}. What waiting transactions spend still counts as \
                  unspent.",
         summary: "An unspent output.",
-        run: |context, params| Box::pin(coins::tx_out(context, params)),
     },
     Method {
         name: "listunspent",
         group: "Chain",
         params: &[
-            may("minconf", "number", "Default 1."),
-            may("maxconf", "number", "Default: any."),
-            may("addresses", "list of addresses", "Whose coins, 1 to 1,000 addresses."),
+            may("minconf", Kind::Number, "Default 1."),
+            may("maxconf", Kind::Number, "Default: any."),
+            may("addresses", Kind::List("addresses"), "Whose coins, 1 to 1,000 addresses."),
             may(
                 "after_position",
-                "number",
+                Kind::Number,
                 "Only coins after this position: the last of the page before.",
             ),
-            may("limit", "number", "1 to 10,000 coins. Default 1,000."),
+            may("limit", Kind::Number, "1 to 10,000 coins. Default 1,000."),
         ],
         result: "[{txid, vout, address, amount, lock, height, confirmations, position, \
-                 spendable}] by ascending position. Fewer than limit: there are no more.",
+                 spendable}] by ascending position. Fewer than limit entries: there are no more.",
         summary: "The unspent coins of addresses. Needs the address index.",
-        run: |context, params| Box::pin(coins::list_unspent(context, params)),
     },
     Method {
         name: "validateaddress",
         group: "Chain",
-        params: &[need("address", "address", "A text.")],
+        params: &[need("address", Kind::Address, "A text.")],
         result: "{isvalid, address, lock} or {isvalid, address, error}.",
         summary: "Whether a text is an address of this network.",
-        run: |context, params| Box::pin(coins::validate(context, params)),
     },
     Method {
         name: "getcommit",
@@ -139,7 +126,6 @@ pub(super) const METHODS: &[Method] = &[
         result: "{height, hash, round, weight, total, signers, missing, bitmap, signatures, \
                  hex}. signatures are in the order of signers.",
         summary: "The certificate that made a block final.",
-        run: |context, params| Box::pin(chain::commit(context, params)),
     },
     Method {
         name: "getconsensusinfo",
@@ -150,11 +136,9 @@ pub(super) const METHODS: &[Method] = &[
                  quorum_weight, stalled, stall_reason, signing, signing_reason, halted, waiting_for, \
                  troubles: [{time, what}], masternodes: [{index, key, weight, proposer, prevoted, \
                  precommitted, silent_ms, online, self}]}. `signing` says whether this node's key \
-                 signs, `waiting_for` in words what would move this node \
-                 on now; `troubles` what delayed blocks of late: nil votes, later rounds, invalid \
-                 blocks, skewed clocks, each with who and why, the last one last.",
+                 signs, `waiting_for` which event this node waits for; `troubles` what delayed recent blocks: nil votes, later rounds, invalid \
+                 blocks, skewed clocks, each with masternode and reason, the last one last.",
         summary: "The height being decided, and who has voted.",
-        run: |context, params| Box::pin(consensus::info(context, params)),
     },
     Method {
         name: "getfinality",
@@ -164,7 +148,6 @@ pub(super) const METHODS: &[Method] = &[
                  waiting_ms; final adds blockhash, height, index, confirmations, round, weight, \
                  total, certificate (as getcommit).",
         summary: "Whether a transaction is final, with the proof.",
-        run: |context, params| Box::pin(tx::finality(context, params)),
     },
     Method {
         name: "listevidence",
@@ -174,7 +157,6 @@ pub(super) const METHODS: &[Method] = &[
                  proposals or amnesia; recorded is {height, hash} of the block that holds it, or null \
                  while it waits for one.",
         summary: "Proofs that masternodes broke the rules, one for each.",
-        run: |context, params| Box::pin(evidence::list(context, params)),
     },
     Method {
         name: "listmasternodes",
@@ -183,15 +165,13 @@ pub(super) const METHODS: &[Method] = &[
         result: "[{index, key, weight, proposer, prevoted, precommitted, silent_ms, online, self, \
                  offence, payout, accrued}]. offence is the height that recorded one, or null.",
         summary: "The masternodes.",
-        run: |context, params| Box::pin(consensus::masternodes(context, params)),
     },
     Method {
         name: "help",
         group: "Control",
-        params: &[may("command", "text", "A method.")],
+        params: &[may("command", Kind::Text, "A method.")],
         result: "A text.",
         summary: "All methods, or one with its arguments.",
-        run: |context, params| Box::pin(control::help(context, params)),
     },
     Method {
         name: "stop",
@@ -199,7 +179,6 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "A text.",
         summary: "Stops the node gracefully.",
-        run: |context, params| Box::pin(control::stop(context, params)),
     },
     Method {
         name: "uptime",
@@ -207,7 +186,6 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "A number of seconds.",
         summary: "How long the node has been running.",
-        run: |context, params| Box::pin(control::uptime(context, params)),
     },
     Method {
         name: "getmempoolentry",
@@ -215,7 +193,6 @@ pub(super) const METHODS: &[Method] = &[
         params: &[TXID],
         result: "{txid, wtxid, size, vsize, fee, waiting_ms, height, expiry_height}.",
         summary: "A waiting transaction.",
-        run: |context, params| Box::pin(mempool::entry(context, params)),
     },
     Method {
         name: "getmempoolinfo",
@@ -226,18 +203,16 @@ pub(super) const METHODS: &[Method] = &[
                  unbroadcastcount, fullrbf}. Fees are for 1,000 bytes, min_fee_rate is in units \
                  for one.",
         summary: "Figures of the mempool.",
-        run: |context, params| Box::pin(mempool::info(context, params)),
     },
     Method {
         name: "getrawmempool",
         group: "Mempool",
         params: &[
-            may("verbose", "boolean", "Entries by id instead of ids. Default false."),
-            may("limit", "number", "At most, and by default, 100,000 ids or 1,000 entries."),
+            may("verbose", Kind::Boolean, "Entries by id instead of ids. Default false."),
+            may("limit", Kind::Number, "At most, and by default, 100,000 ids or 1,000 entries."),
         ],
         result: "[txid], or {txid: entry as getmempoolentry}.",
         summary: "The waiting transactions, earlier ones first.",
-        run: |context, params| Box::pin(mempool::list(context, params)),
     },
     Method {
         name: "getconnectioncount",
@@ -245,7 +220,6 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "A number.",
         summary: "How many peers are connected.",
-        run: |context, params| Box::pin(network::connection_count(context, params)),
     },
     Method {
         name: "getnetworkinfo",
@@ -256,7 +230,6 @@ pub(super) const METHODS: &[Method] = &[
                  localrelay, networkactive, timeoffset, relayfee, incrementalrelayfee, \
                  warnings}. bootstrap is ready to paste into another node's configuration.",
         summary: "This node among its peers.",
-        run: |context, params| Box::pin(network::info(context, params)),
     },
     Method {
         name: "getpeerinfo",
@@ -265,49 +238,41 @@ pub(super) const METHODS: &[Method] = &[
         result: "[{id, peer, addr, inbound, conntime, pingtime, subver, protocol, listen, mesh, \
                  bytesrecv, bytessent}].",
         summary: "The connected peers.",
-        run: |context, params| Box::pin(network::peers(context, params)),
     },
     Method {
         name: "decoderawtransaction",
         group: "Transactions",
-        params: &[need("hexstring", "hex", "Canonical bytes.")],
+        params: &[need("hexstring", Kind::Hex, "Canonical bytes.")],
         result: "{txid, wtxid, version, chain, size, kind, not_before, expiry_height, vin: \
                  [{txid, vout, witness}], vout: [{n, value, lock}]}.",
         summary: "What the bytes of a transaction say. Nothing is checked.",
-        run: |context, params| Box::pin(tx::decode(context, params)),
     },
     Method {
         name: "getrawtransaction",
         group: "Transactions",
-        params: &[
-            TXID,
-            may("verbose", "boolean or number", "Fields instead of bytes. Default false."),
-        ],
+        params: &[TXID, may("verbose", Kind::Level, "Fields instead of bytes. Default false.")],
         result: "Canonical bytes in hex, or the fields of decoderawtransaction with hex, final, \
-                 confirmations, and where it is final blockhash, height, index, time, blocktime, \
+                 confirmations, and if it is final blockhash, height, index, time, blocktime, \
                  time_ms.",
         summary: "A transaction that is final or waits here.",
-        run: |context, params| Box::pin(tx::raw(context, params)),
     },
     Method {
         name: "sendrawtransaction",
         group: "Transactions",
-        params: &[need("hexstring", "hex", "Canonical bytes."), MAX_FEE_RATE],
+        params: &[need("hexstring", Kind::Hex, "Canonical bytes."), MAX_FEE_RATE],
         result: "The txid. Sending again what waits already succeeds.",
         summary: "Checks a transaction and gossips it.",
-        run: |context, params| Box::pin(tx::send(context, params)),
     },
     Method {
         name: "testmempoolaccept",
         group: "Transactions",
         params: &[
-            need("rawtxs", "list of hex", "1 to 25 transactions, each tested by itself."),
+            need("rawtxs", Kind::List("hex"), "1 to 25 transactions, each tested by itself."),
             MAX_FEE_RATE,
         ],
         result: "[{txid, wtxid, allowed, vsize, fees: {base}} or {.., reject-reason, \
                  reject-details}].",
         summary: "Whether transactions would be accepted.",
-        run: |context, params| Box::pin(tx::test(context, params)),
     },
 ];
 

@@ -1,0 +1,96 @@
+//! The node among its peers.
+use super::{
+    ask::ask,
+    number::{JsonAmount, Seconds},
+};
+use serde::{Deserialize, Serialize};
+
+ask! {
+    GetConnectionCount("getconnectioncount") -> u64;
+    GetNetworkInfo("getnetworkinfo") -> NetworkInfo;
+    GetPeerInfo("getpeerinfo") -> Vec<PeerView>;
+}
+
+/// Asks how many peers are connected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetConnectionCount {}
+
+/// Asks for this node among its peers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetNetworkInfo {}
+
+/// Asks for the connected peers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetPeerInfo {}
+
+/// `getnetworkinfo`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInfo {
+    /// Major, minor and patch with two digits each.
+    pub version: u64,
+    /// The program and its version.
+    pub subversion: String,
+    /// The version of the protocol.
+    pub protocolversion: u64,
+    /// `main`, `test` or `dev`.
+    pub chain: String,
+    /// The hash of the genesis.
+    pub genesis: String,
+    /// Its first bytes.
+    pub chain_id: String,
+    /// The node's identity.
+    pub peer_id: String,
+    /// Multiaddresses on which it listens.
+    pub listen: Vec<String>,
+    /// The same with the identity: the `bootstrap` of other nodes.
+    pub bootstrap: Vec<String>,
+    /// Index of this node, if it is a masternode.
+    pub masternode: Option<u16>,
+    /// Connected peers.
+    pub connections: u64,
+    /// Those that dialled this node.
+    pub connections_in: u64,
+    /// Those that this node dialled.
+    pub connections_out: u64,
+    /// Always true: it gossips transactions.
+    pub localrelay: bool,
+    /// Always true.
+    pub networkactive: bool,
+    /// Always 0: the clock is never corrected by peers.
+    pub timeoffset: i64,
+    /// The lowest fee that is relayed, for 1,000 bytes.
+    pub relayfee: JsonAmount,
+    /// What a replacement pays on top, for 1,000 bytes.
+    pub incrementalrelayfee: JsonAmount,
+    /// What an operator must know.
+    pub warnings: Vec<String>,
+}
+
+/// An entry of `getpeerinfo`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Its place in the list.
+    pub id: u64,
+    /// Its identity.
+    pub peer: String,
+    /// Its address.
+    pub addr: String,
+    /// Whether it dialled.
+    pub inbound: bool,
+    /// Since when it is connected, in seconds since 1970-01-01 UTC.
+    pub conntime: u64,
+    /// The round trip.
+    pub pingtime: Option<Seconds>,
+    /// Its program.
+    pub subver: String,
+    /// Its protocol.
+    pub protocol: String,
+    /// Where it says it listens.
+    pub listen: Vec<String>,
+    /// Topics in whose mesh it is.
+    pub mesh: Vec<String>,
+    /// Bytes received from it.
+    pub bytesrecv: u64,
+    /// Bytes sent to it.
+    pub bytessent: u64,
+}
