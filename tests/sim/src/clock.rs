@@ -10,6 +10,8 @@
 use crate::setup::GENESIS_MS;
 use timecoin_chain::types::{Millis, Now, Timestamp};
 
+/// One second of virtual time, which is counted in microseconds.
+pub const SECOND: u64 = 1_000_000;
 const MILLION: i64 = 1_000_000;
 
 /// What a node reads its time from.

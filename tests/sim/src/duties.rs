@@ -12,44 +12,13 @@ use crate::{
     oracle::{Violation, votes},
     world::World,
 };
-use std::collections::BTreeSet;
 use timecoin_chain::{
     engine::{Input, NilWhy, Refusal, Report, SafetyRecord},
-    types::{BlockHash, ConsensusMessage, Height, Proposal, Round, Vote},
+    types::{ConsensusMessage, Proposal, Vote},
 };
 
 /// Rounds after which a polka may be forgotten.
 const PAST_ROUNDS: u32 = 8;
-
-/// What a node knows.
-#[derive(Debug, Default)]
-pub struct Duties {
-    /// Blocks that it has executed, in all its lives.
-    checked: BTreeSet<BlockHash>,
-    /// The greatest height that it was shown to be final since it started.
-    shown: Height,
-    /// A block that its record proves decided, until it takes it up.
-    owed: Option<BlockHash>,
-    /// Blocks that it has executed since it started.
-    executed: BTreeSet<BlockHash>,
-    /// The latest polka that it was shown since it started, at the height that it was deciding.
-    polka: Option<(Height, Round, BlockHash)>,
-    /// Its last proposal, in all its lives.
-    proposed: Option<(Height, Round)>,
-}
-
-impl Duties {
-    /// The node starts again, with a record that proves this block decided.
-    pub fn restart(&mut self, owed: Option<BlockHash>) {
-        let checked = std::mem::take(&mut self.checked);
-        *self = Self { checked, owed, proposed: self.proposed, ..Self::default() };
-    }
-
-    /// The node has a block executed.
-    pub fn executes(&mut self, block: BlockHash) {
-        self.owed = self.owed.filter(|owed| *owed != block);
-    }
-}
 
 impl World {
     /// An input goes into a node's engine.

@@ -1,6 +1,6 @@
 //! What goes wrong in one seed. Each class of fault is first switched on or off and then drawn in
 //! its intensity, so that seeds differ in kind and not only in luck.
-use crate::{byzantine::Role, rng::Rng};
+use crate::{rng::Rng, role::Role};
 
 const MS: u64 = 1_000;
 const SECOND: u64 = 1_000 * MS;

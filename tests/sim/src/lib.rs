@@ -2,28 +2,30 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `world` | the scheduler: one heap of events, one seed from beginning to end |
+//! | `options`, `schedule` | what to run; what can happen, in one heap of events |
+//! | `world` | one seed from beginning to end: all that it has |
 //! | `events` | what an event does to a node |
 //! | `effects` | what a node's effects do to the world |
-//! | `stall` | what waits while a record is written or a machine is suspended |
+//! | `stall`, `waiting` | what waits while a record is written or a machine is suspended |
 //! | `storm` | crashes, restarts, partitions |
-//! | `obstacles`, `past` | clogs, filters, messages of earlier heights |
+//! | `obstacles`, `obstruct`, `past` | clogs, filters, messages of earlier heights |
 //! | `clock` | what a node's clocks show |
 //! | `instances` | the running numbers of single faults |
-//! | `byzantine` | masternodes that break the rules |
+//! | `role`, `byzantine` | what masternodes do that break the rules |
+//! | `perform`, `fork`, `masks` | where they meet the world |
 //! | `faults` | which faults a seed has, and how hard |
 //! | `setup`, `scheme` | the chain, its keys and how they sign |
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
 //! | `payments` | what users do |
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
-//! | `duties`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
+//! | `duties`, `known`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
 //! | `flood` | a masternode that sends without end |
 //! | `cadence` | how regular empty blocks come |
 //! | `heal` | how soon blocks come again after a long partition |
 //! | `shells` | honest masternodes without faults, for those three |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
-//! | `scale` | networks of many nodes, and what they cost |
+//! | `scale`, `mesh`, `traffic` | networks of many nodes, and what they cost |
 //! | `shrink` | from a seed that fails to the little that it takes |
 //! | `exhaust` | every state of the consensus core, for four masternodes and a few rounds |
 //!
@@ -45,18 +47,27 @@ pub mod exhaust;
 pub mod faults;
 pub mod flood;
 pub mod fold;
+mod fork;
 #[cfg(test)]
 mod heal;
 pub mod instances;
+pub mod known;
+mod masks;
+pub mod mesh;
 pub mod net;
 pub mod node;
 pub mod obstacles;
+mod obstruct;
 pub mod offence;
+pub mod options;
 pub mod oracle;
 pub mod past;
 pub mod payments;
+mod perform;
 pub mod rng;
+pub mod role;
 pub mod scale;
+mod schedule;
 pub mod scheme;
 pub mod setup;
 mod shells;
@@ -64,5 +75,7 @@ pub mod shrink;
 mod stall;
 mod storm;
 pub mod trace;
+pub mod traffic;
+pub mod waiting;
 pub mod wire;
 pub mod world;

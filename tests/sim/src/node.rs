@@ -3,9 +3,9 @@ use crate::{
     byzantine::{Actor, Role},
     clock::Clock,
     disk::{Disk, SharedView},
-    duties::Duties,
+    known::Duties,
     setup::Setup,
-    stall::Stall,
+    waiting::Stall,
     wire::{Gossip, Id},
 };
 use std::{

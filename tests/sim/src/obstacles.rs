@@ -1,16 +1,7 @@
 //! What stands in the way of messages for a while: links that are clogged, and filters that let
 //! everything pass but one kind of message.
-use crate::{
-    coverage::Met,
-    instances::Class,
-    rng::Rng,
-    wire::Payload,
-    world::{Event, SECOND, World},
-};
+use crate::{rng::Rng, wire::Payload};
 use timecoin_chain::types::{ConsensusMessage, Round, VoteKind};
-
-/// The longest clog.
-const CLOG_MAX: u64 = 5 * SECOND;
 
 /// The kinds of message that a filter knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,13 +78,13 @@ impl Label {
 
 /// Directed links: all that begin, or end, at a node, or one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Links {
+pub(crate) struct Links {
     from: Option<usize>,
     to: Option<usize>,
 }
 
 impl Links {
-    fn draw(rng: &mut Rng, nodes: usize) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, nodes: usize) -> Self {
         let (from, to) = (rng.index(nodes), rng.index(nodes));
         match rng.below(3) {
             0 => Self { from: Some(from), to: None },
@@ -109,25 +100,25 @@ impl Links {
 
 /// Everything on these links waits until then, and then comes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Clog {
-    links: Links,
-    until: u64,
+pub(crate) struct Clog {
+    pub(crate) links: Links,
+    pub(crate) until: u64,
 }
 
 /// Messages of one kind, of round 0 or of any, are lost on these links until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Filter {
-    links: Links,
-    kind: Kind,
-    only_first_round: bool,
-    until: u64,
+pub(crate) struct Filter {
+    pub(crate) links: Links,
+    pub(crate) kind: Kind,
+    pub(crate) only_first_round: bool,
+    pub(crate) until: u64,
 }
 
 /// All clogs and filters that may still be on.
 #[derive(Debug, Default)]
 pub struct Obstacles {
-    clogs: Vec<Clog>,
-    filters: Vec<Filter>,
+    pub(crate) clogs: Vec<Clog>,
+    pub(crate) filters: Vec<Filter>,
 }
 
 impl Obstacles {
@@ -147,7 +138,7 @@ impl Obstacles {
         })
     }
 
-    fn tidy(&mut self, now: u64) {
+    pub(crate) fn tidy(&mut self, now: u64) {
         self.clogs.retain(|clog| clog.until > now);
         self.filters.retain(|filter| filter.until > now);
     }
@@ -155,47 +146,5 @@ impl Obstacles {
     /// Nothing stands in the way any more.
     pub fn clear(&mut self) {
         *self = Self::default();
-    }
-}
-
-impl World {
-    pub(crate) fn on_clog(&mut self) {
-        let Some(rhythm) = self.faults.clog else { return };
-        let (now, nodes) = (self.time, self.nodes.len());
-        let rng = self.storm(Class::Clog);
-        let links = Links::draw(rng, nodes);
-        let clog = Clog { links, until: now + rhythm.span(rng).min(CLOG_MAX) };
-        self.plan_next(Class::Clog, Some(rhythm), Event::Clog);
-        if self.instances.strikes(Class::Clog) {
-            self.coverage.met(Met::Clogged);
-            self.note_fault(33, Class::Clog, &clog);
-            self.net.obstacles.tidy(self.time);
-            self.net.obstacles.clogs.push(clog);
-        }
-    }
-
-    pub(crate) fn on_filter(&mut self) {
-        let Some(rhythm) = self.faults.filter else { return };
-        let (now, nodes) = (self.time, self.nodes.len());
-        let rng = self.storm(Class::Filter);
-        let filter = Filter {
-            links: Links::draw(rng, nodes),
-            kind: Kind::ALL[rng.index(Kind::ALL.len())],
-            only_first_round: rng.chance(500),
-            until: now + rhythm.span(rng),
-        };
-        self.plan_next(Class::Filter, Some(rhythm), Event::Filter);
-        if self.instances.strikes(Class::Filter) {
-            self.coverage.met(Met::KindFiltered);
-            self.note_fault(34, Class::Filter, &filter);
-            self.net.obstacles.tidy(self.time);
-            self.net.obstacles.filters.push(filter);
-        }
-    }
-
-    /// Notes a fault of the whole network in the digest and the trace, with its running number.
-    pub(crate) fn note_fault(&mut self, kind: u8, class: Class, fault: &impl std::fmt::Debug) {
-        let (number, text) = (self.instances.last(class), format!("{fault:?}"));
-        self.note(0, kind, text.as_bytes(), || format!("-- {class:?} {number}: {text}"));
     }
 }

@@ -21,34 +21,6 @@ const WAITING_MAX: usize = 4_096;
 /// The longest pause.
 const PAUSE_MAX: u64 = 10 * SECOND;
 
-/// Why a node handles nothing, and what waits.
-#[derive(Default)]
-pub struct Stall {
-    /// The effects after a record that is not durable yet.
-    persisting: Option<VecDeque<Effect>>,
-    /// Whether that record became durable while the node was paused.
-    is_durable: bool,
-    /// Since when it is paused, and whether its monotonic clock stands still.
-    paused: Option<(u64, bool)>,
-    waiting: VecDeque<Event>,
-}
-
-impl Stall {
-    /// Whether a record is on its way to the disk.
-    pub fn is_persisting(&self) -> bool {
-        self.persisting.is_some() && !self.is_durable
-    }
-
-    /// Whether the node is suspended.
-    pub fn is_paused(&self) -> bool {
-        self.paused.is_some()
-    }
-
-    fn is_on(&self) -> bool {
-        self.persisting.is_some() || self.paused.is_some()
-    }
-}
-
 impl World {
     /// Whether an event has to wait; then it does.
     pub(crate) fn waits(&mut self, event: Event) -> Option<Event> {

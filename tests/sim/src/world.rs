@@ -1,43 +1,37 @@
-//! The scheduler: one heap of events in virtual time, one event after the other.
+//! One seed from beginning to end: everything that it has, and its events one after the other.
+//!
+//! Knows what a seed consists of. What an event does is in the files that call themselves `impl World`.
+pub(crate) use crate::schedule::{Event, Work};
+pub use crate::{
+    clock::SECOND,
+    options::{Options, Outcome},
+};
+
 use crate::{
-    byzantine::{
-        Parcel, Role,
-        fork::{Plot, Trial},
-        twins::{Masks, Scenario},
-    },
+    byzantine::{plot::Trial, twins::Masks},
     clock::Clock,
     coverage::{Coverage, Met},
-    disk::Flaw,
     faults::Faults,
-    instances::{Class, Instance, Instances},
-    net::{Cut, Net},
+    instances::{Class, Instances},
+    mesh::Mesh,
+    net::Net,
     node::Node,
     oracle::{Oracle, Violation},
     past::Past,
     payments::{Fate, Payments},
     rng::Rng,
-    scale::{mesh::Mesh, traffic::Traffic},
+    schedule::Schedule,
     setup::Setup,
     trace::{Auditor, Trace},
-    wire::{Gossip, Reply},
+    traffic::Traffic,
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
-    rc::Rc,
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 use timecoin_chain::{
     crypto::LtHash,
-    engine::{Input, Request, Ticket, Timer},
-    ledger::{Layer, LedgerState},
     mempool::MempoolLimits,
-    rules::Spend,
-    types::{Block, BlockHash, Height, Round, WTxId},
+    types::{BlockHash, Height, Round},
 };
 
-/// One second of virtual time, which is counted in microseconds.
-pub const SECOND: u64 = 1_000_000;
 /// Heights that every node must commit after everything healed.
 const PROGRESS_HEIGHTS: u64 = 5;
 /// Virtual time within which it must. At the longest delays a height takes several rounds.
@@ -46,180 +40,6 @@ const PROGRESS_TIME: u64 = 60 * SECOND;
 const HEIGHT_TIME: u64 = 6 * SECOND;
 /// For each height, faults last this long at the most.
 const STORM_TIME: u64 = 3 * SECOND;
-
-/// What to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// Masternodes.
-    pub masternodes: u8,
-    /// Heights to reach at the least.
-    pub heights: u64,
-    /// Use ed25519 in every seed.
-    pub real_signatures: bool,
-    /// These faults and not those that the seed draws.
-    pub faults: Option<Faults>,
-    /// Connections of a node on average; with everyone where none is given.
-    pub degree: Option<usize>,
-    /// Whether to count what travels.
-    pub counts_traffic: bool,
-    /// Only these faults strike; all where none is given.
-    pub only: Option<Vec<Instance>>,
-    /// Masternodes up to a third of the weight do this, and not what the seed draws.
-    pub byzantine: Option<Role>,
-    /// One key on several nodes, and who reaches whom.
-    pub twins: Option<Scenario>,
-    /// More than a third of the weight tries to fork the chain.
-    pub fork: Option<Plot>,
-    /// A planted fault.
-    pub flaw: Flaw,
-    /// Stop after the event with this number.
-    pub until: Option<u64>,
-    /// Whether to keep lines for people.
-    pub trace: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            masternodes: 4,
-            heights: 20,
-            real_signatures: false,
-            faults: None,
-            degree: None,
-            counts_traffic: false,
-            only: None,
-            byzantine: None,
-            twins: None,
-            fork: None,
-            flaw: Flaw::None,
-            until: None,
-            trace: false,
-        }
-    }
-}
-
-/// How a seed ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// What did not hold.
-    pub violation: Option<Violation>,
-    /// The digest over all events.
-    pub hash: [u8; 32],
-    /// How many events.
-    pub events: u64,
-    /// All single faults.
-    pub faults: Vec<Instance>,
-    /// Virtual time in microseconds.
-    pub time: u64,
-    /// Virtual time from healing to the end.
-    pub recovery: u64,
-    /// The greatest final height.
-    pub height: Height,
-    /// The height with two final blocks, where so many cheat that there may be one.
-    pub forked: Option<Height>,
-    /// What was met.
-    pub coverage: Coverage,
-    /// What travelled, if it was counted.
-    pub traffic: Option<Traffic>,
-    /// Lines for people.
-    pub trace: Vec<String>,
-}
-
-/// Work that a shell does off its loop.
-pub(crate) enum Work {
-    Execute {
-        block: Arc<Block>,
-        parent: Arc<LedgerState>,
-        layers: Vec<Arc<Layer>>,
-        verified: BTreeSet<WTxId>,
-    },
-    Verify {
-        ticket: Ticket,
-        spends: Vec<Spend>,
-    },
-    Commit,
-    Committed {
-        height: Height,
-    },
-}
-
-/// What can happen.
-pub(crate) enum Event {
-    Gossip { to: usize, connection: u64, gossip: Rc<Gossip>, passes_cache: bool },
-    Question { to: usize, connection: u64, call: u64, request: Rc<Request>, id: [u8; 32] },
-    Reply { to: usize, connection: u64, call: u64, reply: Rc<Reply> },
-    CallTimeout { node: usize, incarnation: u64, call: u64 },
-    Timer { node: usize, incarnation: u64, timer: Timer, generation: u64 },
-    Work { node: usize, incarnation: u64, work: Work },
-    PeerDown { node: usize, incarnation: u64, connection: u64 },
-    Input { node: usize, incarnation: u64, input: Input },
-    Durable { node: usize, incarnation: u64 },
-    Wake { node: usize, incarnation: u64 },
-    Connect { a: usize, b: usize },
-    Boot { node: usize },
-    Parcel { node: usize, incarnation: u64, parcel: Parcel },
-    Tick { node: usize },
-    Schism { cut: Cut },
-    Verdict,
-    Payment,
-    Partition,
-    Heal,
-    Crash,
-    CrashAll,
-    Clog,
-    Filter,
-    Pause,
-    ClockFault,
-    ClockSet { node: usize },
-    EndOfStorm,
-    Deadline,
-}
-
-impl Event {
-    /// The node whose loop handles it; none where it happens to a node or to the world.
-    pub(crate) fn handled_by(&self) -> Option<usize> {
-        match self {
-            Self::Gossip { to, .. } | Self::Question { to, .. } | Self::Reply { to, .. } => {
-                Some(*to)
-            }
-            Self::CallTimeout { node, .. }
-            | Self::Timer { node, .. }
-            | Self::Work { node, .. }
-            | Self::PeerDown { node, .. }
-            | Self::Input { node, .. } => Some(*node),
-            _ => None,
-        }
-    }
-
-    /// Whether a full queue may drop it.
-    pub(crate) fn is_gossip(&self) -> bool {
-        matches!(self, Self::Gossip { .. })
-    }
-}
-
-struct Entry {
-    time: u64,
-    sequence: u64,
-    /// Elsewhere, because the queue moves its entries all the time.
-    event: Box<Event>,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.time, self.sequence).cmp(&(other.time, other.sequence))
-    }
-}
 
 /// One seed while it runs.
 pub struct World {
@@ -244,8 +64,7 @@ pub struct World {
     pub(crate) faults: Faults,
     pub(crate) setup: Setup,
     pub(crate) time: u64,
-    queue: BinaryHeap<Reverse<Entry>>,
-    sequence: u64,
+    schedule: Schedule,
     pub(crate) numbers: u64,
     pub(crate) nodes: Vec<Node>,
     pub(crate) net: Net,
@@ -273,9 +92,9 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     let mut world = World::new(seed, options.clone());
     world.begin();
     while !world.is_over && world.violation.is_none() {
-        let Some(Reverse(entry)) = world.queue.pop() else { break };
-        world.time = entry.time;
-        world.dispatch(*entry.event);
+        let Some((time, event)) = world.schedule.pop() else { break };
+        world.time = time;
+        world.dispatch(event);
         world.check_progress();
         if options.until.is_some_and(|until| world.auditor.events >= until) {
             break;
@@ -328,8 +147,7 @@ impl World {
             faults,
             setup,
             time: 3 * SECOND,
-            queue: BinaryHeap::new(),
-            sequence: 0,
+            schedule: Schedule::default(),
             numbers: 0,
             mesh: options.degree.map(|degree| Mesh::new(&mut rng, nodes.len(), degree)),
             traffic: options.counts_traffic.then(|| Traffic::new(nodes.len())),
@@ -375,9 +193,7 @@ impl World {
 
     /// Plans an event.
     pub(crate) fn at(&mut self, time: u64, event: Event) {
-        self.sequence += 1;
-        let event = Box::new(event);
-        self.queue.push(Reverse(Entry { time, sequence: self.sequence, event }));
+        self.schedule.push(time, event);
     }
 
     /// Plans an event a while from now.

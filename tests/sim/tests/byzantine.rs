@@ -1,7 +1,7 @@
 //! Byzantine masternodes: each kind does what it is there for, and honest nodes keep every property.
 use timecoin_sim::{
     batch,
-    byzantine::{Role, fork::Plot, twins::Space},
+    byzantine::{Role, plot::Plot, twins::Space},
     coverage::Met,
     faults::Faults,
     world::{self, Options, SECOND},

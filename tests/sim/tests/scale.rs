@@ -1,10 +1,8 @@
 //! A network in which most nodes are not connected with each other.
 use timecoin_sim::{
     coverage::Met,
-    scale::{
-        Scale,
-        traffic::{Count, NodeTraffic},
-    },
+    scale::Scale,
+    traffic::{Count, NodeTraffic},
     world,
 };
 

@@ -1,6 +1,6 @@
 //! Votes seconds after everybody else, mostly on heights that are over.
 use super::{Actor, Stage};
-use crate::world::SECOND;
+use crate::clock::SECOND;
 use timecoin_chain::types::ConsensusMessage;
 
 /// A masternode that is always late.

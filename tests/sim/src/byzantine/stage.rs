@@ -19,7 +19,7 @@ pub struct Parcel {
 
 /// One moment of an actor.
 pub struct Stage<'a> {
-    pub(super) setup: &'a Setup,
+    pub(crate) setup: &'a Setup,
     /// The seed's source of chance.
     pub rng: &'a mut Rng,
     /// The actor's index in the masternode set.
@@ -30,8 +30,8 @@ pub struct Stage<'a> {
     pub round: Round,
     /// The nodes it is connected with.
     pub others: Vec<usize>,
-    pub(super) parcels: Vec<Parcel>,
-    pub(super) is_at_work: bool,
+    pub(crate) parcels: Vec<Parcel>,
+    pub(crate) is_at_work: bool,
 }
 
 impl Stage<'_> {

@@ -1,7 +1,7 @@
 //! Votes when it is all but too late: some count its prevote in time and some do not. Its precommits
 //! go to one node after seconds and to the others later.
 use super::{Actor, Stage};
-use crate::world::SECOND;
+use crate::clock::SECOND;
 use timecoin_chain::types::{ConsensusMessage, VoteKind};
 
 /// A masternode that holds votes back.

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use std::process::ExitCode;
 use timecoin_sim::{
     batch,
-    byzantine::fork::Plot,
+    byzantine::plot::Plot,
     faults::Faults,
     world::{self, Options},
 };

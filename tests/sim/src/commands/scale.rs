@@ -5,10 +5,8 @@ use std::{process::ExitCode, time::Instant};
 use timecoin_sim::{
     coverage::Met,
     obstacles::Kind,
-    scale::{
-        Scale,
-        traffic::{Count, NodeTraffic, Traffic},
-    },
+    scale::Scale,
+    traffic::{Count, NodeTraffic, Traffic},
     world::{self, Outcome, SECOND},
 };
 

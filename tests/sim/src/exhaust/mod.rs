@@ -24,43 +24,16 @@
 mod check;
 mod local;
 mod machine;
+mod options;
 mod search;
 mod view;
 mod walk;
 
+pub use options::{Flaw, Options};
 pub use search::Counts;
 
 use crate::{oracle::Violation, rng::Rng};
 use search::Search;
-
-/// What to go through.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// The masternode that is Byzantine. Masternode R proposes in round R.
-    pub byzantine: u16,
-    /// Rounds, at most three.
-    pub rounds: u8,
-    /// Different blocks that may be proposed.
-    pub blocks: u8,
-    /// Random walks of whole machines to compare with.
-    pub walks: u64,
-    /// No further rank is begun after so many states.
-    pub states_max: u64,
-    /// A planted fault.
-    pub flaw: Flaw,
-    /// Checks nothing but that no two honest masternodes decide different blocks.
-    pub only_agreement: bool,
-}
-
-/// A planted fault, to see whether it is noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Flaw {
-    /// None.
-    #[default]
-    None,
-    /// A masternode forgets its lock as soon as it has it.
-    ForgetsLock,
-}
 
 /// What was gone through.
 #[derive(Debug, Default)]

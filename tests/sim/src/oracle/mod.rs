@@ -3,6 +3,7 @@ mod guilt;
 mod locks;
 #[cfg(test)]
 mod tests;
+mod violation;
 pub(crate) mod votes;
 
 use crate::{
@@ -19,29 +20,8 @@ use timecoin_chain::{
         Block, BlockHash, Certificate, ConsensusMessage, Height, OutPoint, RoundCertificate, Vote,
     },
 };
+pub use violation::Violation;
 use votes::Votes;
-
-/// A property that did not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// Its name, the same in every run.
-    pub property: &'static str,
-    /// What was seen.
-    pub detail: String,
-}
-
-impl Violation {
-    /// A violation.
-    pub fn new(property: &'static str, detail: impl Into<String>) -> Self {
-        Self { property, detail: detail.into() }
-    }
-}
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.property, self.detail)
-    }
-}
 
 struct FinalBlock {
     hash: BlockHash,

@@ -2,9 +2,6 @@
 //!
 //! The nodes, their faults and the oracle are those of every other seed. Gossip goes from neighbour to
 //! neighbour: who sees a message first passes it on, and copies are dropped before the engine.
-pub mod mesh;
-pub mod traffic;
-
 use crate::{
     coverage::Met,
     faults::{Faults, Rhythm},

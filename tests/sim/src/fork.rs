@@ -4,8 +4,8 @@
 //! Invariant: the votes that honest nodes got, together, prove at least a third of the weight guilty,
 //! and nobody who is honest. The chain's rules find exactly those whom the oracle finds by itself. And
 //! when the groups reach each other again, every honest node stops: it does not go on with one branch.
-use super::Role;
 use crate::{
+    byzantine::plot::{Plot, Trial},
     net::{Cut, Group},
     oracle::{self, Violation},
     world::{Event, SECOND, World},
@@ -18,38 +18,6 @@ use timecoin_chain::{
 
 /// So long after the groups reach each other again, every honest node has stopped.
 const VERDICT: u64 = 20 * SECOND;
-
-/// How those who break the rules make a fork.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Plot {
-    /// Each runs once in each group.
-    Twins,
-    /// They vote with both groups in the same round.
-    Echoes,
-    /// They vote with the second group in a later round.
-    Turncoats,
-}
-
-impl Plot {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Twins, Self::Echoes, Self::Turncoats];
-
-    fn role(self) -> Role {
-        match self {
-            Self::Twins => Role::Twin,
-            Self::Echoes => Role::Echo,
-            Self::Turncoats => Role::Turncoat,
-        }
-    }
-}
-
-/// What honest nodes got, to accuse with.
-#[derive(Debug, Default)]
-pub(crate) struct Trial {
-    votes: Vec<Vote>,
-    /// The height that has two final blocks.
-    pub(crate) forked: Option<Height>,
-}
 
 impl World {
     /// Gives more than a third of the weight away and plans the partition.

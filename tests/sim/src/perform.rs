@@ -1,6 +1,6 @@
 //! Where actors meet the world: what they hear, when they wake, and how their parcels are sent.
-use super::{Actor, Parcel, Role, Stage};
 use crate::{
+    byzantine::{self, Actor, Parcel, Role, Stage},
     coverage::Met,
     events::describe,
     wire::{self, Payload},
@@ -39,9 +39,10 @@ impl World {
         }
     }
 
-    pub(super) fn corrupt(&mut self, node: usize, key: u16, role: Role) {
+    pub(crate) fn corrupt(&mut self, node: usize, key: u16, role: Role) {
         self.oracle.corrupt(key);
-        self.nodes[node].actor = role.actor(&mut self.actors).map(|actor| (role, actor));
+        self.nodes[node].actor =
+            byzantine::actor(role, &mut self.actors).map(|actor| (role, actor));
         self.trace.line(|| format!("n{node} is Byzantine: {role:?}"));
         match role {
             Role::Twin => {

@@ -1,0 +1,90 @@
+//! What to run, and how it ended.
+use crate::{
+    byzantine::{plot::Plot, twins::Scenario},
+    coverage::Coverage,
+    disk::Flaw,
+    faults::Faults,
+    instances::Instance,
+    oracle::Violation,
+    role::Role,
+    traffic::Traffic,
+};
+use timecoin_chain::types::Height;
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Masternodes.
+    pub masternodes: u8,
+    /// Heights to reach at the least.
+    pub heights: u64,
+    /// Use ed25519 in every seed.
+    pub real_signatures: bool,
+    /// These faults and not those that the seed draws.
+    pub faults: Option<Faults>,
+    /// Connections of a node on average; with everyone where none is given.
+    pub degree: Option<usize>,
+    /// Whether to count what travels.
+    pub counts_traffic: bool,
+    /// Only these faults strike; all where none is given.
+    pub only: Option<Vec<Instance>>,
+    /// Masternodes up to a third of the weight do this, and not what the seed draws.
+    pub byzantine: Option<Role>,
+    /// One key on several nodes, and who reaches whom.
+    pub twins: Option<Scenario>,
+    /// More than a third of the weight tries to fork the chain.
+    pub fork: Option<Plot>,
+    /// A planted fault.
+    pub flaw: Flaw,
+    /// Stop after the event with this number.
+    pub until: Option<u64>,
+    /// Whether to keep lines for people.
+    pub trace: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            masternodes: 4,
+            heights: 20,
+            real_signatures: false,
+            faults: None,
+            degree: None,
+            counts_traffic: false,
+            only: None,
+            byzantine: None,
+            twins: None,
+            fork: None,
+            flaw: Flaw::None,
+            until: None,
+            trace: false,
+        }
+    }
+}
+
+/// How a seed ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What did not hold.
+    pub violation: Option<Violation>,
+    /// The digest over all events.
+    pub hash: [u8; 32],
+    /// How many events.
+    pub events: u64,
+    /// All single faults.
+    pub faults: Vec<Instance>,
+    /// Virtual time in microseconds.
+    pub time: u64,
+    /// Virtual time from healing to the end.
+    pub recovery: u64,
+    /// The greatest final height.
+    pub height: Height,
+    /// The height with two final blocks, where so many cheat that there may be one.
+    pub forked: Option<Height>,
+    /// What was met.
+    pub coverage: Coverage,
+    /// What travelled, if it was counted.
+    pub traffic: Option<Traffic>,
+    /// Lines for people.
+    pub trace: Vec<String>,
+}
