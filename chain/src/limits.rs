@@ -69,9 +69,20 @@ pub const CANDIDATES_MAX: usize = 8;
 pub const SYNC_WINDOW: u64 = 128;
 /// Transactions that wait for a parent which is still being checked (local limit).
 pub const WAITING_MAX: usize = 10_000;
+/// Gossiped messages of one peer on one topic that wait for their verdict (local limit); more for the votes of a large
+/// masternode set.
+pub const INBOUND_PEER_MESSAGES_MAX: usize = 64;
+/// Bytes of the gossiped messages of one peer on one topic that wait for their verdict (local limit).
+pub const INBOUND_PEER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of all gossiped messages that wait for their verdict (local limit).
+pub const INBOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Batches of transactions in the engine at a time (local limit).
+pub const INBOUND_BATCHES_MAX: usize = 64;
 /// Bytes that any value stored or decoded may take.
 pub const STORED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+const _: () = assert!(2 * PROPOSAL_BYTES_MAX <= INBOUND_PEER_BYTES_MAX);
+const _: () = assert!(8 * INBOUND_PEER_BYTES_MAX <= INBOUND_BYTES_MAX);
 const _: () = assert!(TX_BYTES_MAX < TX_BATCH_BYTES_MAX);
 const _: () = assert!(TX_BYTES_MAX < BLOCK_BYTES_MAX && BLOCK_BYTES_MAX < SYNC_BYTES_MAX);
 const _: () = assert!(TX_INPUTS_MAX * 36 < TX_BYTES_MAX);

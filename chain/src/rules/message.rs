@@ -46,6 +46,18 @@ pub fn verify_message(
     })
 }
 
+impl Verified<ConsensusMessage> {
+    /// The polka or commit certificate, if it is one.
+    pub fn certificate(&self) -> Option<Verified<Certificate>> {
+        match &**self {
+            ConsensusMessage::Certificate(certificate) => {
+                Some(Verified::checked(certificate.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl From<Verified<Vote>> for Verified<ConsensusMessage> {
     fn from(vote: Verified<Vote>) -> Self {
         vote.map(ConsensusMessage::Vote)

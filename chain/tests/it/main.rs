@@ -12,6 +12,7 @@ mod fixture;
 mod generate;
 mod genesis;
 mod golden;
+mod inbound;
 mod ledger;
 mod license;
 mod message;

@@ -1,0 +1,587 @@
+//! What the door makes of bytes: verdicts, what is delivered, and what is verified at all.
+use crate::fixture::{Fixture, pay, prevote_of};
+use std::sync::Arc;
+use timecoin_chain::{
+    codec,
+    crypto::{Ed25519, Signature},
+    genesis::Chain,
+    inbound::{Action, Arrival, Door, Job, Verdict, Window},
+    types::{
+        BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage,
+        Evidence, Height, Millis, Proposal, Round, SignerSet, Status, TransactionBatch, Vote,
+        VoteKind, VotesAnswer, VotesRequest,
+    },
+    wire::{Peer, Request, Ticket, Topic, encode_message},
+};
+
+const PEER: Peer = Peer(1);
+/// The height being decided, three blocks above the genesis.
+const HEIGHT: u64 = 4;
+
+/// A door, and what it does with what comes.
+struct Gate {
+    fixture: Fixture,
+    chain: Arc<Chain>,
+    door: Door,
+    window: Window,
+    now: Millis,
+    tickets: u64,
+    /// Jobs that the pool has not done.
+    pool: Vec<Job>,
+    /// Jobs handed out so far.
+    jobs: usize,
+    actions: Vec<Action>,
+}
+
+impl Gate {
+    fn new() -> Self {
+        let mut fixture = Fixture::at_height(HEIGHT - 2);
+        let block = fixture.block(vec![]);
+        fixture.apply(&block);
+        let chain = Arc::new(fixture.chain.clone());
+        let set = Arc::new(fixture.chain.masternodes.clone());
+        let window = Window {
+            height: Height(HEIGHT),
+            round: Round(0),
+            me: Some(0),
+            tip: Some((Round(0), block.hash())),
+            evidence_age: 5,
+            ledger: Arc::new(fixture.state.clone()),
+        };
+        Self {
+            door: Door::new(chain.clone(), set),
+            fixture,
+            chain,
+            window,
+            now: Millis(1_000_000),
+            tickets: 0,
+            pool: Vec::new(),
+            jobs: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        for action in self.door.handle(self.now, &self.window, arrival) {
+            match action {
+                Action::Run(job) => {
+                    self.jobs += 1;
+                    self.pool.push(job);
+                }
+                action => self.actions.push(action),
+            }
+        }
+    }
+
+    fn gossip(&mut self, from: Peer, topic: Topic, bytes: Vec<u8>) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.arrive(Arrival::Gossip { from, topic, bytes, ticket });
+        ticket
+    }
+
+    fn say(&mut self, from: Peer, message: &ConsensusMessage) -> Ticket {
+        let (topic, bytes) = encode_message(message);
+        self.gossip(from, topic, bytes)
+    }
+
+    /// Does all work, and what follows from it.
+    fn work(&mut self) {
+        while !self.pool.is_empty() {
+            self.work_once();
+        }
+    }
+
+    fn work_once(&mut self) {
+        let outcome = self.pool.remove(0).run(&Ed25519, &self.chain);
+        self.arrive(Arrival::Done(outcome));
+    }
+
+    fn verdict(&self, ticket: Ticket) -> Option<Verdict> {
+        let mut verdicts = self.actions.iter().filter_map(|action| match action {
+            Action::Judge(of, verdict) if *of == ticket => Some(*verdict),
+            _ => None,
+        });
+        let verdict = verdicts.next();
+        assert_eq!(verdicts.next(), None, "one verdict for {ticket:?}");
+        verdict
+    }
+
+    fn delivered(&self) -> usize {
+        self.actions.iter().filter(|action| matches!(action, Action::Message(..))).count()
+    }
+
+    /// What becomes of a message that is verified at once: its verdict, and whether it is delivered.
+    fn outcome(&mut self, message: &ConsensusMessage) -> (Verdict, bool) {
+        let before = self.delivered();
+        let ticket = self.say(PEER, message);
+        self.work();
+        (self.verdict(ticket).expect("judged"), self.delivered() > before)
+    }
+
+    fn vote(&self, signer: u16, height: u64, round: u32, block: u8) -> ConsensusMessage {
+        let vote = Vote {
+            kind: VoteKind::Prevote,
+            height: Height(height),
+            round: Round(round),
+            block: Some(BlockHash([block; 32])),
+            valid_round: None,
+            signer,
+            signature: Signature::from_bytes(&[0; 64]),
+        };
+        ConsensusMessage::Vote(self.fixture.vote(signer, vote))
+    }
+
+    fn forged_vote(&self, round: u32, mark: u8) -> ConsensusMessage {
+        let ConsensusMessage::Vote(vote) = self.vote(1, HEIGHT, round, mark) else {
+            unreachable!()
+        };
+        ConsensusMessage::Vote(Vote { signature: Signature::from_bytes(&[mark; 64]), ..vote })
+    }
+
+    fn proposal(&self, round: u32, timestamp: u64) -> ConsensusMessage {
+        let mut block = self.fixture.block(vec![]);
+        block.header.timestamp.0 += timestamp;
+        let height = block.header.height;
+        block.header.proposer = self.chain.masternodes.proposer(height, Round(round));
+        ConsensusMessage::Proposal(Box::new(self.fixture.propose(&block, Round(round), None)))
+    }
+
+    fn commit(&self, height: u64) -> Certificate {
+        let mut block = self.fixture.block(vec![]);
+        block.header.height = Height(height);
+        self.fixture.certify(&block)
+    }
+}
+
+/// A certificate with all signers and signatures that are not valid.
+fn forged(certificate: &Certificate, mark: u8) -> ConsensusMessage {
+    let signatures = certificate.signatures.iter().map(|_| Signature::from_bytes(&[mark; 64]));
+    ConsensusMessage::Certificate(Certificate {
+        block: Some(BlockHash([mark; 32])),
+        signatures: signatures.collect(),
+        ..certificate.clone()
+    })
+}
+
+#[test]
+fn a_valid_vote_is_forwarded_and_delivered() {
+    let mut gate = Gate::new();
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    let ticket = gate.say(PEER, &vote);
+    assert_eq!(gate.verdict(ticket), None, "not before it is verified");
+    assert_eq!(gate.delivered(), 0);
+    gate.work();
+    assert_eq!(gate.verdict(ticket), Some(Verdict::Accept));
+    assert_eq!(gate.delivered(), 1);
+}
+
+#[test]
+fn the_same_vote_counts_once_in_a_period_and_is_verified_once() {
+    let mut gate = Gate::new();
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    assert_eq!(gate.outcome(&vote), (Verdict::Accept, true));
+    assert_eq!(gate.outcome(&vote), (Verdict::Ignore, false));
+    gate.now = gate.now.plus(Millis(400));
+    assert_eq!(gate.outcome(&vote), (Verdict::Accept, true), "a repetition goes on");
+    assert_eq!(gate.jobs, 1, "its signature is known");
+}
+
+#[test]
+fn votes_and_proposals_are_let_in_near_the_round_only() {
+    let mut gate = Gate::new();
+    gate.window.round = Round(10);
+    let (nothing, forward) = ((Verdict::Ignore, false), (Verdict::Accept, true));
+    for (height, round, expected) in [
+        (HEIGHT, 1, nothing),
+        (HEIGHT, 2, forward),
+        (HEIGHT, 10, forward),
+        (HEIGHT, 12, forward),
+        (HEIGHT, 13, nothing),
+        (HEIGHT, u32::MAX, nothing),
+        (HEIGHT + 1, 0, forward),
+        (HEIGHT + 1, 2, forward),
+        (HEIGHT + 1, 3, nothing),
+        (HEIGHT + 2, 0, nothing),
+        (HEIGHT - 2, 0, nothing),
+    ] {
+        let vote = gate.vote(1, height, round, 1);
+        assert_eq!(gate.outcome(&vote), expected, "vote {height}/{round}");
+    }
+    for (round, expected) in [(1, nothing), (2, forward), (12, forward), (13, nothing)] {
+        let proposal = gate.proposal(round, 0);
+        assert_eq!(gate.outcome(&proposal), expected, "proposal in round {round}");
+    }
+    let before = gate.jobs;
+    let far = gate.vote(1, HEIGHT, 13, 1);
+    gate.outcome(&far);
+    assert_eq!(gate.jobs, before, "what is outside is not verified");
+}
+
+#[test]
+fn of_the_last_height_only_late_precommits_go_on() {
+    let mut gate = Gate::new();
+    let tip = gate.window.tip.expect("three blocks are final").1;
+    let of = |gate: &Gate, kind, round, block| {
+        let vote = Vote {
+            kind,
+            height: Height(HEIGHT - 1),
+            round: Round(round),
+            block,
+            valid_round: None,
+            signer: 2,
+            signature: Signature::from_bytes(&[0; 64]),
+        };
+        ConsensusMessage::Vote(gate.fixture.vote(2, vote))
+    };
+    let late = of(&gate, VoteKind::Precommit, 0, Some(tip));
+    assert_eq!(gate.outcome(&late), (Verdict::Accept, true));
+    let behind = of(&gate, VoteKind::Prevote, 1, None);
+    assert_eq!(gate.outcome(&behind), (Verdict::Ignore, true), "a neighbour helps it");
+    let far = of(&gate, VoteKind::Prevote, 3, None);
+    assert_eq!(gate.outcome(&far), (Verdict::Ignore, false));
+    let mut block = gate.fixture.block(vec![]);
+    block.header.height = Height(HEIGHT - 1);
+    block.header.proposer = gate.chain.masternodes.proposer(Height(HEIGHT - 1), Round(0));
+    let proposal = gate.fixture.propose(&block, Round(0), None);
+    let proposal = ConsensusMessage::Proposal(Box::new(proposal));
+    assert_eq!(gate.outcome(&proposal), (Verdict::Ignore, false), "its proposals are over");
+}
+
+#[test]
+fn one_value_of_a_slot_is_forwarded_and_a_second_one_delivered() {
+    let mut gate = Gate::new();
+    let votes: Vec<_> = (1..4).map(|block| gate.vote(1, HEIGHT, 0, block)).collect();
+    assert_eq!(gate.outcome(&votes[0]), (Verdict::Accept, true));
+    assert_eq!(gate.outcome(&votes[1]), (Verdict::Ignore, true), "it proves an offence here");
+    let jobs = gate.jobs;
+    assert_eq!(gate.outcome(&votes[2]), (Verdict::Ignore, false));
+    assert_eq!(gate.jobs, jobs, "the third is not even verified");
+    let proposals: Vec<_> = (0..3).map(|time| gate.proposal(0, time)).collect();
+    assert_eq!(gate.outcome(&proposals[0]), (Verdict::Accept, true));
+    assert_eq!(gate.outcome(&proposals[1]), (Verdict::Ignore, true));
+    assert_eq!(gate.outcome(&proposals[2]), (Verdict::Ignore, false));
+    gate.now = gate.now.plus(Millis(400));
+    assert_eq!(gate.outcome(&votes[0]), (Verdict::Accept, true), "the first is repeated");
+}
+
+#[test]
+fn certificates_may_come_from_later_rounds_and_commits_from_any_later_height() {
+    let mut gate = Gate::new();
+    for height in [HEIGHT, HEIGHT + 1, HEIGHT + 1_000] {
+        let commit = ConsensusMessage::Certificate(gate.commit(height));
+        assert_eq!(gate.outcome(&commit), (Verdict::Accept, true), "height {height}");
+    }
+    let block = gate.fixture.block(vec![]);
+    let polka = gate.fixture.certificate(&[0, 1, 2], &prevote_of(&block, Round(50)));
+    let polka = ConsensusMessage::Certificate(polka);
+    assert_eq!(gate.outcome(&polka), (Verdict::Accept, true));
+    assert_eq!(gate.outcome(&polka), (Verdict::Ignore, false), "once in a period");
+    let others = gate.fixture.certificate(&[0, 1, 2, 3], &prevote_of(&block, Round(50)));
+    let others = ConsensusMessage::Certificate(others);
+    assert_eq!(gate.outcome(&others), (Verdict::Ignore, false), "whoever signed");
+}
+
+#[test]
+fn evidence_counts_once_for_each_masternode() {
+    let mut gate = Gate::new();
+    let evidence = |gate: &Gate, signer, round| {
+        let of = |block| match gate.vote(signer, HEIGHT, round, block) {
+            ConsensusMessage::Vote(vote) => vote,
+            _ => unreachable!(),
+        };
+        ConsensusMessage::Evidence(Evidence::of_votes(&of(1), &of(2)).expect("they conflict"))
+    };
+    let (one, again, other) = (evidence(&gate, 1, 0), evidence(&gate, 1, 1), evidence(&gate, 2, 0));
+    assert_eq!(gate.outcome(&one), (Verdict::Accept, true));
+    assert_eq!(gate.outcome(&again), (Verdict::Ignore, false));
+    assert_eq!(gate.outcome(&other), (Verdict::Accept, true));
+}
+
+#[test]
+fn after_a_reject_nothing_of_the_peer_is_verified() {
+    let mut gate = Gate::new();
+    let bad = gate.forged_vote(0, 9);
+    let rejected = gate.say(PEER, &bad);
+    // More than are in work at a time: the rest waits.
+    let waiting: Vec<Ticket> = (0..40)
+        .map(|mark| {
+            let forged = forged(&gate.commit(HEIGHT), 100 + mark);
+            gate.say(PEER, &forged)
+        })
+        .collect();
+    gate.work_once();
+    let verdict = gate.verdict(rejected);
+    assert!(matches!(verdict, Some(Verdict::Reject(_))), "{verdict:?}");
+    let jobs = gate.jobs;
+    gate.work();
+    assert_eq!(gate.jobs, jobs, "nothing that waited was verified");
+    assert!(gate.verdict(waiting[39]) == Some(Verdict::Ignore));
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    assert_eq!(gate.outcome(&vote), (Verdict::Ignore, false));
+    let ticket = gate.say(Peer(2), &vote);
+    gate.work();
+    assert_eq!(gate.verdict(ticket), Some(Verdict::Accept), "from another peer it is taken");
+    gate.now = gate.now.plus(Millis(10_000));
+    let vote = gate.vote(2, HEIGHT, 0, 1);
+    assert_eq!(gate.outcome(&vote), (Verdict::Accept, true), "and later from this one");
+}
+
+#[test]
+fn bytes_that_no_honest_node_sends_are_rejected() {
+    let mut gate = Gate::new();
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    let (_, bytes) = encode_message(&vote);
+    let cut = bytes[..bytes.len() - 1].to_vec();
+    let cases = [
+        (Topic::Votes, cut),
+        (Topic::Votes, vec![]),
+        (Topic::Proposals, bytes.clone()),
+        (Topic::Transactions, bytes),
+        (Topic::Transactions, codec::encode(&TransactionBatch(vec![]))),
+        (Topic::Proposals, vec![0xff; 100_000]),
+    ];
+    for (peer, (topic, bytes)) in (10..).zip(cases) {
+        let ticket = gate.gossip(Peer(peer), topic, bytes);
+        gate.work();
+        let verdict = gate.verdict(ticket);
+        assert!(matches!(verdict, Some(Verdict::Reject(_))), "{topic:?}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_peer_has_a_bounded_number_of_messages_waiting() {
+    let mut gate = Gate::new();
+    let commit = gate.commit(HEIGHT);
+    let tickets: Vec<Ticket> =
+        (0..200).map(|mark| gate.say(PEER, &forged(&commit, mark))).collect();
+    let dropped =
+        tickets.iter().filter(|ticket| gate.verdict(**ticket) == Some(Verdict::Ignore)).count();
+    assert_eq!(dropped, 200 - 64);
+    assert_eq!(gate.door.load().0, 64);
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    let ticket = gate.say(PEER, &vote);
+    assert_eq!(gate.verdict(ticket), None, "each topic has its own share");
+}
+
+#[test]
+fn a_full_queue_costs_the_peer_that_holds_the_most() {
+    let mut gate = Gate::new();
+    let batch = vec![0; 128 * 1024];
+    let honest = gate.gossip(Peer(0), Topic::Transactions, vec![0; 1_000]);
+    for peer in 1..30 {
+        for _ in 0..32 {
+            gate.gossip(Peer(peer), Topic::Transactions, batch.clone());
+        }
+    }
+    let (_, bytes) = gate.door.load();
+    assert!(bytes <= 64 * 1024 * 1024, "{bytes}");
+    assert!(bytes > 60 * 1024 * 1024, "something filled it: {bytes}");
+    assert_eq!(gate.verdict(honest), None);
+}
+
+#[test]
+fn a_vote_does_not_wait_for_the_certificates_of_a_crowd() {
+    let mut gate = Gate::new();
+    let commit = gate.commit(HEIGHT);
+    for peer in 10..60 {
+        for mark in 0..20 {
+            gate.say(Peer(peer), &forged(&commit, mark));
+        }
+    }
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    let ticket = gate.say(PEER, &vote);
+    let mut before = 0;
+    while gate.verdict(ticket).is_none() {
+        before += gate.pool[0].price_us();
+        gate.work_once();
+    }
+    // What was in work already, and at most one turn of another topic.
+    assert!(before <= 10_000, "{before} us of other work before the vote");
+}
+
+#[test]
+fn a_message_that_waited_too_long_is_not_verified() {
+    let mut gate = Gate::new();
+    let commit = gate.commit(HEIGHT);
+    for mark in 0..60 {
+        gate.say(PEER, &forged(&commit, mark));
+    }
+    let vote = gate.vote(1, HEIGHT, 0, 1);
+    let in_work = gate.jobs;
+    gate.now = gate.now.plus(Millis(4_000));
+    let ticket = gate.say(Peer(2), &vote);
+    gate.work_once();
+    gate.work();
+    assert_eq!(gate.verdict(ticket), Some(Verdict::Accept));
+    assert_eq!(gate.jobs, in_work + 1, "only the vote was verified");
+}
+
+fn votes_request() -> Request {
+    let none = SignerSet::empty(4);
+    Request::Votes(VotesRequest {
+        height: Height(HEIGHT),
+        round: Round(0),
+        prevotes: none.clone(),
+        precommits: none,
+        has_proposal: true,
+        signer: None,
+    })
+}
+
+impl Gate {
+    /// What a response leads to, beside verdicts.
+    fn respond(&mut self, request: Request, bytes: Vec<u8>) -> Vec<Action> {
+        self.actions.clear();
+        self.arrive(Arrival::Response { from: PEER, request, bytes });
+        self.work();
+        std::mem::take(&mut self.actions)
+    }
+
+    fn votes(&mut self, messages: Vec<ConsensusMessage>) -> Option<usize> {
+        let actions = self.respond(votes_request(), codec::encode(&VotesAnswer(messages)));
+        let is_message = |action: &Action| matches!(action, Action::Message(..));
+        match actions.as_slice() {
+            [Action::Failed(..)] => None,
+            messages if messages.iter().all(is_message) => Some(messages.len()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_response_with_a_wrong_vote_or_too_many_counts_for_nothing() {
+    let mut gate = Gate::new();
+    let (one, other) = (gate.vote(1, HEIGHT, 0, 1), gate.vote(2, HEIGHT, 0, 1));
+    assert_eq!(gate.votes(vec![one.clone(), gate.forged_vote(1, 3)]), None);
+    assert_eq!(gate.votes(vec![one.clone(), other.clone()]), Some(2));
+    let most = timecoin_chain::limits::votes_answer_max(4);
+    assert_eq!(gate.votes(vec![one.clone(); most + 1]), None);
+}
+
+#[test]
+fn what_a_response_repeats_is_verified_once() {
+    let mut gate = Gate::new();
+    let commit = ConsensusMessage::Certificate(gate.commit(HEIGHT));
+    let price = |gate: &mut Gate, copies: usize| {
+        let answer = codec::encode(&VotesAnswer(vec![commit.clone(); copies]));
+        gate.arrive(Arrival::Response { from: PEER, request: votes_request(), bytes: answer });
+        gate.pool.last().map_or(0, Job::price_us)
+    };
+    let once = price(&mut gate, 1);
+    assert!(once > 0);
+    gate.pool.clear();
+    assert_eq!(price(&mut gate, 50), once);
+    gate.work();
+    assert_eq!(price(&mut gate, 50), 0, "and not again when it comes again");
+}
+
+#[test]
+fn own_votes_of_any_round_are_taken_from_a_response() {
+    let mut gate = Gate::new();
+    gate.window.round = Round(50);
+    let (own, other) = (gate.vote(0, HEIGHT, 3, 1), gate.vote(1, HEIGHT, 3, 1));
+    assert_eq!(gate.votes(vec![other]), Some(0));
+    assert_eq!(gate.votes(vec![own]), Some(1));
+}
+
+#[test]
+fn bodies_that_were_not_requested_count_for_nothing() {
+    let mut gate = Gate::new();
+    let coins: Vec<_> = (0..2).map(|number| gate.fixture.coin(1, number)).collect();
+    let spend = |coin: usize| gate.fixture.spend(&coins[coin..=coin], vec![pay(99)]);
+    let (asked, other) = (spend(0), spend(1));
+    let request = Request::Bodies(BodiesRequest(vec![asked.wtxid()]));
+    let mut reads = |bodies| {
+        let bytes = codec::encode(&TransactionBatch(bodies));
+        matches!(gate.respond(request.clone(), bytes).as_slice(), [Action::Bodies(..)])
+    };
+    assert!(reads(vec![asked.clone()]));
+    assert!(reads(vec![]), "a peer may have none");
+    assert!(!reads(vec![other]));
+    assert!(!reads(vec![asked.clone(), asked]));
+}
+
+#[test]
+fn a_status_proves_itself() {
+    let mut gate = Gate::new();
+    let tip = gate.commit(HEIGHT + 7);
+    let status = |genesis, tip: Option<Certificate>| codec::encode(&Status { genesis, tip });
+    let genesis = gate.chain.hash;
+    let good = gate.respond(Request::Status, status(genesis, Some(tip.clone())));
+    assert!(matches!(good.as_slice(), [Action::Status(PEER, Some(_))]), "{good:?}");
+    let none = gate.respond(Request::Status, status(genesis, None));
+    assert!(matches!(none.as_slice(), [Action::Status(PEER, None)]), "{none:?}");
+    let ConsensusMessage::Certificate(lie) = forged(&tip, 3) else { unreachable!() };
+    let lie = gate.respond(Request::Status, status(genesis, Some(lie)));
+    assert!(matches!(lie.as_slice(), [Action::Failed(PEER, Request::Status)]), "{lie:?}");
+    let other = timecoin_chain::genesis::GenesisHash([9; 32]);
+    let foreign = gate.respond(Request::Status, status(other, Some(tip)));
+    assert!(matches!(foreign.as_slice(), [Action::Failed(PEER, Request::Status)]), "{foreign:?}");
+}
+
+#[test]
+fn blocks_must_be_those_that_were_requested() {
+    let mut gate = Gate::new();
+    let mut fixture = Fixture::new();
+    let blocks: Vec<_> = (0..3)
+        .map(|_| {
+            let block = fixture.block(vec![]);
+            fixture.apply(&block);
+            (block.clone(), fixture.certify(&block))
+        })
+        .collect();
+    let mut reads = |from: u64, count, blocks: &[_]| {
+        let request = Request::Blocks(BlocksRequest { from: Height(from), count });
+        let bytes = codec::encode(&BlocksAnswer(blocks.to_vec()));
+        matches!(gate.respond(request, bytes).as_slice(), [Action::Blocks(..)])
+    };
+    assert!(reads(1, 3, &blocks));
+    assert!(reads(1, 10, &blocks), "fewer are an answer");
+    assert!(!reads(1, 2, &blocks));
+    assert!(!reads(2, 3, &blocks));
+    let mut swapped = blocks.clone();
+    swapped[1].1 = swapped[0].1.clone();
+    assert!(!reads(1, 3, &swapped), "a certificate names its block");
+    let mut forged = blocks.clone();
+    forged[2].1.signatures[0] = Signature::from_bytes(&[1; 64]);
+    assert!(!reads(1, 3, &forged));
+    let mut tampered = blocks;
+    let coin = Fixture::new().coin(1, 0);
+    tampered[0].0.transactions.push(Fixture::new().spend(&[coin], vec![pay(99)]));
+    assert!(!reads(1, 3, &tampered), "a block holds what its header says");
+}
+
+#[test]
+fn a_large_proposal_is_decoded_on_the_pool() {
+    let mut gate = Gate::new();
+    let ConsensusMessage::Proposal(proposal) = gate.proposal(0, 0) else { unreachable!() };
+    let ids = (0..2_000_u32).map(|id| {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&id.to_le_bytes());
+        timecoin_chain::types::WTxId(bytes)
+    });
+    let large = Proposal { transactions: ids.collect(), ..*proposal };
+    let ticket = gate.say(PEER, &ConsensusMessage::Proposal(Box::new(large)));
+    assert_eq!(gate.jobs, 1);
+    gate.work();
+    // Its contents are not those of its header.
+    assert!(matches!(gate.verdict(ticket), Some(Verdict::Reject(_))));
+    assert_eq!(gate.jobs, 2);
+}
+
+#[test]
+fn a_batch_of_transactions_counts_until_the_engine_has_judged_it() {
+    let mut gate = Gate::new();
+    let coin = gate.fixture.coin(1, 0);
+    let spend = gate.fixture.spend(&[coin], vec![pay(99)]);
+    let bytes = codec::encode(&TransactionBatch(vec![spend]));
+    let ticket = gate.gossip(PEER, Topic::Transactions, bytes);
+    gate.work();
+    assert!(
+        matches!(gate.actions.as_slice(), [Action::Transactions(PEER, of, _)] if *of == ticket)
+    );
+    assert_eq!(gate.door.load().0, 1);
+    gate.arrive(Arrival::Judged(ticket));
+    assert_eq!(gate.door.load(), (0, 0));
+}
