@@ -2,16 +2,14 @@
 use super::{
     clock::{Clock, Timers},
     handle::{Command, NodeHandle, OnReport},
-    inbound,
     outbox::Outbox,
     peers::Peers,
-    requests,
-    run_loop::{End, Shell, Sources},
+    requests::Librarian,
+    run_loop::{End, Shell, Sources, Waiting},
     workers::Workers,
 };
 use crate::config::NodeConfig;
 use std::{
-    collections::BTreeMap,
     num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant},
@@ -30,10 +28,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Answers of workers on their way to the loop.
 const ANSWERS: usize = 256;
-/// Consensus events on their way to the loop.
-const EVENTS: usize = 1_024;
-/// Batches of transactions on their way to the loop: more wait in the network's queue, then drop.
-const BULK_EVENTS: usize = 64;
+/// Responses of peers on their way to the loop.
+const RESPONSES: usize = 256;
 /// Commands of RPC on their way to the loop.
 const COMMANDS: usize = 1_024;
 /// Final blocks that a slow reader may fall behind.
@@ -181,27 +177,24 @@ impl Node {
     /// # Errors
     /// When the node cannot go on.
     pub async fn run(self) -> Result<(), NodeRunError> {
-        let NodeHandle { chain, store, stop, blocks, status: status_reader, .. } = self.handle;
+        let NodeHandle { chain, store, stop, blocks, .. } = self.handle;
         let (answer_sender, answers) = mpsc::channel(ANSWERS);
-        let (events, consensus) = mpsc::channel(EVENTS);
-        let (bulk_events, bulk) = mpsc::channel(BULK_EVENTS);
+        let (response_sender, responses) = mpsc::channel(RESPONSES);
         let tasks = TaskTracker::new();
-        let Network { handle, fast, bulk: bulk_gossip, requests, peers } = self.network;
+        let Network { handle, fast, bulk, requests, peers } = self.network;
 
-        tasks.spawn(inbound::consensus(chain.clone(), status_reader, fast, events.clone()));
-        tasks.spawn(inbound::transactions(bulk_gossip, bulk_events));
-        tasks.spawn(requests::serve(chain.clone(), store.clone(), requests, events.clone()));
         let shell = Shell {
-            chain: chain.clone(),
             engine: self.engine,
             clock: self.clock,
             timers: Timers::default(),
             peers: Peers::default(),
             network: handle.clone(),
+            librarian: Librarian::new(chain.clone(), store.clone(), tasks.clone()),
             workers: Workers {
                 chain,
                 store,
-                signatures: Arc::new(signature_pool()),
+                door: Arc::new(pool("door")),
+                signatures: Arc::new(pool("signatures")),
                 answers: answer_sender,
                 tasks: tasks.clone(),
             },
@@ -209,14 +202,13 @@ impl Node {
             on_report: self.on_report,
             status: self.status,
             blocks,
-            events,
-            tickets: 0,
-            waiting: BTreeMap::new(),
-            replies: BTreeMap::new(),
+            responses: response_sender,
+            waiting: Waiting::default(),
             committing: None,
             status_at: Millis::default(),
         };
-        let sources = Sources { answers, consensus, peers, commands: self.commands, bulk };
+        let sources =
+            Sources { answers, fast, responses, peers, requests, commands: self.commands, bulk };
         let end = shell.run(sources, stop.clone()).await;
         stop.cancel();
         handle.shutdown().await;
@@ -298,11 +290,11 @@ fn mempool_limits(config: &NodeConfig, chain: &Chain) -> MempoolLimits {
     }
 }
 
-fn signature_pool() -> rayon::ThreadPool {
+fn pool(name: &'static str) -> rayon::ThreadPool {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     rayon::ThreadPoolBuilder::new()
         .num_threads(cores)
-        .thread_name(|index| format!("signatures-{index}"))
+        .thread_name(move |index| format!("{name}-{index}"))
         .build()
         .expect("the system gives a process a few threads")
 }

@@ -58,10 +58,15 @@ impl Timers {
         Some(timer)
     }
 
-    /// Waits until the next timer's time has come; for ever where there is none.
-    pub(super) async fn due(&self, clock: &Clock) {
+    /// Whether a timer's time came longer ago than this.
+    pub(super) fn is_overdue(&self, now: Millis, grace: Millis) -> bool {
+        self.0.values().any(|at| at.plus(grace) <= now)
+    }
+
+    /// Waits until this long after the next timer's time; for ever where there is none.
+    pub(super) async fn due(&self, clock: &Clock, grace: Millis) {
         match self.0.values().min() {
-            Some(&at) => tokio::time::sleep_until(clock.instant(at).into()).await,
+            Some(&at) => tokio::time::sleep_until(clock.instant(at.plus(grace)).into()).await,
             None => std::future::pending().await,
         }
     }

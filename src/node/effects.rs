@@ -3,45 +3,67 @@
 use super::{
     clock,
     handle::FinalBlock,
-    inbound, log, outbox, requests,
-    run_loop::{End, Shell, Waiting},
+    log, outbox,
+    requests::{self, topic_of},
+    run_loop::{End, Shell},
 };
 use std::sync::Arc;
 use timecoin_chain::{
-    codec,
-    engine::{Effect, PeerAnswer, Report, Ticket},
+    engine::{Effect, Report},
+    inbound::Verdict,
     mempool::Reject,
-    types::{ConsensusMessage, Height, Millis, TxId},
+    types::{BlockHash, ConsensusMessage, Height, Millis, Transaction, TxId},
+    wire::{self, Response, Ticket},
 };
-use timecoin_network::{Topic, Verdict};
+use timecoin_network::Topic;
 
 impl Shell {
     pub(super) async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), End> {
+        // Timers count from the moment at which the record before them is durable.
+        let mut waited = Millis(0);
         for effect in effects {
-            self.carry_out_one(effect).await?;
+            match effect {
+                Effect::Persist { record, blocks } => {
+                    let began = self.clock.now().mono;
+                    self.workers.persist(record, blocks).await.map_err(End::Store)?;
+                    waited = waited.plus(self.clock.now().mono.since(began));
+                }
+                Effect::SetTimer { timer, at } => self.timers.set(timer, at.plus(waited)),
+                Effect::Halt { kind, reason } => return Err(End::Halted(kind, reason)),
+                effect => self.carry_out_one(effect),
+            }
         }
         Ok(())
     }
 
-    async fn carry_out_one(&mut self, effect: Effect) -> Result<(), End> {
+    fn carry_out_one(&mut self, effect: Effect) {
         match effect {
-            Effect::Persist { record, blocks } => {
-                self.workers.persist(record, blocks).await.map_err(End::Store)?;
-            }
             Effect::Publish { message, attempt } => self.publish(&message, attempt),
             Effect::Regossip { transactions, attempt } => {
                 for batch in outbox::batches(&transactions) {
                     self.gossip(Topic::Transactions, batch, attempt);
                 }
             }
+            Effect::Relay { transactions } => {
+                transactions.into_iter().for_each(|transaction| self.send_later(transaction));
+                self.flush_outbox();
+            }
             Effect::Request { to, request } => {
                 if let Some(peer) = self.peers.id(to) {
-                    let (chain, network) = (self.chain.clone(), self.network.clone());
-                    let events = self.events.clone();
-                    tokio::spawn(requests::ask(chain, network, peer, request, events));
+                    let (network, responses) = (self.network.clone(), self.responses.clone());
+                    tokio::spawn(requests::ask(network, peer, request, responses));
                 }
             }
-            Effect::Answer { ticket, answer } => self.answer(ticket, answer),
+            Effect::Respond { ticket, response } => self.respond(ticket, response),
+            Effect::Serve { ticket, request } => {
+                if let Some((from, reply)) = self.waiting.requests.remove(&ticket) {
+                    self.librarian.serve(from, request, reply);
+                }
+            }
+            // Dropped, a reply says that the node is busy.
+            Effect::Refuse { ticket } => drop(self.waiting.requests.remove(&ticket)),
+            Effect::Judge { ticket, verdict } => self.judge(ticket, verdict),
+            Effect::Run(job) => self.workers.run(job),
             Effect::Verify { ticket, spends } => self.workers.verify(ticket, spends),
             Effect::Admission { ticket, results } => self.admitted(ticket, results),
             Effect::Execute { block, parent, layers, verified } => {
@@ -51,15 +73,16 @@ impl Shell {
                 self.committing = Some((block.clone(), certificate.clone()));
                 self.workers.commit(block, certificate, delta);
             }
-            Effect::SetTimer { timer, at } => self.timers.set(timer, at),
             Effect::Report(report) => self.report(&report),
-            Effect::Halt { kind, reason } => return Err(End::Halted(kind, reason)),
+            Effect::Persist { .. } | Effect::SetTimer { .. } | Effect::Halt { .. } => {
+                unreachable!("carried out by the caller, which waits or ends")
+            }
         }
-        Ok(())
     }
 
     fn publish(&self, message: &ConsensusMessage, attempt: u8) {
-        self.gossip(inbound::topic_of(message), codec::encode(message), attempt);
+        let (topic, bytes) = wire::encode_message(message);
+        self.gossip(topic_of(topic), bytes, attempt);
     }
 
     /// A message that does not leave now is repeated by the engine, or asked for by a peer.
@@ -69,44 +92,35 @@ impl Shell {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: PeerAnswer) {
-        let Some(reply) = self.replies.remove(&ticket) else { return };
-        self.workers.encode(move || {
-            let bytes = match answer {
-                PeerAnswer::Bodies(bodies) => outbox::encode_batch(&bodies),
-                PeerAnswer::Votes(votes) => codec::encode(&votes),
-            };
-            reply.send(bytes.into());
-        });
-    }
-
-    fn admitted(&mut self, ticket: Ticket, results: Vec<Result<TxId, Reject>>) {
-        match self.waiting.remove(&ticket) {
-            Some(Waiting::Caller(reply)) => {
-                for txid in results.iter().flatten() {
-                    self.send_later(txid);
-                }
-                // A caller that has gone away needs no answer.
-                drop(reply.send(results));
-                self.flush_outbox();
-            }
-            Some(Waiting::Gossip(ticket)) => {
-                let verdict = verdict_on(&results);
-                ticket.judge(verdict);
-                if verdict == Verdict::Ignore {
-                    for txid in results.iter().flatten() {
-                        self.send_later(txid);
-                    }
-                    self.flush_outbox();
-                }
-            }
-            None => {}
+    fn judge(&mut self, ticket: Ticket, verdict: Verdict) {
+        let Some(ticket) = self.waiting.gossip.remove(&ticket) else { return };
+        match verdict {
+            Verdict::Accept => ticket.accept(),
+            Verdict::Ignore => ticket.ignore(),
+            Verdict::Reject(reason) => ticket.reject(reason),
         }
     }
 
-    fn send_later(&mut self, txid: &TxId) {
-        let Some(entry) = self.engine.mempool().get_by_txid(txid) else { return };
-        let (transaction, bytes) = (entry.transaction().clone(), entry.bytes());
+    fn respond(&mut self, ticket: Ticket, response: Response) {
+        let Some((_, reply)) = self.waiting.requests.remove(&ticket) else { return };
+        self.workers.encode(move || reply.send(response.encode().into()));
+    }
+
+    fn admitted(&mut self, ticket: Ticket, results: Vec<Result<TxId, Reject>>) {
+        let Some(reply) = self.waiting.callers.remove(&ticket) else { return };
+        for txid in results.iter().flatten() {
+            if let Some(entry) = self.engine.mempool().get_by_txid(txid) {
+                let transaction = entry.transaction().clone();
+                self.send_later(transaction);
+            }
+        }
+        // A caller that has gone away needs no answer.
+        drop(reply.send(results));
+        self.flush_outbox();
+    }
+
+    fn send_later(&mut self, transaction: Arc<Transaction>) {
+        let bytes = wire::transaction_bytes(&transaction);
         if let Some(batch) = self.outbox.add(transaction, bytes) {
             self.gossip(Topic::Transactions, batch, 0);
         }
@@ -126,13 +140,7 @@ impl Shell {
         }
     }
 
-    fn announce(
-        &mut self,
-        height: Height,
-        hash: timecoin_chain::types::BlockHash,
-        weight: u64,
-        took: Millis,
-    ) {
+    fn announce(&mut self, height: Height, hash: BlockHash, weight: u64, took: Millis) {
         let Some((block, certificate)) = self.committing.take() else { return };
         if block.header.height != height {
             return;
@@ -145,46 +153,5 @@ impl Shell {
         let block = FinalBlock { block, hash, certificate, txids, weight, took, at };
         // Without a reader there is nobody to tell.
         drop(self.blocks.send(Arc::new(block)));
-    }
-}
-
-/// The verdict on a gossiped batch. One transaction that no honest node passes on condemns it. It goes
-/// on as it is only if all of it was checked here: whoever gets it from this node may know more, and
-/// would blame this node for what it had no reason to check. Otherwise what is new goes on by itself.
-fn verdict_on(results: &[Result<TxId, Reject>]) -> Verdict {
-    let is_checked =
-        |result: &Result<TxId, Reject>| matches!(result, Ok(_) | Err(Reject::AlreadyKnown { .. }));
-    if results.iter().any(|result| matches!(result, Err(Reject::Rule(rule)) if rule.is_malice())) {
-        Verdict::Reject("a transaction that breaks a rule at any height")
-    } else if results.iter().any(Result::is_ok) && results.iter().all(is_checked) {
-        Verdict::Accept
-    } else {
-        Verdict::Ignore
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use timecoin_chain::{rules::RuleError, types::OutPoint};
-
-    #[test]
-    fn a_batch_goes_on_as_it_is_only_if_all_of_it_was_checked() {
-        let txid = TxId::default();
-        let (good, known) = (Ok(txid), Err(Reject::AlreadyKnown { txid }));
-        let outpoint = OutPoint { txid, vout: 0 };
-        let unchecked = Err(Reject::Rule(RuleError::MissingInput { outpoint }));
-        let malice = Err(Reject::Rule(RuleError::BadSignature));
-        let reject = Verdict::Reject("a transaction that breaks a rule at any height");
-        let cases = [
-            (vec![good.clone()], Verdict::Accept),
-            (vec![good.clone(), known.clone()], Verdict::Accept),
-            (vec![known], Verdict::Ignore),
-            (vec![good.clone(), unchecked], Verdict::Ignore),
-            (vec![good, malice], reject),
-        ];
-        for (results, verdict) in cases {
-            assert_eq!(verdict_on(&results), verdict, "{results:?}");
-        }
     }
 }

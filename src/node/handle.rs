@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use timecoin_chain::{
     engine::{EngineStatus, Report},
     genesis::Chain,
-    mempool::{MempoolStats, Reject},
+    mempool::{Acceptable, MempoolStats, Reject},
     types::{
         Amount, Block, BlockHash, Certificate, Height, Millis, Timestamp, Transaction, TxId, WTxId,
     },
@@ -31,17 +31,6 @@ pub struct PooledTransaction {
     pub waiting: Millis,
     /// The next height when it came.
     pub height_added: Height,
-}
-
-/// What a transaction would pay and weigh, were it sent.
-#[derive(Debug, Clone)]
-pub struct Acceptable {
-    /// The id of its body.
-    pub txid: TxId,
-    /// Its encoded length.
-    pub bytes: usize,
-    /// What it pays.
-    pub fee: Amount,
 }
 
 /// A question or order to the node's loop. Each is answered at once.

@@ -5,9 +5,8 @@
 //! | `build` | opens the store, starts the swarm, and puts the loop together |
 //! | `run_loop` | the one loop: an input at a time into the engine |
 //! | `effects` | carries out what the engine wants, in order |
-//! | `inbound` | bytes from peers into checked inputs |
-//! | `requests` | questions to peers, and the answers to theirs |
-//! | `workers` | signatures, execution and writing, off the async threads |
+//! | `requests` | requests to peers, and those of theirs that the store answers |
+//! | `workers` | the engine's jobs, execution and writing, off the async threads |
 //! | `outbox` | own transactions, gossiped in batches |
 //! | `clock` | the two clocks, and the timers |
 //! | `log` | what happened, in words |
@@ -20,17 +19,13 @@ mod build;
 mod clock;
 mod effects;
 mod handle;
-mod inbound;
 mod log;
 mod outbox;
 mod peers;
-mod recent;
 mod requests;
 mod run_loop;
 mod workers;
 
 pub(crate) use build::exit_code_of;
 pub use build::{Node, NodeRunError, Opened, open};
-pub use handle::{
-    Acceptable, Command, FinalBlock, NodeError, NodeHandle, OnReport, PooledTransaction,
-};
+pub use handle::{Command, FinalBlock, NodeError, NodeHandle, OnReport, PooledTransaction};

@@ -4,14 +4,12 @@ use std::{
     time::{Duration, Instant},
 };
 use timecoin_chain::{
-    codec,
-    types::{Transaction, TransactionBatch},
+    types::Transaction,
+    wire::{self, BATCH_BYTES},
 };
 
 /// Between two batches at the least, unless one is full.
 const SPACING: Duration = Duration::from_millis(5);
-/// Bytes of transactions in one batch: below the topic's cap with room for lengths.
-const BATCH_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Outbox {
@@ -53,13 +51,8 @@ impl Outbox {
     fn take(&mut self) -> Vec<u8> {
         self.last = Some(Instant::now());
         self.bytes = 0;
-        encode_batch(&std::mem::take(&mut self.waiting))
+        wire::encode_transactions(&std::mem::take(&mut self.waiting))
     }
-}
-
-/// The bytes of a batch.
-pub(super) fn encode_batch(transactions: &[Arc<Transaction>]) -> Vec<u8> {
-    codec::encode(&TransactionBatch(transactions.iter().map(|tx| (**tx).clone()).collect()))
 }
 
 /// Splits transactions into batches that fit the topic.
@@ -67,7 +60,7 @@ pub(super) fn batches(transactions: &[Arc<Transaction>]) -> Vec<Vec<u8>> {
     let mut outbox = Outbox::new();
     let mut batches: Vec<Vec<u8>> = transactions
         .iter()
-        .filter_map(|tx| outbox.add(tx.clone(), codec::encode(&**tx).len()))
+        .filter_map(|tx| outbox.add(tx.clone(), wire::transaction_bytes(tx)))
         .collect();
     if !outbox.waiting.is_empty() {
         batches.push(outbox.take());

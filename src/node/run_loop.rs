@@ -1,48 +1,37 @@
 //! The one loop: an event at a time into the engine, its effects out in order.
 use super::{
     clock::{Clock, Timers},
-    handle::{Acceptable, Command, FinalBlock, OnReport, PooledTransaction},
+    handle::{Command, FinalBlock, OnReport, PooledTransaction},
     log,
     outbox::Outbox,
     peers::Peers,
+    requests::{self, Librarian},
     workers::{Answer, Workers},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
-    crypto::{Ed25519, Verified},
-    engine::{Ask, Engine, EngineStatus, HaltKind, Input, Peer, Request, Source, Ticket},
-    genesis::Chain,
-    mempool::{AdmitError, Reject},
-    rules,
-    types::{Block, Certificate, ConsensusMessage, Millis, Now, Transaction, TxId},
+    engine::{Engine, EngineStatus, HaltKind, Input, Source},
+    mempool::Reject,
+    types::{Block, Certificate, Millis, Now, TxId},
+    wire::{Request, Ticket},
 };
-use timecoin_network::{NetworkHandle, PeerEvent, PeerId, Reply};
+use timecoin_network::{Gossip, InboundRequest, NetworkHandle, PeerEvent, PeerId, Reply};
 use timecoin_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Batches of transactions whose signatures are being checked at a time.
-const BATCHES_MAX: usize = 64;
-
-/// Snapshots for readers at the most this often, but after each block.
+/// Snapshots for readers are at least this far apart, except after a block.
 const STATUS_PERIOD: Millis = Millis(50);
+/// Gossiped messages that are looked at before a timer that is due.
+const BEFORE_TIMERS_MAX: usize = 256;
+/// How long a timer that is due waits for messages that arrived before it and are being verified.
+const TIMER_GRACE: Millis = Millis(50);
 
-/// Something from outside the engine.
-pub(super) enum Event {
-    /// A checked consensus message.
-    Message { from: PeerId, message: Verified<ConsensusMessage> },
-    /// Unchecked transactions from gossip.
-    Transactions { from: PeerId, batch: Vec<Transaction>, ticket: timecoin_network::Ticket },
-    /// A peer said how far it is.
-    Status { from: PeerId, tip: Option<Verified<Certificate>> },
-    /// A peer sent blocks.
-    Blocks { from: PeerId, blocks: Vec<(Block, Verified<Certificate>)> },
-    /// A peer sent bodies.
-    Bodies { from: PeerId, transactions: Vec<Transaction> },
-    /// A peer did not answer.
-    RequestFailed { from: PeerId, request: Request },
-    /// A peer asks.
-    Ask { ask: Ask, reply: Reply },
+/// The response of a peer, or none where it is gone, busy or slow.
+pub(super) struct Answered {
+    pub(super) from: PeerId,
+    pub(super) request: Request,
+    pub(super) bytes: Option<Vec<u8>>,
 }
 
 /// Why the loop ended.
@@ -56,40 +45,51 @@ pub(super) enum End {
     Store(StoreError),
 }
 
-/// Where an answer about transactions goes.
-pub(super) enum Waiting {
-    /// To a caller of RPC.
-    Caller(oneshot::Sender<Vec<Result<TxId, Reject>>>),
-    /// To gossip, as a verdict.
-    Gossip(timecoin_network::Ticket),
+/// What waits for an effect of the engine, by ticket.
+#[derive(Default)]
+pub(super) struct Waiting {
+    last: u64,
+    /// Callers that submitted transactions.
+    pub(super) callers: BTreeMap<Ticket, oneshot::Sender<Vec<Result<TxId, Reject>>>>,
+    /// Gossiped messages without a verdict.
+    pub(super) gossip: BTreeMap<Ticket, timecoin_network::Ticket>,
+    /// Peers' requests.
+    pub(super) requests: BTreeMap<Ticket, (PeerId, Reply)>,
+}
+
+impl Waiting {
+    fn ticket(&mut self) -> Ticket {
+        self.last += 1;
+        Ticket(self.last)
+    }
 }
 
 /// Where events come from.
 pub(super) struct Sources {
     pub(super) answers: mpsc::Receiver<Answer>,
-    pub(super) consensus: mpsc::Receiver<Event>,
+    pub(super) fast: mpsc::Receiver<Gossip>,
+    pub(super) responses: mpsc::Receiver<Answered>,
     pub(super) peers: mpsc::Receiver<PeerEvent>,
+    pub(super) requests: mpsc::Receiver<InboundRequest>,
     pub(super) commands: mpsc::Receiver<Command>,
-    pub(super) bulk: mpsc::Receiver<Event>,
+    pub(super) bulk: mpsc::Receiver<Gossip>,
 }
 
 /// The loop's own state.
 pub(super) struct Shell {
-    pub(super) chain: Arc<Chain>,
     pub(super) engine: Engine<Arc<Store>>,
     pub(super) clock: Clock,
     pub(super) timers: Timers,
     pub(super) peers: Peers,
     pub(super) network: NetworkHandle,
     pub(super) workers: Workers,
+    pub(super) librarian: Librarian,
     pub(super) outbox: Outbox,
     pub(super) on_report: OnReport,
     pub(super) status: watch::Sender<Arc<EngineStatus>>,
     pub(super) blocks: broadcast::Sender<Arc<FinalBlock>>,
-    pub(super) events: mpsc::Sender<Event>,
-    pub(super) tickets: u64,
-    pub(super) waiting: BTreeMap<Ticket, Waiting>,
-    pub(super) replies: BTreeMap<Ticket, Reply>,
+    pub(super) responses: mpsc::Sender<Answered>,
+    pub(super) waiting: Waiting,
     pub(super) committing: Option<(Arc<Block>, Arc<Certificate>)>,
     pub(super) status_at: Millis,
 }
@@ -101,18 +101,23 @@ impl Shell {
             return end;
         }
         loop {
+            let grace = if self.engine.is_verifying() { TIMER_GRACE } else { Millis(0) };
             let result = tokio::select! {
                 biased;
                 () = stop.cancelled() => return End::Stopped,
                 Some(answer) = sources.answers.recv() => self.on_answer(answer).await,
-                () = self.timers.due(&self.clock) => self.on_timers().await,
-                Some(event) = sources.consensus.recv() => self.on_event(event).await,
+                () = self.timers.due(&self.clock, grace) => {
+                    self.on_timers(&mut sources.fast).await
+                }
+                Some(gossip) = sources.fast.recv() => self.on_gossip(gossip).await,
+                Some(answered) = sources.responses.recv() => self.on_answered(answered).await,
                 Some(event) = sources.peers.recv() => self.on_peer(event).await,
+                Some(request) = sources.requests.recv() => self.on_request(request).await,
                 () = self.outbox.due() => { self.flush_outbox(); Ok(()) }
                 Some(command) = sources.commands.recv() => self.on_command(command).await,
                 // More than these wait in the network's queue, which drops what does not fit.
-                Some(event) = sources.bulk.recv(), if self.waiting.len() < BATCHES_MAX => {
-                    self.on_event(event).await
+                Some(gossip) = sources.bulk.recv(), if self.engine.takes_batches() => {
+                    self.on_gossip(gossip).await
                 }
             };
             if let Err(end) = result {
@@ -126,7 +131,6 @@ impl Shell {
         let (now, height) = (self.clock.now(), self.engine.height());
         let effects = self.engine.handle(now, input);
         self.carry_out(effects).await?;
-        // What is let in from gossip depends on the height.
         self.publish_status(now, self.engine.height() != height);
         Ok(())
     }
@@ -138,11 +142,6 @@ impl Shell {
             log::stall(&self.status.borrow(), &status);
             self.status.send_replace(Arc::new(status));
         }
-    }
-
-    pub(super) fn next_ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        Ticket(self.tickets)
     }
 
     async fn on_answer(&mut self, answer: Answer) -> Result<(), End> {
@@ -159,11 +158,49 @@ impl Shell {
         }
     }
 
-    async fn on_timers(&mut self) -> Result<(), End> {
+    /// Timers that are due, after the messages that arrived before them: a loop that was held up by the disk must not
+    /// vote nil on a proposal that lies in its queue.
+    async fn on_timers(&mut self, fast: &mut mpsc::Receiver<Gossip>) -> Result<(), End> {
+        for _ in 0..BEFORE_TIMERS_MAX {
+            let Ok(gossip) = fast.try_recv() else { break };
+            self.on_gossip(gossip).await?;
+        }
+        let now = self.clock.now().mono;
+        if self.engine.is_verifying() && !self.timers.is_overdue(now, TIMER_GRACE) {
+            return Ok(());
+        }
         while let Some(timer) = self.timers.take_due(self.clock.now().mono) {
             self.handle(Input::Timer(timer)).await?;
         }
         Ok(())
+    }
+
+    async fn on_gossip(&mut self, gossip: Gossip) -> Result<(), End> {
+        // Dropped, a ticket ignores its message.
+        let Some(from) = self.peers.number(&gossip.from) else { return Ok(()) };
+        let Some(topic) = requests::chain_topic(gossip.topic) else { return Ok(()) };
+        let ticket = self.waiting.ticket();
+        self.waiting.gossip.insert(ticket, gossip.ticket);
+        let bytes = Vec::from(gossip.bytes);
+        self.handle(Input::Gossip { from, topic, bytes, ticket }).await
+    }
+
+    async fn on_answered(&mut self, answered: Answered) -> Result<(), End> {
+        let Answered { from, request, bytes } = answered;
+        let Some(from) = self.peers.number(&from) else { return Ok(()) };
+        self.handle(match bytes {
+            Some(bytes) => Input::Response { from, request, bytes },
+            None => Input::RequestFailed { from, request },
+        })
+        .await
+    }
+
+    async fn on_request(&mut self, request: InboundRequest) -> Result<(), End> {
+        let InboundRequest { from, protocol, bytes, reply } = request;
+        let ticket = self.waiting.ticket();
+        self.waiting.requests.insert(ticket, (from, reply));
+        let protocol = requests::chain_protocol(protocol);
+        self.handle(Input::Request { protocol, bytes: Vec::from(bytes), ticket }).await
     }
 
     async fn on_peer(&mut self, event: PeerEvent) -> Result<(), End> {
@@ -187,56 +224,23 @@ impl Shell {
         }
     }
 
-    async fn on_event(&mut self, event: Event) -> Result<(), End> {
-        let Some(input) = self.input_of(event) else { return Ok(()) };
-        self.handle(input).await
-    }
-
-    /// The input for an event; nothing where its peer is gone.
-    fn input_of(&mut self, event: Event) -> Option<Input> {
-        let number = |peers: &Peers, id: PeerId| -> Option<Peer> { peers.number(&id) };
-        Some(match event {
-            Event::Message { from, message } => {
-                Input::Message { from: number(&self.peers, from)?, message }
-            }
-            Event::Transactions { from, batch, ticket: gossip } => {
-                let source = Source::Peer(number(&self.peers, from)?);
-                let ticket = self.next_ticket();
-                self.waiting.insert(ticket, Waiting::Gossip(gossip));
-                Input::Transactions { source, ticket, transactions: batch }
-            }
-            Event::Status { from, tip } => Input::Status { from: number(&self.peers, from)?, tip },
-            Event::Blocks { from, blocks } => {
-                Input::Blocks { from: number(&self.peers, from)?, blocks }
-            }
-            Event::Bodies { from, transactions } => {
-                Input::Bodies { from: number(&self.peers, from)?, transactions }
-            }
-            Event::RequestFailed { from, request } => {
-                Input::RequestFailed { from: number(&self.peers, from)?, request }
-            }
-            Event::Ask { ask, reply } => {
-                let ticket = self.next_ticket();
-                self.replies.insert(ticket, reply);
-                Input::Ask { ticket, ask }
-            }
-        })
-    }
-
     async fn on_command(&mut self, command: Command) -> Result<(), End> {
         let now = self.clock.now();
         let mempool = self.engine.mempool();
         // A caller that has gone away needs no answer.
         match command {
             Command::Submit { transactions, reply } => {
-                let ticket = self.next_ticket();
-                self.waiting.insert(ticket, Waiting::Caller(reply));
+                let ticket = self.waiting.ticket();
+                self.waiting.callers.insert(ticket, reply);
                 let source = Source::Local;
                 return self.handle(Input::Transactions { source, ticket, transactions }).await;
             }
-            Command::Test { transaction, reply } => match self.test(*transaction) {
-                Ok(answer) => drop(reply.send(answer)),
-                Err(error) => return Err(End::Halted(HaltKind::Contradiction, error)),
+            Command::Test { transaction, reply } => match self.engine.trial(*transaction) {
+                Ok(Ok(trial)) => self.workers.try_out(trial, reply),
+                Ok(Err(reject)) => drop(reply.send(Err(reject))),
+                Err(error) => {
+                    return Err(End::Halted(HaltKind::Contradiction, error.to_string()));
+                }
             },
             Command::MempoolIds { limit, reply } => {
                 drop(reply.send(mempool.iter().take(limit).map(|entry| entry.txid()).collect()));
@@ -256,25 +260,5 @@ impl Shell {
             Command::MempoolStats { reply } => drop(reply.send(mempool.stats(now.mono))),
         }
         Ok(())
-    }
-
-    /// Whether a transaction would be taken. An error is the store's.
-    fn test(&self, transaction: Transaction) -> Result<Result<Acceptable, Reject>, String> {
-        let (txid, bytes) = (transaction.txid(), timecoin_chain::codec::encode(&transaction).len());
-        let spend = match self.engine.mempool().check(
-            self.engine.view(),
-            self.engine.height(),
-            transaction,
-        ) {
-            Ok(spend) => spend,
-            Err(AdmitError::Reject(reject)) => return Ok(Err(reject)),
-            Err(AdmitError::View(error)) => return Err(error.to_string()),
-        };
-        let fee = rules::fee_of(&spend.transaction, &spend.spent);
-        let verified = rules::verify_spends(&Ed25519, &self.chain.hash, vec![spend]);
-        let valid = verified.into_iter().try_for_each(|result| result.map(|_| ()));
-        Ok(fee
-            .and_then(|fee| valid.map(|()| Acceptable { txid, bytes, fee }))
-            .map_err(Reject::Rule))
     }
 }

@@ -4,15 +4,17 @@
 //! worker may wait for the loop.
 use std::sync::Arc;
 use timecoin_chain::{
-    crypto::{Ed25519, Verified},
-    engine::{Input, SafetyRecord, Ticket},
+    crypto::Ed25519,
+    engine::{Input, SafetyRecord},
     genesis::Chain,
+    inbound::Job,
     ledger::{self, BlockDelta, Layer, LedgerState, Overlay},
-    rules::{self, RuleError, Spend},
+    mempool::{self, Acceptable, Reject, Trial, VerifiedSpend},
     types::{Block, Certificate, WTxId},
+    wire::Ticket,
 };
 use timecoin_store::{Store, StoreError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Spends verified in one job: large enough for a batch to pay, small enough to share the cores.
 const CHUNK: usize = 128;
@@ -31,14 +33,32 @@ pub(super) enum Answer {
 pub(super) struct Workers {
     pub(super) chain: Arc<Chain>,
     pub(super) store: Arc<Store>,
+    /// For what peers sent: consensus does not wait for the signatures of payments.
+    pub(super) door: Arc<rayon::ThreadPool>,
+    /// For payments.
     pub(super) signatures: Arc<rayon::ThreadPool>,
     pub(super) answers: mpsc::Sender<Answer>,
     pub(super) tasks: tokio_util::task::TaskTracker,
 }
 
 impl Workers {
+    /// Runs a job of the door.
+    pub(super) fn run(&self, job: Job) {
+        let workers = self.clone();
+        self.door.spawn_fifo(move || {
+            workers.send(Input::Done(job.run(&Ed25519, &workers.chain)));
+        });
+    }
+
+    /// Says whether a transaction would be admitted.
+    pub(super) fn try_out(&self, trial: Trial, reply: oneshot::Sender<Result<Acceptable, Reject>>) {
+        let chain = self.chain.clone();
+        // A caller that has gone away needs no answer.
+        self.signatures.spawn(move || drop(reply.send(trial.run(&Ed25519, &chain))));
+    }
+
     /// Checks signatures in batches on all cores.
-    pub(super) fn verify(&self, ticket: Ticket, spends: Vec<Spend>) {
+    pub(super) fn verify(&self, ticket: Ticket, spends: Vec<mempool::Spend>) {
         let workers = self.clone();
         self.signatures.spawn(move || {
             let results = verify_in_chunks(&workers.chain, spends);
@@ -111,19 +131,16 @@ impl Workers {
     }
 }
 
-fn verify_in_chunks(chain: &Chain, spends: Vec<Spend>) -> Vec<Result<Verified<Spend>, RuleError>> {
+fn verify_in_chunks(chain: &Chain, mut spends: Vec<mempool::Spend>) -> Vec<VerifiedSpend> {
     use rayon::prelude::*;
     if spends.len() <= CHUNK {
-        return rules::verify_spends(&Ed25519, &chain.hash, spends);
+        return mempool::verify(&Ed25519, chain, spends);
     }
-    let mut spends = spends;
     let mut chunks = Vec::with_capacity(spends.len().div_ceil(CHUNK));
     while !spends.is_empty() {
         let rest = spends.split_off(spends.len().min(CHUNK));
         chunks.push(std::mem::replace(&mut spends, rest));
     }
-    chunks
-        .into_par_iter()
-        .flat_map_iter(|chunk| rules::verify_spends(&Ed25519, &chain.hash, chunk))
-        .collect()
+    let verify = |chunk| mempool::verify(&Ed25519, chain, chunk);
+    chunks.into_par_iter().flat_map_iter(verify).collect()
 }

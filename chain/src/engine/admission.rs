@@ -2,14 +2,16 @@
 //!
 //! A child that arrives while its parent is still being checked waits for it. So does the same
 //! transaction again: its witnesses may be others, and say nothing about each other.
-use super::{Effect, Engine, Source, Ticket, out::Out, pool::Pool, tip::Tip};
+use super::{Effect, Engine, Source, out::Out, pool::Pool, tip::Tip};
 use crate::{
     crypto::Verified,
+    inbound::{Arrival, Verdict},
     ledger::{LedgerView, ViewError},
     limits::WAITING_MAX,
     mempool::{AdmitError, Reject},
     rules::{RuleError, Spend},
     types::{Now, Transaction, TxId, WTxId},
+    wire::Ticket,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +35,8 @@ pub(super) struct Admissions {
     batches: BTreeMap<Ticket, Batch>,
     in_flight: BTreeSet<TxId>,
     waiting: usize,
+    /// Gossiped batches that were judged during this input.
+    judged: Vec<Ticket>,
 }
 
 impl Admissions {
@@ -133,11 +137,28 @@ impl Pool {
             out.push(Effect::Verify { ticket, spends });
         }
         if batch.checking.is_empty() && batch.waiting.is_empty() {
-            let results = batch.results.into_iter().flatten().collect();
-            out.push(Effect::Admission { ticket, results });
+            let results: Vec<_> = batch.results.into_iter().flatten().collect();
+            match batch.source {
+                Source::Local => out.push(Effect::Admission { ticket, results }),
+                Source::Peer(_) => self.judge(ticket, &results, out),
+            }
         } else {
             self.admissions.waiting += batch.waiting.len();
             self.admissions.batches.insert(ticket, batch);
+        }
+    }
+
+    /// The verdict on a gossiped batch. What is good in one that is not forwarded goes on by itself.
+    fn judge(&mut self, ticket: Ticket, results: &[Result<TxId, Reject>], out: &mut Out) {
+        let verdict = verdict_on(results);
+        out.push(Effect::Judge { ticket, verdict });
+        self.admissions.judged.push(ticket);
+        if verdict != Verdict::Accept {
+            let new = results.iter().flatten().filter_map(|txid| self.mempool.get_by_txid(txid));
+            let transactions: Vec<_> = new.map(|entry| entry.transaction().clone()).collect();
+            if !transactions.is_empty() {
+                out.push(Effect::Relay { transactions });
+            }
         }
     }
 
@@ -216,12 +237,14 @@ impl Pool {
 impl<V: LedgerView> Engine<V> {
     pub(super) fn on_transactions(
         &mut self,
+        now: Now,
         source: Source,
         ticket: Ticket,
         transactions: Vec<Transaction>,
     ) {
         let taken = self.pool.take(&self.tip, (source, ticket), transactions, &mut self.out);
         self.out.or_halt(taken);
+        self.tell_door(now);
     }
 
     pub(super) fn on_checked(
@@ -237,8 +260,57 @@ impl<V: LedgerView> Engine<V> {
         }
         let released = self.pool.release(&self.tip, ticket, &mut self.out);
         self.out.or_halt(released);
+        self.tell_door(now);
         if !self.pool.mempool.is_empty() {
             self.hurry(now);
+        }
+    }
+
+    /// The door has room for other batches.
+    fn tell_door(&mut self, now: Now) {
+        for ticket in std::mem::take(&mut self.pool.admissions.judged) {
+            self.on_arrival(now, Arrival::Judged(ticket));
+        }
+    }
+}
+
+/// The verdict on a gossiped batch. One transaction that no honest node forwards condemns it. It is forwarded as a
+/// whole only if all of it was verified here: the next node may know more, and would blame this one for what it had
+/// no reason to verify.
+fn verdict_on(results: &[Result<TxId, Reject>]) -> Verdict {
+    let is_verified =
+        |result: &Result<TxId, Reject>| matches!(result, Ok(_) | Err(Reject::AlreadyKnown { .. }));
+    if results.iter().any(|result| matches!(result, Err(Reject::Rule(rule)) if rule.is_malice())) {
+        Verdict::Reject("a transaction that breaks a rule at any height")
+    } else if results.iter().any(Result::is_ok) && results.iter().all(is_verified) {
+        Verdict::Accept
+    } else {
+        Verdict::Ignore
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::OutPoint;
+
+    #[test]
+    fn a_batch_is_forwarded_as_it_is_only_if_all_of_it_was_verified() {
+        let txid = TxId::default();
+        let (good, known) = (Ok(txid), Err(Reject::AlreadyKnown { txid }));
+        let outpoint = OutPoint { txid, vout: 0 };
+        let unchecked = Err(Reject::Rule(RuleError::MissingInput { outpoint }));
+        let malice = Err(Reject::Rule(RuleError::BadSignature));
+        let reject = Verdict::Reject("a transaction that breaks a rule at any height");
+        let cases = [
+            (vec![good.clone()], Verdict::Accept),
+            (vec![good.clone(), known.clone()], Verdict::Accept),
+            (vec![known], Verdict::Ignore),
+            (vec![good.clone(), unchecked], Verdict::Ignore),
+            (vec![good, malice], reject),
+        ];
+        for (results, verdict) in cases {
+            assert_eq!(verdict_on(&results), verdict, "{results:?}");
         }
     }
 }

@@ -1,25 +1,14 @@
 //! Everything that a node does. The shell carries effects out in order.
-use super::{
-    input::{Peer, Request, Ticket, Timer},
-    report::Report,
-    safety::SafetyRecord,
-};
+use super::{input::Timer, report::Report, safety::SafetyRecord};
 use crate::{
+    inbound::{Job, Verdict},
     ledger::{BlockDelta, Layer, LedgerState},
     mempool::Reject,
     rules::Spend,
-    types::{Block, Certificate, ConsensusMessage, Millis, Transaction, TxId, VotesAnswer, WTxId},
+    types::{Block, Certificate, ConsensusMessage, Millis, Transaction, TxId, WTxId},
+    wire::{Peer, Request, Response, Ticket},
 };
 use std::{collections::BTreeSet, sync::Arc};
-
-/// The answer to a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PeerAnswer {
-    /// Bodies that were asked for, as many as fit into one [`crate::types::TransactionBatch`].
-    Bodies(Vec<Arc<Transaction>>),
-    /// Votes, certificates and a proposal.
-    Votes(VotesAnswer),
-}
 
 /// What made a node stop for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +50,38 @@ pub enum Effect {
         /// What.
         request: Request,
     },
-    /// Answer a peer.
-    Answer {
-        /// Which question.
+    /// Respond to a peer's request.
+    Respond {
+        /// Which request.
         ticket: Ticket,
-        /// The answer.
-        answer: PeerAnswer,
+        /// The response. Encoding it may take milliseconds.
+        response: Response,
+    },
+    /// Respond to a peer's request for the status or for final blocks, from the store.
+    Serve {
+        /// Which request.
+        ticket: Ticket,
+        /// What is requested.
+        request: Request,
+    },
+    /// A peer's request is none: it gets no response.
+    Refuse {
+        /// Which request.
+        ticket: Ticket,
+    },
+    /// The verdict on a gossiped message.
+    Judge {
+        /// Which message.
+        ticket: Ticket,
+        /// Whether it is forwarded.
+        verdict: Verdict,
+    },
+    /// Run this on the pool; the answer is `Input::Done`.
+    Run(Job),
+    /// Gossip transactions of a batch that is not forwarded as a whole.
+    Relay {
+        /// The transactions.
+        transactions: Vec<Arc<Transaction>>,
     },
     /// Check signatures, off the loop; the answer is `Input::Checked`.
     Verify {
@@ -75,7 +90,7 @@ pub enum Effect {
         /// What to check.
         spends: Vec<Spend>,
     },
-    /// What became of transactions, one result for each in order.
+    /// What became of this node's own transactions, one result for each in order.
     Admission {
         /// Which.
         ticket: Ticket,

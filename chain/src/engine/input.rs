@@ -2,21 +2,12 @@
 use crate::{
     consensus::Step,
     crypto::Verified,
+    inbound::Outcome,
     ledger::{BlockDelta, ExecuteError},
     rules::{RuleError, Spend},
-    types::{
-        Block, BlockHash, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage, Height,
-        Round, Transaction, VotesRequest,
-    },
+    types::{Block, BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
+    wire::{Peer, Protocol, Request, Ticket, Topic},
 };
-
-/// A connected peer, numbered by the shell. A number is not used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Peer(pub u64);
-
-/// Something the shell waits for an answer to, numbered by the shell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
 
 /// Where transactions come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,29 +37,8 @@ pub enum Timer {
     Mempool,
 }
 
-/// What a peer asks of this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// Transaction bodies.
-    Bodies(BodiesRequest),
-    /// Votes it has not seen.
-    Votes(VotesRequest),
-}
-
-/// What this node asks of a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// How far are you?
-    Status,
-    /// Final blocks with their certificates.
-    Blocks(BlocksRequest),
-    /// Transaction bodies of a proposed block.
-    Bodies(BodiesRequest),
-    /// Votes we have not seen.
-    Votes(VotesRequest),
-}
-
-/// An event. Everything in it that carries signatures has been checked, or is marked as not.
+/// An event. Bytes of peers go through the door first; everything else that carries signatures is verified, or is
+/// marked as not.
 #[derive(Debug)]
 pub enum Input {
     /// The node begins. The first input, once.
@@ -77,7 +47,38 @@ pub enum Input {
     PeerUp(Peer),
     /// A peer is gone.
     PeerDown(Peer),
-    /// A checked consensus message.
+    /// A gossiped message. Answered by `Effect::Judge`.
+    Gossip {
+        /// Who forwarded it.
+        from: Peer,
+        /// Its topic.
+        topic: Topic,
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// For its verdict.
+        ticket: Ticket,
+    },
+    /// A peer's response to `Effect::Request`.
+    Response {
+        /// Who responds.
+        from: Peer,
+        /// What was requested.
+        request: Request,
+        /// The response.
+        bytes: Vec<u8>,
+    },
+    /// A request of a peer. Answered by `Effect::Respond`, `Effect::Serve` or `Effect::Refuse`.
+    Request {
+        /// Its protocol.
+        protocol: Protocol,
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// For the answer.
+        ticket: Ticket,
+    },
+    /// The answer to `Effect::Run`.
+    Done(Outcome),
+    /// A verified consensus message.
     Message {
         /// Who passed it on.
         from: Peer,
@@ -141,12 +142,5 @@ pub enum Input {
         from: Peer,
         /// What was asked.
         request: Request,
-    },
-    /// A peer asks. Answered by `Effect::Answer`.
-    Ask {
-        /// Which.
-        ticket: Ticket,
-        /// What.
-        ask: Ask,
     },
 }

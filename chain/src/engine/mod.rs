@@ -13,6 +13,7 @@ mod admission;
 mod candidate;
 mod commit;
 mod context;
+mod door;
 mod effect;
 mod evidence;
 mod health;
@@ -42,9 +43,10 @@ mod voting;
 mod why;
 mod work;
 
-pub use effect::{Effect, HaltKind, PeerAnswer};
+pub use crate::wire::{Peer, Request, Ticket};
+pub use effect::{Effect, HaltKind};
 pub use held::Held;
-pub use input::{Ask, Input, Peer, Request, Source, Ticket, Timer};
+pub use input::{Input, Source, Timer};
 
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord, Stop};
@@ -55,6 +57,7 @@ pub use why::{NilWhy, RoundWhy};
 use crate::{
     crypto::Signer,
     genesis::Chain,
+    inbound::{Arrival, Door},
     ledger::{LedgerState, LedgerView, Overlay},
     mempool::{Entry, Mempool, MempoolLimits},
     types::{Certificate, Height, MasternodeSet, Millis, Now, TxId},
@@ -109,6 +112,7 @@ pub struct Engine<V> {
     pool: Pool,
     peers: Peers,
     watch: Watch,
+    door: Door,
     later: LaterMessages,
     timing: Timing,
     health: Health,
@@ -123,6 +127,7 @@ impl<V: LedgerView> Engine<V> {
         let set = Arc::new(chain.masternodes.clone());
         let me = signer.as_ref().and_then(|signer| set.index_of(&signer.public_key()));
         let members = set.len();
+        let door = Door::new(chain.clone(), set.clone());
         let ctx = Context { chain, set, me };
         let tip = Tip::new(view, stored.state, stored.tip);
         Self {
@@ -131,6 +136,7 @@ impl<V: LedgerView> Engine<V> {
             pool: Pool::new(ctx.chain.id(), mempool),
             peers: Peers::default(),
             watch: Watch::default(),
+            door,
             later: LaterMessages::default(),
             timing: Timing::new(members),
             health: Health::new(members),
@@ -156,9 +162,17 @@ impl<V: LedgerView> Engine<V> {
             Input::Start => self.on_start(now),
             Input::PeerUp(peer) => self.on_peer_up(now, peer),
             Input::PeerDown(peer) => self.peers.planner.peer_down(peer),
+            Input::Gossip { from, topic, bytes, ticket } => {
+                self.on_arrival(now, Arrival::Gossip { from, topic, bytes, ticket });
+            }
+            Input::Response { from, request, bytes } => {
+                self.on_arrival(now, Arrival::Response { from, request, bytes });
+            }
+            Input::Request { protocol, bytes, ticket } => self.on_request(protocol, &bytes, ticket),
+            Input::Done(outcome) => self.on_arrival(now, Arrival::Done(outcome)),
             Input::Message { from, message } => self.on_message(now, from, message),
             Input::Transactions { source, ticket, transactions } => {
-                self.on_transactions(source, ticket, transactions);
+                self.on_transactions(now, source, ticket, transactions);
             }
             Input::Checked { ticket, results } => self.on_checked(now, ticket, results),
             Input::Executed { block, result } => self.on_executed(block, result),
@@ -168,7 +182,6 @@ impl<V: LedgerView> Engine<V> {
             Input::Blocks { from, blocks } => self.on_blocks(from, blocks),
             Input::Bodies { from: _, transactions } => self.on_bodies(transactions),
             Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
-            Input::Ask { ticket, ask } => self.on_ask(ticket, &ask),
         }
     }
 

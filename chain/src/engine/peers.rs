@@ -1,5 +1,5 @@
 //! Peers: who is there, how far they are, what they are asked and what they ask.
-use super::{Ask, Effect, Engine, Peer, PeerAnswer, Report, Request, Ticket, out::Out, work::Work};
+use super::{Effect, Engine, Report, out::Out, work::Work};
 use crate::{
     codec, consensus,
     crypto::Verified,
@@ -8,9 +8,10 @@ use crate::{
     rules,
     sync::Planner,
     types::{
-        Block, Certificate, ConsensusMessage, Height, Now, Transaction, VotesAnswer, VotesRequest,
-        WTxId,
+        Block, BodiesRequest, Certificate, ConsensusMessage, Height, Now, Transaction, VotesAnswer,
+        VotesRequest, WTxId,
     },
+    wire::{Peer, Request, Response, Ticket},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -193,16 +194,16 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    pub(super) fn on_ask(&mut self, ticket: Ticket, ask: &Ask) {
-        let answer = match ask {
-            Ask::Bodies(request) => {
-                // An id that is named often is answered once.
-                let ids: BTreeSet<&WTxId> = request.0.iter().collect();
-                PeerAnswer::Bodies(bounded(ids.into_iter().filter_map(|id| self.body(id))))
-            }
-            Ask::Votes(request) => PeerAnswer::Votes(VotesAnswer(self.votes_for(request))),
-        };
-        self.out.push(Effect::Answer { ticket, answer });
+    pub(super) fn respond_with_bodies(&mut self, ticket: Ticket, request: &BodiesRequest) {
+        // An id that is named often is answered once.
+        let ids: BTreeSet<&WTxId> = request.0.iter().collect();
+        let bodies = bounded(ids.into_iter().filter_map(|id| self.body(id)));
+        self.out.push(Effect::Respond { ticket, response: Response::Bodies(bodies) });
+    }
+
+    pub(super) fn respond_with_votes(&mut self, ticket: Ticket, request: &VotesRequest) {
+        let votes = VotesAnswer(self.votes_for(request));
+        self.out.push(Effect::Respond { ticket, response: Response::Votes(votes) });
     }
 
     /// A body held here, with its encoded length.

@@ -11,6 +11,7 @@ impl<V: LedgerView> Engine<V> {
         let height = self.height();
         self.height.round_begins();
         self.watch.forget_old_rounds(height, round);
+        self.forget_outside_window();
         let proposer = self.ctx.proposer(height, round);
         let why = self.height.round_why(&self.ctx.set, round, reason);
         self.out.report(Report::Round { height, round, why, proposer });

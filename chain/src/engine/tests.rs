@@ -135,7 +135,12 @@ fn brief(effect: &Effect) -> String {
         Effect::Publish { message, attempt } => format!("publish {} {attempt}", kind_of(message)),
         Effect::Regossip { transactions, .. } => format!("regossip {}", transactions.len()),
         Effect::Request { to, request } => format!("ask {} {request:?}", to.0),
-        Effect::Answer { ticket, .. } => format!("answer {}", ticket.0),
+        Effect::Respond { ticket, .. } => format!("respond {}", ticket.0),
+        Effect::Serve { ticket, request } => format!("serve {} {request:?}", ticket.0),
+        Effect::Refuse { ticket } => format!("refuse {}", ticket.0),
+        Effect::Judge { ticket, verdict } => format!("judge {} {verdict:?}", ticket.0),
+        Effect::Run(job) => format!("run {} us", job.price_us()),
+        Effect::Relay { transactions } => format!("relay {}", transactions.len()),
         Effect::Verify { ticket, spends } => format!("verify {} {}", ticket.0, spends.len()),
         Effect::Admission { ticket, results } => {
             let admitted = results.iter().filter(|result| result.is_ok()).count();

@@ -5,11 +5,13 @@
 //! the one of the moment at which the vote was wanted.
 //!
 //! Handlers push work and return; none of them drains the queue.
-use super::{Engine, Peer, voting::OwedVote};
+use super::{Engine, voting::OwedVote};
 use crate::{
     consensus::{self, Output},
+    inbound::Action,
     ledger::LedgerView,
     types::{ConsensusMessage, Now, Proposal, Round, VoteKind},
+    wire::Peer,
 };
 use std::collections::VecDeque;
 
@@ -20,6 +22,8 @@ pub(super) enum Work {
     Tell(consensus::Input),
     /// The state machine wants something.
     Want(Output),
+    /// Something came through the door.
+    Passed(Action),
     /// A verified message of the height being decided.
     Message(Option<Peer>, ConsensusMessage),
     /// A proposal, after the state machine has heard its polka.
@@ -97,6 +101,7 @@ impl<V: LedgerView> Engine<V> {
                 self.work.extend(outputs.into_iter().map(Work::Want));
             }
             Work::Want(output) => self.want(now, output),
+            Work::Passed(action) => self.on_passed(now, action),
             Work::Message(from, message) => self.apply_message(from, message),
             Work::Proposal(from, proposal) => self.on_proposal(now, from, *proposal),
             Work::Propose => self.try_propose(now),

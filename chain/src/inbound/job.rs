@@ -55,6 +55,16 @@ pub struct Outcome {
     pub(super) result: Result<Found, Fault>,
 }
 
+impl Outcome {
+    /// The consensus messages that it verified.
+    pub fn verified(&self) -> &[Verified<ConsensusMessage>] {
+        match &self.result {
+            Ok(Found::Verified(messages)) => messages,
+            _ => &[],
+        }
+    }
+}
+
 /// What was decoded or verified.
 #[derive(Debug, Clone)]
 pub(super) enum Found {

@@ -182,6 +182,16 @@ impl Door {
         self.queue.load()
     }
 
+    /// Whether messages are being verified.
+    pub fn is_verifying(&self) -> bool {
+        self.jobs.values().any(|purpose| matches!(purpose, Purpose::Verify(_)))
+    }
+
+    /// Whether the engine has room for a batch of transactions.
+    pub fn takes_batches(&self) -> bool {
+        self.batches.len() < INBOUND_BATCHES_MAX
+    }
+
     /// Messages of one peer that may wait on a topic. All votes of a height may come from one peer at once.
     fn messages_max(&self, topic: Topic) -> usize {
         match topic {
@@ -249,7 +259,7 @@ impl Pass<'_> {
     /// Hands out work while little is being done.
     fn serve_queue(&mut self) {
         while self.door.in_work_us < WORK_US_MAX {
-            let takes_batches = self.door.batches.len() < INBOUND_BATCHES_MAX;
+            let takes_batches = self.door.takes_batches();
             let is_open = |topic| topic != Topic::Transactions || takes_batches;
             let Some(waiting) = self.door.queue.pop(is_open) else { return };
             if self.now.since(waiting.arrived) > VERDICT_LIFE {

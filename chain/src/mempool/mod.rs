@@ -28,12 +28,15 @@ mod replace;
 mod select;
 #[cfg(test)]
 mod tests;
+mod verify;
 
+pub use crate::rules::Spend;
 pub use admit::Admitted;
 pub use entry::{Entry, Package};
 pub use error::{AdmitError, Reject};
 pub use on_block::Removed;
 pub use rate::Rate;
+pub use verify::{Acceptable, Trial, VerifiedSpend, verify};
 
 use crate::{
     genesis::Params,

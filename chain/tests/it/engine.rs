@@ -14,8 +14,8 @@ use timecoin_chain::{
     consensus::Step,
     crypto::{Ed25519, Signer, Verified},
     engine::{
-        Ask, Effect, Engine, EngineConfig, Held, Input, Peer, PeerAnswer, Recovered, SafetyRecord,
-        Signing, Stored, Ticket, Timer,
+        Effect, Engine, EngineConfig, Held, Input, Peer, Recovered, Request, SafetyRecord, Signing,
+        Stored, Ticket, Timer,
     },
     ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
@@ -25,6 +25,7 @@ use timecoin_chain::{
         OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction, Vote, VoteKind,
         VotesRequest,
     },
+    wire::Response,
 };
 
 pub(crate) const PEER: Peer = Peer(7);
@@ -212,11 +213,12 @@ impl Node {
         votes.map(|vote| (vote.kind, vote.round, vote.block)).collect()
     }
 
-    fn answer(&mut self, ask: Ask) -> PeerAnswer {
-        self.input(Input::Ask { ticket: Ticket(1), ask });
+    fn answer(&mut self, request: Request) -> Response {
+        let (protocol, bytes, ticket) = (request.protocol(), request.encode(), Ticket(1));
+        self.input(Input::Request { protocol, bytes, ticket });
         let answers = self.sent.iter().rev();
         let mut answers = answers.filter_map(|effect| match effect {
-            Effect::Answer { answer, .. } => Some(answer.clone()),
+            Effect::Respond { response, .. } => Some(response.clone()),
             _ => None,
         });
         answers.next().unwrap()
@@ -327,7 +329,7 @@ fn bodies_are_gathered_up_to_the_size_of_a_block() {
     }
     assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
     let first = BodiesRequest(vec![bodies[0].wtxid()]);
-    let PeerAnswer::Bodies(kept) = node.answer(Ask::Bodies(first)) else { panic!() };
+    let Response::Bodies(kept) = node.answer(Request::Bodies(first)) else { panic!() };
     assert_eq!(kept, [], "what cannot become a block is let go");
 }
 
@@ -340,7 +342,7 @@ fn a_commit_that_only_a_status_shows_is_acted_on_and_passed_on() {
     let certificate = fixture.certify_by(&others(me), &block);
     let tip = Some(node.checked(certificate.clone()));
     node.input(Input::Status { from: PEER, tip });
-    let PeerAnswer::Votes(votes) = node.answer(Ask::Votes(nothing_of(node.height()))) else {
+    let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(node.height()))) else {
         panic!()
     };
     assert!(votes.0.contains(&ConsensusMessage::Certificate(certificate)), "{votes:?}");
@@ -392,7 +394,9 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
     let blocks: Vec<_> = blocks.into_iter().map(|(b, c)| (b, node.checked(c))).collect();
     node.input(Input::Blocks { from: PEER, blocks });
     assert_eq!(node.height(), Height(4));
-    let PeerAnswer::Votes(votes) = node.answer(Ask::Votes(nothing_of(Height(4)))) else { panic!() };
+    let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(Height(4)))) else {
+        panic!()
+    };
     assert!(votes.0.contains(&ConsensusMessage::Certificate(last)), "{votes:?}");
 }
 

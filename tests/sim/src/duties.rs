@@ -23,20 +23,23 @@ const PAST_ROUNDS: u32 = 8;
 impl World {
     /// An input goes into a node's engine.
     pub(crate) fn takes(&mut self, node: usize, input: &Input) {
-        let certificate = match input {
-            Input::Message { message, .. } => match &**message {
-                ConsensusMessage::Certificate(certificate) => certificate,
-                _ => return,
-            },
-            Input::Status { tip: Some(certificate), .. } => certificate,
+        match input {
+            Input::Done(outcome) => {
+                let verified = outcome.verified().iter();
+                verified.for_each(|message| self.is_shown(node, message));
+            }
             Input::Executed { block, result: Ok(_) } => {
                 let duties = &mut self.nodes[node].duties;
                 duties.checked.insert(*block);
                 duties.executed.insert(*block);
-                return;
             }
-            _ => return,
-        };
+            _ => {}
+        }
+    }
+
+    /// A verified message reaches a node.
+    fn is_shown(&mut self, node: usize, message: &ConsensusMessage) {
+        let ConsensusMessage::Certificate(certificate) = message else { return };
         if certificate.is_commit() {
             let shown = &mut self.nodes[node].duties.shown;
             *shown = (*shown).max(certificate.height);

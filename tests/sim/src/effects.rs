@@ -9,17 +9,16 @@ use crate::{
     obstacles::{Kind, Label},
     oracle::Violation,
     trace,
-    wire::{self, Gossip, Payback, Payload, Refused, Reply},
+    wire::{self, Gossip, Payload},
     world::{Event, SECOND, Work, World},
 };
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 use timecoin_chain::{
-    engine::{Effect, Peer, Report, Request, Ticket},
+    engine::{Effect, Report},
+    inbound::{Job, Verdict},
     mempool::Reject,
-    types::{
-        ConsensusMessage, EvidenceKind, Height, Round, Transaction, TransactionBatch, TxId,
-        VoteKind,
-    },
+    types::{ConsensusMessage, EvidenceKind, Height, Round, Transaction, TxId, VoteKind},
+    wire::{Peer, Request, Response, Ticket},
 };
 
 /// After this time a request has failed.
@@ -31,24 +30,28 @@ impl World {
             Effect::Persist { record, blocks } => self.begin_persist(node, &record, blocks),
             Effect::Publish { message, attempt } if self.speaks(node, &message, attempt) => {}
             Effect::Publish { message, attempt } => {
-                let gossip = wire::gossip_message(&self.setup, &message, attempt);
-                self.publish(node, gossip);
+                self.publish(node, wire::gossip_message(&message, attempt));
             }
             Effect::Regossip { transactions, attempt } => {
-                let batch = transactions.iter().map(|tx| (**tx).clone()).collect();
-                self.publish(node, wire::gossip_transactions(&TransactionBatch(batch), attempt));
+                self.publish(node, wire::gossip_transactions(&transactions, attempt));
             }
+            Effect::Relay { transactions } => {
+                self.publish(node, wire::gossip_transactions(&transactions, 0));
+            }
+            Effect::Judge { ticket, verdict } => self.judged(node, ticket, verdict),
+            Effect::Run(job) => self.run_job(node, job),
             Effect::Request { to, request } => self.request(node, to, &request),
-            Effect::Answer { ticket, answer } => {
-                if self.hides(node, &answer) {
-                    return drop(self.take_ticket(node, ticket));
-                }
-                let reply = wire::reply(&self.setup, &answer);
+            Effect::Respond { ticket, response } => {
                 let ticketed = self.take_ticket(node, ticket);
-                if let Some(Ticketed::Question { connection, call }) = ticketed {
-                    self.send_reply(node, connection, call, reply);
+                if let Some(Ticketed::Question { connection, call }) = ticketed
+                    && !self.hides(node, &response)
+                {
+                    self.send_reply(node, connection, call, response);
                 }
             }
+            Effect::Serve { ticket, request } => self.serve(node, ticket, &request),
+            // The asker is told that the node is busy; the simulator lets its patience run out.
+            Effect::Refuse { ticket } => drop(self.take_ticket(node, ticket)),
             Effect::Verify { ticket, spends } => {
                 self.auditor.detail(20, &ticket.0.to_le_bytes());
                 let span = self.labour.exponential(self.faults.work);
@@ -92,11 +95,44 @@ impl World {
         }
     }
 
-    fn publish(&mut self, node: usize, gossip: Result<Gossip, Refused>) {
-        let gossip = match gossip {
-            Ok(gossip) => Rc::new(gossip),
-            Err(refused) => return self.sent_unacceptable(node, &refused),
+    /// Processor time is what the door's jobs take; a node has two cores.
+    fn run_job(&mut self, node: usize, job: Job) {
+        let (now, price) = (self.time, job.price_us());
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let core = running.cores.iter_mut().min().expect("a node has cores");
+        *core = now.max(*core) + price;
+        let span = *core - now;
+        self.work_in(node, span, Work::Job(job));
+    }
+
+    fn judged(&mut self, node: usize, ticket: Ticket, verdict: Verdict) {
+        let Some(Ticketed::Gossiped { gossip, from, is_new }) = self.take_ticket(node, ticket)
+        else {
+            let detail = format!("node {node} judges {} twice or never got it", ticket.0);
+            return self.expect(Err(Violation::new("one verdict for a message", detail)));
         };
+        self.trace.append(|| format!(" | {verdict:?}"));
+        match verdict {
+            Verdict::Accept
+                if self.faults.forward && is_new && self.nodes[node].actor.is_none() =>
+            {
+                self.spread(node, &gossip, Some(from));
+            }
+            Verdict::Reject(_) if gossip.is_altered => {
+                self.coverage.met(Met::CorruptionRefused);
+            }
+            Verdict::Reject(_) if !self.is_honest(from) => self.coverage.met(Met::ByzantineRefused),
+            Verdict::Reject(reason) => {
+                let detail = format!("node {node} rejects what honest node {from} sent: {reason}");
+                self.expect(Err(Violation::new("no honest node is blamed", detail)));
+            }
+            Verdict::Accept if gossip.is_altered => self.coverage.met(Met::CorruptionTaken),
+            Verdict::Accept | Verdict::Ignore => {}
+        }
+    }
+
+    fn publish(&mut self, node: usize, gossip: Gossip) {
+        let gossip = Rc::new(gossip);
         self.auditor.detail(25, &gossip.id);
         self.trace.append(|| format!(" | publish {}", describe(&gossip.payload)));
         if let Payload::Consensus(message) = &gossip.payload {
@@ -147,11 +183,6 @@ impl World {
         }
     }
 
-    fn sent_unacceptable(&mut self, node: usize, refused: &Refused) {
-        let detail = format!("node {node} sent what others refuse: {}", refused.0);
-        self.expect(Err(Violation::new("honest messages are acceptable", detail)));
-    }
-
     /// Sends gossip to all peers but the one it came from.
     pub(crate) fn spread(&mut self, node: usize, gossip: &Rc<Gossip>, except: Option<usize>) {
         let Some(running) = &self.nodes[node].running else { return };
@@ -184,7 +215,7 @@ impl World {
             |node: &Node| node.running.as_ref().is_some_and(|r| r.seen.contains(gossip.id));
         let is_known = is_known(&self.nodes[to]);
         for Arrival { at, passes_cache } in self.arrivals((node, to), label, gossip.bytes.len()) {
-            let Some(gossip) = self.corrupted(&gossip) else { continue };
+            let gossip = self.corrupted(&gossip);
             // What the duplicate cache will drop need not arrive.
             if passes_cache || gossip.is_altered || !is_known {
                 self.at(at, Event::Gossip { to, connection, gossip, passes_cache });
@@ -213,20 +244,18 @@ impl World {
         self.network.chance(permille) && self.instances.strikes(class)
     }
 
-    /// What a receiver makes of gossip of which bits may have flipped; nothing where it refuses it.
-    fn corrupted(&mut self, gossip: &Rc<Gossip>) -> Option<Rc<Gossip>> {
+    /// Gossip of which bits may have flipped.
+    fn corrupted(&mut self, gossip: &Rc<Gossip>) -> Rc<Gossip> {
         if !self.fate(Class::Corrupt, self.faults.corrupt) {
-            return Some(gossip.clone());
+            return gossip.clone();
         }
-        let corrupted = wire::corrupt_gossip(&self.setup, &mut self.network, gossip);
-        self.note_corruption(corrupted.is_some());
-        corrupted.map(Rc::new)
+        self.note_corruption();
+        Rc::new(wire::corrupt_gossip(&mut self.network, gossip))
     }
 
-    fn note_corruption(&mut self, passes: bool) {
+    fn note_corruption(&mut self) {
         let number = self.instances.last(Class::Corrupt);
-        self.trace.append(|| format!(" | bits flip (Corrupt {number}), taken: {passes}"));
-        self.coverage.met(if passes { Met::CorruptionTaken } else { Met::CorruptionRefused });
+        self.trace.append(|| format!(" | bits flip (Corrupt {number})"));
     }
 
     /// Somebody sends a message of an earlier height again.
@@ -243,7 +272,7 @@ impl World {
 
     /// A tampered message that receivers take as checked, or the message itself.
     fn tampered(&mut self, gossip: &Rc<Gossip>) -> Rc<Gossip> {
-        let Some(tampered) = wire::tamper_gossip(&self.setup, gossip) else {
+        let Some(tampered) = wire::tamper_gossip(gossip) else {
             return gossip.clone();
         };
         self.trace.append(|| " | tampered with".into());
@@ -251,10 +280,7 @@ impl World {
     }
 
     fn request(&mut self, node: usize, to: Peer, request: &Request) {
-        let (request, id, bytes) = match wire::request(request) {
-            Ok(passed) => passed,
-            Err(refused) => return self.sent_unacceptable(node, &refused),
-        };
+        let (bytes, id) = wire::request(request);
         match request {
             Request::Bodies(_) => self.coverage.met(Met::BodiesAsked),
             Request::Votes(_) => self.coverage.met(Met::VotesAsked),
@@ -269,18 +295,14 @@ impl World {
         let peer = running.peers.get(&connection).copied();
         self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
         let Some(peer) = peer.filter(|peer| self.lets_question_pass(node, *peer)) else { return };
-        let arrivals = self.arrivals((node, peer), Label::of(Kind::Question), bytes);
+        let arrivals = self.arrivals((node, peer), Label::of(Kind::Question), bytes.len());
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
-        let request = match self.fate(Class::Corrupt, self.faults.corrupt) {
-            true => wire::corrupt_request(&mut self.network, &request),
-            false => Some(request),
+        let bytes = match self.fate(Class::Corrupt, self.faults.corrupt) {
+            true => wire::corrupt_request(&mut self.network, &bytes),
+            false => bytes,
         };
-        match request.map(Rc::new) {
-            Some(request) => {
-                self.at(at, Event::Question { to: peer, connection, call, request, id });
-            }
-            None => self.at(at, Event::CallTimeout { node, incarnation, call }),
-        }
+        let protocol = request.protocol();
+        self.at(at, Event::Question { to: peer, connection, call, protocol, bytes, id });
     }
 
     pub(crate) fn send_reply(
@@ -288,42 +310,31 @@ impl World {
         node: usize,
         connection: u64,
         call: u64,
-        reply: Result<Reply, Refused>,
+        response: Response,
     ) {
-        let mut reply = match reply {
-            Ok(reply) => reply,
-            Err(refused) => return self.sent_unacceptable(node, &refused),
-        };
-        self.auditor.detail(27, &reply.id);
-        if let Payback::Votes(messages) = &reply.payback {
-            messages.iter().for_each(|message| self.leaves(node, message));
+        if let Response::Votes(votes) = &response {
+            votes.0.iter().for_each(|message| self.leaves(node, message));
         }
+        let mut reply = wire::reply(response);
+        self.auditor.detail(27, &reply.id);
         let Some(running) = &self.nodes[node].running else { return };
         let Some(&to) = running.peers.get(&connection) else { return };
-        if self.fate(Class::Tamper, self.faults.tamper) && wire::tamper_reply(&mut reply) {
+        if self.fate(Class::Tamper, self.faults.tamper)
+            && let Some(tampered) = wire::tamper_reply(&reply)
+        {
             self.coverage.met(Met::TamperedBlock);
+            reply = tampered;
         }
         let arrivals = self.arrivals((node, to), Label::of(Kind::Reply), reply.bytes.len());
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };
-        let reply = match self.fate(Class::Corrupt, self.faults.corrupt) {
-            true => {
-                let corrupted = wire::corrupt_reply(&self.setup, &mut self.network, &reply);
-                self.note_corruption(corrupted.is_some());
-                corrupted
-            }
-            false => Some(reply),
-        };
-        match reply.map(Rc::new) {
-            Some(reply) => self.at(at, Event::Reply { to, connection, call, reply }),
-            None => {
-                // Nonsense: whoever asked sees that at once.
-                let incarnation = self.nodes[to].incarnation;
-                self.at(at, Event::CallTimeout { node: to, incarnation, call });
-            }
+        if self.fate(Class::Corrupt, self.faults.corrupt) {
+            self.note_corruption();
+            reply = wire::corrupt_reply(&mut self.network, &reply);
         }
+        self.at(at, Event::Reply { to, connection, call, reply: Rc::new(reply) });
     }
 
-    fn take_ticket(&mut self, node: usize, ticket: Ticket) -> Option<Ticketed> {
+    pub(crate) fn take_ticket(&mut self, node: usize, ticket: Ticket) -> Option<Ticketed> {
         self.nodes[node].running.as_mut()?.tickets.remove(&ticket.0)
     }
 
@@ -353,28 +364,17 @@ impl World {
                 }
                 let Some(running) = &self.nodes[node].running else { return };
                 let pool = running.engine.mempool();
-                let batch: Vec<Transaction> = accepted
+                let batch: Vec<Arc<Transaction>> = accepted
                     .iter()
                     .filter_map(|txid| pool.get_by_txid(txid))
-                    .map(|entry| (**entry.transaction()).clone())
+                    .map(|entry| entry.transaction().clone())
                     .collect();
                 if !batch.is_empty() {
-                    self.publish(node, wire::gossip_transactions(&TransactionBatch(batch), 0));
+                    self.publish(node, wire::gossip_transactions(&batch, 0));
                 }
             }
-            Ticketed::Gossiped(gossip) => {
-                let mut refused = results.iter().filter_map(|result| result.as_ref().err());
-                if let Some(reject) = refused.find(|reject| is_blame(reject) && !gossip.is_altered)
-                {
-                    let detail = format!("node {node} refuses what another accepted: {reject}");
-                    self.expect(Err(Violation::new("no honest node is blamed", detail)));
-                }
-                if self.faults.forward && !accepted.is_empty() {
-                    self.spread(node, &gossip, None);
-                }
-            }
-            Ticketed::Question { .. } => {
-                let detail = format!("node {node} answered a question with an admission");
+            Ticketed::Gossiped { .. } | Ticketed::Question { .. } => {
+                let detail = format!("node {node} answered a peer with an admission");
                 self.expect(Err(Violation::new("one answer for a ticket", detail)));
             }
         }
@@ -417,10 +417,4 @@ impl World {
             _ => {}
         }
     }
-}
-
-/// Whether a refusal says that the sender should have known better: no honest node forwards what
-/// breaks a rule whatever the sender's height and mempool are.
-fn is_blame(reject: &Reject) -> bool {
-    matches!(reject, Reject::Rule(rule) if rule.is_malice())
 }

@@ -3,19 +3,23 @@ use crate::{
     broken,
     coverage::Met,
     disk::Commit,
-    node::Ticketed,
+    node::{Call, Ticketed},
     oracle::{Oracle, Violation},
-    wire::{self, Gossip, Payback, Payload, Reply},
+    wire::{Gossip, Payload, Reply},
     world::{Event, Work, World},
 };
 use std::rc::Rc;
 use timecoin_chain::{
-    engine::{Ask, Held, Input, Peer, Request, Source, Ticket, Timer},
+    engine::{Held, Input, Source, Timer},
     ledger::{self, ExecuteError, Overlay},
     limits::SYNC_BLOCKS_MAX,
     rules,
     types::{ConsensusMessage, Height},
+    wire::{Peer, Protocol, Request, Response, Ticket},
 };
+
+/// Marks the connection of somebody who changes what honest nodes send.
+const STRANGER: u64 = 1 << 62;
 
 impl World {
     pub(crate) fn dispatch(&mut self, event: Event) {
@@ -24,8 +28,8 @@ impl World {
             Event::Gossip { to, connection, gossip, passes_cache } => {
                 self.on_gossip(to, connection, &gossip, passes_cache);
             }
-            Event::Question { to, connection, call, request, id } => {
-                self.on_question(to, connection, call, &request, &id);
+            Event::Question { to, connection, call, protocol, bytes, id } => {
+                self.on_question(to, (connection, call), protocol, &bytes, &id);
             }
             Event::Reply { to, connection, call, reply } => {
                 self.on_reply(to, connection, call, &reply);
@@ -117,87 +121,62 @@ impl World {
             return;
         }
         self.note(to, 1, &gossip.id, || format!("<- n{from} {}", describe(&gossip.payload)));
-        let input = match &gossip.payload {
-            Payload::Consensus(message) => {
-                Input::Message { from: Peer(connection), message: message.clone() }
-            }
-            Payload::Transactions(transactions) => Input::Transactions {
-                source: Source::Peer(Peer(connection)),
-                ticket: self.ticket(to, Ticketed::Gossiped(gossip.clone())),
-                transactions: transactions.clone(),
-            },
-        };
-        // Real gossip forwards a consensus message as soon as it is checked.
-        let forwards = self.faults.forward && is_new && self.nodes[to].actor.is_none();
-        if forwards && matches!(gossip.payload, Payload::Consensus(_)) {
-            self.spread(to, gossip, Some(from));
-        }
-        self.feed(to, input);
+        // Who changes what honest nodes send has a connection of its own: links are authenticated.
+        let peer = if gossip.is_altered { connection | STRANGER } else { connection };
+        let ticket = self.ticket(to, Ticketed::Gossiped { gossip: gossip.clone(), from, is_new });
+        let (topic, bytes) = (gossip.topic, gossip.bytes.clone());
+        self.feed(to, Input::Gossip { from: Peer(peer), topic, bytes, ticket });
     }
 
     fn on_question(
         &mut self,
         to: usize,
-        connection: u64,
-        call: u64,
-        request: &Request,
+        (connection, call): (u64, u64),
+        protocol: Protocol,
+        bytes: &[u8],
         id: &[u8; 32],
     ) {
         let Some(running) = &self.nodes[to].running else { return };
         let Some(&from) = running.peers.get(&connection) else { return };
-        self.note(to, 2, id, || format!("<- n{from} asks {request:?}"));
-        let reply = match request {
-            _ if !self.answers(to) => return,
-            Request::Status => {
-                let disk = &self.nodes[to].disk;
-                let (height, tip) = (disk.height(), disk.tip().map(|tip| (**tip).clone()));
-                self.nodes[to].shows(height);
-                wire::reply_status(&self.setup, tip)
-            }
-            Request::Blocks(blocks) => {
-                let count = blocks.count.min(SYNC_BLOCKS_MAX);
-                let blocks = self.nodes[to].disk.blocks(blocks.from, count);
-                if let Some((last, _)) = blocks.last() {
-                    self.nodes[to].shows(last.header.height);
-                }
-                wire::reply_blocks(&self.setup, blocks)
-            }
-            Request::Bodies(bodies) => {
-                return self.ask_engine(to, connection, call, Ask::Bodies(bodies.clone()));
-            }
-            Request::Votes(votes) => {
-                return self.ask_engine(to, connection, call, Ask::Votes(votes.clone()));
-            }
-        };
-        self.send_reply(to, connection, call, reply);
+        self.note(to, 2, id, || format!("<- n{from} asks: {protocol:?}"));
+        if !self.answers(to) {
+            return;
+        }
+        let ticket = self.ticket(to, Ticketed::Question { connection, call });
+        self.feed(to, Input::Request { protocol, bytes: bytes.to_vec(), ticket });
     }
 
-    fn ask_engine(&mut self, node: usize, connection: u64, call: u64, ask: Ask) {
-        let ticket = self.ticket(node, Ticketed::Question { connection, call });
-        self.feed(node, Input::Ask { ticket, ask });
+    /// Answers from the disk.
+    pub(crate) fn serve(&mut self, node: usize, ticket: Ticket, request: &Request) {
+        let Some(Ticketed::Question { connection, call }) = self.take_ticket(node, ticket) else {
+            return;
+        };
+        let disk = &self.nodes[node].disk;
+        let (shown, response) = match request {
+            Request::Status => {
+                let tip = disk.tip().map(|tip| (**tip).clone());
+                (Some(disk.height()), Response::Status(self.setup.chain.hash, tip))
+            }
+            Request::Blocks(range) => {
+                let blocks = disk.blocks(range.from, range.count.min(SYNC_BLOCKS_MAX));
+                let last = blocks.last().map(|(last, _)| last.header.height);
+                (last, Response::Blocks(blocks))
+            }
+            Request::Bodies(_) | Request::Votes(_) => return,
+        };
+        if let Some(height) = shown {
+            self.nodes[node].shows(height);
+        }
+        self.send_reply(node, connection, call, response);
     }
 
     fn on_reply(&mut self, to: usize, connection: u64, call: u64, reply: &Reply) {
         let Some(running) = &mut self.nodes[to].running else { return };
         let Some(&peer) = running.peers.get(&connection) else { return };
-        if running.calls.remove(&call).is_none() {
-            return;
-        }
-        self.note(to, 3, &reply.id, || format!("<- n{peer} answers {}", reply.payback.describe()));
-        let from = Peer(connection);
-        match reply.payback.clone() {
-            Payback::Status(tip) => self.feed(to, Input::Status { from, tip }),
-            Payback::Blocks(blocks) => self.feed(to, Input::Blocks { from, blocks }),
-            Payback::Bodies(transactions) => self.feed(to, Input::Bodies { from, transactions }),
-            Payback::Votes(messages) => {
-                let incarnation = self.nodes[to].incarnation;
-                for message in messages {
-                    if self.is_up(to, incarnation) {
-                        self.feed(to, Input::Message { from, message });
-                    }
-                }
-            }
-        }
+        let Some(Call { request, .. }) = running.calls.remove(&call) else { return };
+        self.note(to, 3, &reply.id, || format!("<- n{peer} answers {}", reply.name));
+        let (from, bytes) = (Peer(connection), reply.bytes.clone());
+        self.feed(to, Input::Response { from, request, bytes });
     }
 
     pub(crate) fn fail_call(&mut self, node: usize, call: u64) {
@@ -253,6 +232,11 @@ impl World {
                     rules::verify_spends(&*self.setup.scheme, &self.setup.chain.hash, spends);
                 self.note(node, 7, &ticket.0.to_le_bytes(), || "checked payments".into());
                 self.feed(node, Input::Checked { ticket, results });
+            }
+            Work::Job(job) => {
+                let outcome = job.run(&*self.setup.scheme, &self.setup.chain);
+                self.note(node, 31, &[], || "a job of the door is done".into());
+                self.feed(node, Input::Done(outcome));
             }
             Work::Commit => {
                 let Some(commit) = self.nodes[node].disk.finish_commit() else { return };
@@ -340,19 +324,6 @@ impl World {
     }
 }
 
-impl Payback {
-    fn describe(&self) -> String {
-        match self {
-            Self::Status(tip) => {
-                format!("status {}", tip.as_ref().map_or(0, |certificate| certificate.height.0))
-            }
-            Self::Blocks(blocks) => format!("{} blocks", blocks.len()),
-            Self::Bodies(bodies) => format!("{} bodies", bodies.len()),
-            Self::Votes(messages) => format!("{} messages", messages.len()),
-        }
-    }
-}
-
 /// A payload in a few words.
 pub(crate) fn describe(payload: &Payload) -> String {
     let short = |block: &Option<_>| match block {
@@ -360,9 +331,7 @@ pub(crate) fn describe(payload: &Payload) -> String {
         None => "nil".into(),
     };
     let message = match payload {
-        Payload::Transactions(transactions) => {
-            return format!("{} transactions", transactions.len());
-        }
+        Payload::Transactions(count) => return format!("{count} transactions"),
         Payload::Consensus(message) => message,
     };
     match &**message {

@@ -24,8 +24,15 @@ use timecoin_chain::{
 pub enum Ticketed {
     /// Transactions of this node's own users.
     Payments,
-    /// Gossiped transactions.
-    Gossiped(Rc<Gossip>),
+    /// A gossiped message.
+    Gossiped {
+        /// The message.
+        gossip: Rc<Gossip>,
+        /// The node that sent it.
+        from: usize,
+        /// Whether the duplicate cache did not know it.
+        is_new: bool,
+    },
     /// A peer's question.
     Question {
         /// The connection it came by.
@@ -78,6 +85,8 @@ pub struct Running {
     pub tickets: BTreeMap<u64, Ticketed>,
     /// Open calls.
     pub calls: BTreeMap<u64, Call>,
+    /// Until when each core is busy with jobs of the door.
+    pub cores: [u64; 2],
     /// When the last block on its way to the disk is there.
     pub writing_until: u64,
     /// What keeps it from handling events, and the events that wait.
@@ -159,6 +168,7 @@ impl Node {
             seen: Seen::default(),
             tickets: BTreeMap::new(),
             calls: BTreeMap::new(),
+            cores: [0; 2],
             writing_until: 0,
             stall: Stall::default(),
             dies_in: None,

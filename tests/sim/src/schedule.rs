@@ -11,10 +11,12 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
-    engine::{Input, Request, Ticket, Timer},
+    engine::{Input, Timer},
+    inbound::Job,
     ledger::{Layer, LedgerState},
     rules::Spend,
     types::{Block, Height, WTxId},
+    wire::{Protocol, Ticket},
 };
 
 /// Work that a shell does off its loop.
@@ -29,6 +31,7 @@ pub(crate) enum Work {
         ticket: Ticket,
         spends: Vec<Spend>,
     },
+    Job(Job),
     Commit,
     Committed {
         height: Height,
@@ -37,21 +40,78 @@ pub(crate) enum Work {
 
 /// What can happen.
 pub(crate) enum Event {
-    Gossip { to: usize, connection: u64, gossip: Rc<Gossip>, passes_cache: bool },
-    Question { to: usize, connection: u64, call: u64, request: Rc<Request>, id: [u8; 32] },
-    Reply { to: usize, connection: u64, call: u64, reply: Rc<Reply> },
-    CallTimeout { node: usize, incarnation: u64, call: u64 },
-    Timer { node: usize, incarnation: u64, timer: Timer, generation: u64 },
-    Work { node: usize, incarnation: u64, work: Work },
-    PeerDown { node: usize, incarnation: u64, connection: u64 },
-    Input { node: usize, incarnation: u64, input: Input },
-    Durable { node: usize, incarnation: u64 },
-    Wake { node: usize, incarnation: u64 },
-    Connect { a: usize, b: usize },
-    Boot { node: usize },
-    Parcel { node: usize, incarnation: u64, parcel: Parcel },
-    Tick { node: usize },
-    Schism { cut: Cut },
+    Gossip {
+        to: usize,
+        connection: u64,
+        gossip: Rc<Gossip>,
+        passes_cache: bool,
+    },
+    Question {
+        to: usize,
+        connection: u64,
+        call: u64,
+        protocol: Protocol,
+        bytes: Rc<Vec<u8>>,
+        id: [u8; 32],
+    },
+    Reply {
+        to: usize,
+        connection: u64,
+        call: u64,
+        reply: Rc<Reply>,
+    },
+    CallTimeout {
+        node: usize,
+        incarnation: u64,
+        call: u64,
+    },
+    Timer {
+        node: usize,
+        incarnation: u64,
+        timer: Timer,
+        generation: u64,
+    },
+    Work {
+        node: usize,
+        incarnation: u64,
+        work: Work,
+    },
+    PeerDown {
+        node: usize,
+        incarnation: u64,
+        connection: u64,
+    },
+    Input {
+        node: usize,
+        incarnation: u64,
+        input: Input,
+    },
+    Durable {
+        node: usize,
+        incarnation: u64,
+    },
+    Wake {
+        node: usize,
+        incarnation: u64,
+    },
+    Connect {
+        a: usize,
+        b: usize,
+    },
+    Boot {
+        node: usize,
+    },
+    Parcel {
+        node: usize,
+        incarnation: u64,
+        parcel: Parcel,
+    },
+    Tick {
+        node: usize,
+    },
+    Schism {
+        cut: Cut,
+    },
     Verdict,
     Payment,
     Partition,
@@ -62,7 +122,9 @@ pub(crate) enum Event {
     Filter,
     Pause,
     ClockFault,
-    ClockSet { node: usize },
+    ClockSet {
+        node: usize,
+    },
     EndOfStorm,
     Deadline,
 }

@@ -3,7 +3,6 @@
 use crate::{
     rng::Rng,
     setup::{GENESIS_MS, Setup},
-    wire::{self, Payload},
 };
 use std::{
     cell::RefCell,
@@ -12,15 +11,14 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
-    crypto::Verified,
     engine::{
-        Ask, Effect, Engine, EngineConfig, Held, Input, Peer, PeerAnswer, Recovered, Report,
-        Request, SafetyRecord, Stored, Ticket, Timer,
+        Effect, Engine, EngineConfig, Held, Input, Recovered, Report, SafetyRecord, Stored, Timer,
     },
     ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute, genesis_delta},
     mempool::MempoolLimits,
     rules,
     types::{Certificate, ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
+    wire::{Peer, Protocol, Request, Response, Ticket, encode_message},
 };
 
 /// Messages of honest masternodes that are remembered, to be repeated by the hostile one.
@@ -78,8 +76,8 @@ pub(crate) struct Shells {
     said: Vec<ConsensusMessage>,
     /// The last block that was committed.
     tip: Option<Arc<Certificate>>,
-    /// Who asked, by ticket.
-    asked: BTreeMap<u64, usize>,
+    /// Who asked whom for what, by ticket.
+    asked: BTreeMap<u64, (usize, Peer, Request)>,
     tickets: u64,
     published: u64,
     evidence: u64,
@@ -126,14 +124,22 @@ impl Shells {
         Ok(all)
     }
 
-    /// A message of somebody else reaches all of them now, checked as every message is.
+    /// A message of somebody else reaches the door of each of them now.
     pub(crate) fn receive_all(&mut self, message: &ConsensusMessage) -> Result<(), String> {
-        let message = self.checked(message)?;
         let from = peer_of(self.shells.len());
         for index in 0..self.shells.len() {
-            self.queue.push_back((index, Input::Message { from, message: message.clone() }));
+            let input = self.gossip(from, message);
+            self.queue.push_back((index, input));
         }
         self.run()
+    }
+
+    /// A message as its receivers get it.
+    fn gossip(&mut self, from: Peer, message: &ConsensusMessage) -> Input {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        let (topic, bytes) = encode_message(message);
+        Input::Gossip { from, topic, bytes, ticket }
     }
 
     /// A millisecond passes.
@@ -235,14 +241,6 @@ impl Shells {
         self.travelling.insert((at, self.tickets), (to, input));
     }
 
-    fn checked(&self, message: &ConsensusMessage) -> Result<Verified<ConsensusMessage>, String> {
-        let gossip = wire::gossip_message(&self.setup, message, 0).map_err(|refused| refused.0)?;
-        match gossip.payload {
-            Payload::Consensus(message) => Ok(message),
-            Payload::Transactions(_) => Err("a consensus message became transactions".into()),
-        }
-    }
-
     fn run(&mut self) -> Result<(), String> {
         while let Some((index, input)) = self.queue.pop_front() {
             let now = self.now(index);
@@ -282,16 +280,25 @@ impl Shells {
             Effect::Report(Report::Round { round, .. }) if round > Round(0) => {
                 self.later_rounds += 1;
             }
-            Effect::Publish { message, .. } => self.publish(index, message)?,
+            Effect::Publish { message, .. } => self.publish(index, message),
+            Effect::Run(job) => {
+                let outcome = job.run(&*self.setup.scheme, &self.setup.chain);
+                self.queue.push_back((index, Input::Done(outcome)));
+            }
+
             Effect::Request { to, request } => self.request(index, to, request),
-            Effect::Answer { ticket, answer } => self.answer(ticket, answer)?,
+            Effect::Respond { ticket, response } => self.respond(ticket, response),
             Effect::Report(Report::Evidence(_)) => self.evidence += 1,
             Effect::Halt { reason, .. } => {
                 return Err(format!("masternode {index} halts: {reason}"));
             }
             Effect::Persist { .. }
             | Effect::Regossip { .. }
+            | Effect::Relay { .. }
             | Effect::Admission { .. }
+            | Effect::Judge { .. }
+            | Effect::Serve { .. }
+            | Effect::Refuse { .. }
             | Effect::Report(_) => {}
         }
         Ok(())
@@ -304,46 +311,40 @@ impl Shells {
         self.longest_wait_ms = self.longest_wait_ms.max(wait.0);
     }
 
-    fn publish(&mut self, index: usize, message: ConsensusMessage) -> Result<(), String> {
+    fn publish(&mut self, index: usize, message: ConsensusMessage) {
         self.published += 1;
-        let checked = self.checked(&message)?;
         for to in (0..self.shells.len()).filter(|to| *to != index) {
-            if !self.reaches(index, to) {
-                continue;
+            if self.reaches(index, to) {
+                let input = self.gossip(peer_of(index), &message);
+                self.send(to, input);
             }
-            self.send(to, Input::Message { from: peer_of(index), message: checked.clone() });
         }
         if self.said.len() == SAID_MAX {
             self.said.remove(0);
         }
         self.said.push(message);
-        Ok(())
     }
 
     /// Votes are asked of the engine; for the rest this network has no answer.
     fn request(&mut self, index: usize, to: Peer, request: Request) {
         let peer = usize::try_from(to.0).unwrap_or(usize::MAX);
-        match request {
-            Request::Votes(votes) if peer < self.shells.len() && self.reaches(index, peer) => {
-                self.tickets += 1;
-                self.asked.insert(self.tickets, index);
-                let ticket = Ticket(self.tickets);
-                self.queue.push_back((peer, Input::Ask { ticket, ask: Ask::Votes(votes) }));
-            }
-            request => self.queue.push_back((index, Input::RequestFailed { from: to, request })),
+        let is_reached = peer < self.shells.len() && self.reaches(index, peer);
+        if !is_reached || request.protocol() != Protocol::Votes {
+            let input = Input::RequestFailed { from: to, request };
+            return self.queue.push_back((index, input));
         }
+        self.tickets += 1;
+        let (protocol, bytes, ticket) =
+            (request.protocol(), request.encode(), Ticket(self.tickets));
+        self.asked.insert(self.tickets, (index, to, request));
+        self.queue.push_back((peer, Input::Request { protocol, bytes, ticket }));
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: PeerAnswer) -> Result<(), String> {
-        let (Some(to), PeerAnswer::Votes(votes)) = (self.asked.remove(&ticket.0), answer) else {
-            return Ok(());
-        };
-        for message in &votes.0 {
-            let message = self.checked(message)?;
-            let from = peer_of(self.shells.len());
-            self.send(to, Input::Message { from, message });
+    fn respond(&mut self, ticket: Ticket, response: Response) {
+        if let Some((to, from, request)) = self.asked.remove(&ticket.0) {
+            let bytes = response.encode();
+            self.send(to, Input::Response { from, request, bytes });
         }
-        Ok(())
     }
 }
 

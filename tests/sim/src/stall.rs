@@ -145,9 +145,11 @@ impl World {
         if running.stall.is_on() {
             return running.stall.waiting.push_back(Event::Input { node, incarnation, input });
         }
-        if let Input::Message { message, .. } = &input {
-            self.testify_to(node, message);
-            self.hears(node, message);
+        if let Input::Done(outcome) = &input {
+            for message in outcome.verified() {
+                self.testify_to(node, message);
+                self.hears(node, message);
+            }
         }
         self.takes(node, &input);
         let Some(running) = &mut self.nodes[node].running else { return };

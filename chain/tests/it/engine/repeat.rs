@@ -94,7 +94,7 @@ fn who_asks_for_votes_is_not_told_those_that_it_has() {
         let mut request = VotesRequest { has_proposal, ..nothing_of(node.height()) };
         prevotes.iter().for_each(|&voter| request.prevotes.insert(voter));
         precommits.iter().for_each(|&voter| request.precommits.insert(voter));
-        let PeerAnswer::Votes(answer) = node.answer(Ask::Votes(request)) else { panic!() };
+        let Response::Votes(answer) = node.answer(Request::Votes(request)) else { panic!() };
         let mut votes = BTreeSet::new();
         let mut proposals = 0;
         for message in answer.0 {

@@ -1,0 +1,89 @@
+//! Where the door leads: what a peer sent becomes a verdict, a job, or work of the rooms.
+//!
+//! Never judges bytes itself: `inbound` does.
+use super::{Effect, Engine, work::Work};
+use crate::{
+    inbound::{Action, Arrival, Window},
+    ledger::{LedgerView, ViewError},
+    mempool::{AdmitError, Reject, Trial},
+    types::{Now, Transaction},
+    wire::{Protocol, Request, Ticket},
+};
+
+impl<V: LedgerView> Engine<V> {
+    /// Heights and rounds that are let in.
+    pub(super) fn window(&self) -> Window {
+        let tip = self.tip.certificate.as_ref();
+        Window {
+            height: self.height(),
+            round: self.height.consensus.round(),
+            me: self.ctx.me,
+            tip: tip.and_then(|tip| Some((tip.round, tip.block?))),
+            evidence_age: self.ctx.params().evidence_age_blocks,
+            ledger: self.tip.state.clone(),
+        }
+    }
+
+    pub(super) fn on_arrival(&mut self, now: Now, arrival: Arrival) {
+        let window = self.window();
+        let actions = self.door.handle(now.mono, &window, arrival);
+        self.work.extend(actions.into_iter().map(Work::Passed));
+    }
+
+    /// What came through the door.
+    pub(super) fn on_passed(&mut self, now: Now, action: Action) {
+        match action {
+            Action::Judge(ticket, verdict) => self.out.push(Effect::Judge { ticket, verdict }),
+            Action::Run(job) => self.out.push(Effect::Run(job)),
+            Action::Message(from, message) => self.on_message(now, from, message),
+            Action::Transactions(from, ticket, transactions) => {
+                self.on_transactions(now, super::Source::Peer(from), ticket, transactions);
+            }
+            Action::Status(from, tip) => self.on_status(from, tip),
+            Action::Blocks(from, blocks) => self.on_blocks(from, blocks),
+            Action::Bodies(_, transactions) => self.on_bodies(transactions),
+            Action::Failed(from, request) => self.on_request_failed(from, &request),
+        }
+    }
+
+    /// A request of a peer: the store answers for final blocks, the rooms for the rest.
+    pub(super) fn on_request(&mut self, protocol: Protocol, bytes: &[u8], ticket: Ticket) {
+        match Request::decode(protocol, bytes) {
+            Some(request @ (Request::Status | Request::Blocks(_))) => {
+                self.out.push(Effect::Serve { ticket, request });
+            }
+            Some(Request::Bodies(request)) => self.respond_with_bodies(ticket, &request),
+            Some(Request::Votes(request)) => self.respond_with_votes(ticket, &request),
+            None => self.out.push(Effect::Refuse { ticket }),
+        }
+    }
+
+    /// Whether messages that have arrived are being verified.
+    pub fn is_verifying(&self) -> bool {
+        self.door.is_verifying()
+    }
+
+    /// Whether there is room for a gossiped batch of transactions.
+    pub fn takes_batches(&self) -> bool {
+        self.door.takes_batches()
+    }
+
+    /// Whether a transaction would be admitted, up to its signatures.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn trial(&self, transaction: Transaction) -> Result<Result<Trial, Reject>, ViewError> {
+        let checked = self.pool.mempool.check(&self.tip.view, self.height(), transaction);
+        match checked {
+            Ok(spend) => Ok(Ok(Trial(spend))),
+            Err(AdmitError::Reject(reject)) => Ok(Err(reject)),
+            Err(AdmitError::View(error)) => Err(error),
+        }
+    }
+
+    /// The round or the height has moved on.
+    pub(super) fn forget_outside_window(&mut self) {
+        let window = self.window();
+        self.door.forget(&window);
+    }
+}

@@ -1,0 +1,50 @@
+//! Signatures of transactions on their way into the mempool: work for the pool, between the two steps of admission.
+//!
+//! Never looks at the mempool itself, which may have changed meanwhile.
+use super::Reject;
+use crate::{
+    codec,
+    crypto::{SignatureScheme, Verified},
+    genesis::Chain,
+    rules::{self, RuleError, Spend},
+    types::{Amount, TxId},
+};
+
+/// What verification says of one transaction.
+pub type VerifiedSpend = Result<Verified<Spend>, RuleError>;
+
+/// Verifies the signatures of transactions. One answer for each, in order.
+pub fn verify(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    spends: Vec<Spend>,
+) -> Vec<VerifiedSpend> {
+    rules::verify_spends(scheme, &chain.hash, spends)
+}
+
+/// A transaction that keeps every rule of admission but that of its signatures, and is not to be admitted.
+#[derive(Debug, Clone)]
+pub struct Trial(pub(crate) Spend);
+
+/// What an acceptable transaction would pay and weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acceptable {
+    /// The id of its body.
+    pub txid: TxId,
+    /// Its encoded length.
+    pub bytes: usize,
+    /// What it pays.
+    pub fee: Amount,
+}
+
+impl Trial {
+    /// Whether the transaction would be admitted.
+    pub fn run(self, scheme: &dyn SignatureScheme, chain: &Chain) -> Result<Acceptable, Reject> {
+        let Spend { transaction, spent } = &self.0;
+        let fee = rules::fee_of(transaction, spent).map_err(Reject::Rule)?;
+        let (txid, bytes) = (transaction.txid(), codec::encode(transaction).len());
+        let verified = verify(scheme, chain, vec![self.0]);
+        verified.into_iter().try_for_each(|result| result.map(|_| ())).map_err(Reject::Rule)?;
+        Ok(Acceptable { txid, bytes, fee })
+    }
+}
