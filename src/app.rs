@@ -4,6 +4,7 @@
 //! reports, and RPC reads both.
 use crate::{
     config::NodeConfig,
+    exit::Exit,
     metrics::Metrics,
     node::{self, NodeHandle, NodeRunError},
     rpc::{self, Auth, AuthError},
@@ -35,12 +36,12 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The exit code of the process.
-    pub fn exit_code(&self) -> u8 {
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::Node(error) => error.exit_code(),
-            Self::RpcListen { .. } => 6,
-            Self::Auth(_) => 3,
+            Self::Node(error) => error.exit(),
+            Self::RpcListen { .. } => Exit::AddressInUse,
+            Self::Auth(_) => Exit::Config,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod devnet;
 mod durable;
+pub mod exit;
 pub mod genesis_file;
 pub mod keys;
 pub mod logging;

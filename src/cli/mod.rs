@@ -24,6 +24,7 @@ mod wallet;
 
 use crate::{
     devnet::cli::{bench, testnet},
+    exit::Exit,
     terminal::CliError,
 };
 use clap::{Parser, Subcommand};
@@ -34,10 +35,7 @@ use clap::{Parser, Subcommand};
     name = "timecoin",
     version,
     about,
-    after_help = "Begin with a network on this machine:  timecoin testnet up\n\n\
-                  Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 data directory in use, 5 database or disk, \
-                  6 address in use, 7 no node answers, 8 node is syncing, 9 the node answered with an error, \
-                  10 consensus halt, 11 the key must not sign here, 130 stopped at once."
+    after_help = format!("Begin with a network on this machine:  timecoin testnet up\n\n{}", Exit::list())
 )]
 pub struct Cli {
     #[command(subcommand)]

@@ -11,9 +11,6 @@ use clap::Args;
 use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
-/// The exit code after a second signal, as a shell shows an interrupted program.
-const STOPPED_AT_ONCE: i32 = 130;
-
 #[derive(Debug, Args)]
 pub(super) struct StartArgs {
     #[command(flatten)]
@@ -83,7 +80,7 @@ async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {
     tracing::info!("{name}: stopping; a second one stops at once");
     stop.cancel();
     signals.next().await;
-    std::process::exit(STOPPED_AT_ONCE);
+    std::process::exit(Exit::Interrupted.code().into());
 }
 
 impl From<LogError> for CliError {
@@ -98,19 +95,20 @@ impl From<LogError> for CliError {
 }
 
 fn describe(error: &RunError, args: &StartArgs) -> CliError {
-    let code = error.exit_code();
     let (node, config) = (&args.node, args.node.config.display());
-    let next = error.next().unwrap_or_else(|| match code {
-        3 => format!("correct {config}"),
-        6 => format!("stop the process that holds the port, or set `listen` in {config}"),
-        11 => format!(
+    let next = error.next().unwrap_or_else(|| match error.exit() {
+        Exit::Config => format!("correct {config}"),
+        Exit::AddressInUse => {
+            format!("stop the process that holds the port, or set `listen` in {config}")
+        }
+        Exit::KeyElsewhere => format!(
             "timecoin keys guard show {node}; then import the record from the host where the key \
              signed last"
         ),
-        10 => {
+        Exit::Halt => {
             "keep the log and the data directory; do not restart before the cause is known".into()
         }
         _ => format!("timecoin start {node} --log debug"),
     });
-    CliError::with_code(code, error).next(next)
+    CliError::new(error.exit(), error).next(next)
 }

@@ -8,7 +8,7 @@ use super::{
     run_loop::{End, Shell, Sources, Waiting},
     workers::Workers,
 };
-use crate::config::NodeConfig;
+use crate::{config::NodeConfig, exit::Exit};
 use std::{
     num::NonZeroUsize,
     sync::Arc,
@@ -58,15 +58,15 @@ pub enum NodeRunError {
 }
 
 impl NodeRunError {
-    /// The exit code of the process.
-    pub fn exit_code(&self) -> u8 {
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) => 3,
-            Self::Store(error) => exit_code_of(error),
-            Self::Network(NetworkError::PortTaken { .. }) => 6,
-            Self::Halted(_) => 10,
-            Self::Guard(_) => 11,
-            Self::Network(_) => 1,
+            Self::Config(_) => Exit::Config,
+            Self::Store(error) => error.into(),
+            Self::Network(NetworkError::PortTaken { .. }) => Exit::AddressInUse,
+            Self::Halted(_) => Exit::Halt,
+            Self::Guard(_) => Exit::KeyElsewhere,
+            Self::Network(_) => Exit::Failure,
         }
     }
 
@@ -76,14 +76,6 @@ impl NodeRunError {
             Self::Store(error) => Some(error.next()),
             Self::Network(_) | Self::Config(_) | Self::Halted(_) | Self::Guard(_) => None,
         }
-    }
-}
-
-/// The exit code of a process that cannot go on for this reason.
-pub(crate) fn exit_code_of(error: &StoreError) -> u8 {
-    match error {
-        StoreError::AlreadyOpen { .. } => 4,
-        _ => 5,
     }
 }
 

@@ -26,6 +26,5 @@ mod requests;
 mod run_loop;
 mod workers;
 
-pub(crate) use build::exit_code_of;
 pub use build::{Node, NodeRunError, Opened, open};
 pub use handle::{Command, FinalBlock, NodeError, NodeHandle, OnReport, PooledTransaction};

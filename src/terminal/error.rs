@@ -1,6 +1,7 @@
 //! Every failure of a command: what happened, why, the next command, and the exit code.
 use crate::{
     config::{ConfigError, LogFormat},
+    exit::Exit,
     genesis_file::GenesisFileError,
     keys::KeyError,
     rpc_client::RpcClientError,
@@ -10,44 +11,19 @@ use serde_json::json;
 use std::fmt;
 use timecoin_store::StoreError;
 
-/// What the exit code says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Something failed while running.
-    Failure = 1,
-    /// The command line does not fit.
-    Usage = 2,
-    /// A configuration, key or genesis file is wrong.
-    Config = 3,
-    /// An address is in use.
-    AddressInUse = 6,
-    /// No node answers.
-    Unreachable = 7,
-    /// The node is not ready.
-    Syncing = 8,
-    /// The node answered with an error.
-    Answered = 9,
-}
-
 /// A command that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliError {
     what: String,
     why: Vec<String>,
     next: Option<String>,
-    exit: u8,
+    exit: Exit,
     form: LogFormat,
 }
 
 impl CliError {
     /// What happened.
     pub fn new(exit: Exit, what: impl ToString) -> Self {
-        Self::with_code(exit as u8, what)
-    }
-
-    /// What happened, with any exit code.
-    pub fn with_code(exit: u8, what: impl ToString) -> Self {
         Self { what: what.to_string(), why: Vec::new(), next: None, exit, form: LogFormat::Human }
     }
 
@@ -68,8 +44,8 @@ impl CliError {
         Self { form, ..self }
     }
 
-    /// The exit code of the process.
-    pub fn exit_code(&self) -> u8 {
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
         self.exit
     }
 }
@@ -80,7 +56,7 @@ impl fmt::Display for CliError {
             let (level, target) = ("ERROR", env!("CARGO_PKG_NAME"));
             let Self { what, why, next, exit, .. } = self;
             return json!({
-                "level": level, "target": target, "message": what, "why": why, "next": next, "exit": exit
+                "level": level, "target": target, "message": what, "why": why, "next": next, "exit": exit.code()
             })
             .fmt(f);
         }
@@ -136,7 +112,7 @@ impl From<WalletFileError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::with_code(crate::node::exit_code_of(&error), &error).next(error.next())
+        Self::new(Exit::from(&error), &error).next(error.next())
     }
 }
 
@@ -180,7 +156,7 @@ mod tests {
             "error: port 21000 is taken\n  another process listens there\n  its name is unknown\n  \
              next: timecoin testnet up --base-port 22000"
         );
-        assert_eq!(error.exit_code(), 6);
+        assert_eq!(error.exit().code(), 6);
         let line = error.in_form(LogFormat::Json).to_string();
         let fields: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");
         assert_eq!((&fields["level"], &fields["exit"]), (&"ERROR".into(), &6.into()));

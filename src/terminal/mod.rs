@@ -9,5 +9,6 @@ mod error;
 pub(crate) mod output;
 mod signals;
 
-pub use error::{CliError, Exit};
+pub use crate::exit::Exit;
+pub use error::CliError;
 pub(crate) use signals::{Interrupts, StopSignals};

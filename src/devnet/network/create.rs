@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(in_set, (name != "full0").then_some(true));
             keys::load(&config.keys.node_key).unwrap();
         }
-        assert!(matches!(create(&layout, &plan()), Err(error) if error.exit_code() == 2));
+        assert!(matches!(create(&layout, &plan()), Err(error) if error.exit() == Exit::Usage));
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
         for plan in
             [Plan { base_port: 65_530, ..plan() }, Plan { min_spacing_ms: Some(5_000), ..plan() }]
         {
-            assert!(matches!(create(&layout, &plan), Err(error) if error.exit_code() == 2));
+            assert!(matches!(create(&layout, &plan), Err(error) if error.exit() == Exit::Usage));
             assert!(!layout.root().exists());
         }
     }

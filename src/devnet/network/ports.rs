@@ -67,7 +67,7 @@ mod tests {
         };
         let layout = Layout::new(Path::new("testnet"));
         let error = check(&layout, [&node].into_iter(), 21_000, 5).unwrap_err();
-        assert_eq!(error.exit_code(), 6);
+        assert_eq!(error.exit(), Exit::AddressInUse);
         let text = error.to_string();
         assert!(text.contains(&format!("port {} is taken", node.p2p)), "{text}");
         assert!(text.contains("--base-port 2"), "{text}");

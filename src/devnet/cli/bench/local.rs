@@ -261,11 +261,8 @@ fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, Cli
     let output = child.wait_with_output().map_err(|error| not_started(&error))?;
     check_interrupts(interrupts)?;
     if !output.status.success() {
-        let code = output.status.code().and_then(|code| u8::try_from(code).ok());
-        return Err(CliError::with_code(
-            code.unwrap_or(Exit::Failure as u8),
-            "the network did not start; its error stands above",
-        ));
+        let exit = output.status.code().and_then(Exit::of).unwrap_or(Exit::Failure);
+        return Err(CliError::new(exit, "the network did not start; its error is above"));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| not_started(&error))
 }

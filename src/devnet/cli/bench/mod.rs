@@ -17,9 +17,6 @@ use crate::{
 };
 use clap::Subcommand;
 
-/// What a shell shows for a program that was interrupted.
-const INTERRUPTED: u8 = 130;
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Throughput, time to finality and cost of a local network, on the disks and cores of this machine.
@@ -44,7 +41,7 @@ fn check_interrupts(interrupts: &Interrupts) -> Result<(), CliError> {
 
 fn failed(error: &BenchError) -> CliError {
     match error {
-        BenchError::Interrupted => CliError::with_code(INTERRUPTED, error),
+        BenchError::Interrupted => CliError::new(Exit::Interrupted, error),
         _ => CliError::new(Exit::Failure, error)
             .next("run it with --dir DIR and read the logs of the nodes there"),
     }

@@ -31,9 +31,6 @@ const FULL: u16 = 1;
 const ALLOC_OUTPUTS: u64 = 10;
 /// How long nodes of a network that did not come up may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// What a shell shows for a program that was interrupted.
-const INTERRUPTED: u8 = 130;
-
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     #[command(flatten)]
@@ -83,7 +80,7 @@ pub(super) fn run(args: &UpArgs) -> Result<(), CliError> {
             let kill = stop::Kill::AtTheEnd;
             stop::stop_nodes(&layout, &state, Some(&names), STOP_WITHIN, &kill)?;
             let interrupted =
-                CliError::with_code(INTERRUPTED, "interrupted before the first block");
+                CliError::new(Exit::Interrupted, "interrupted before the first block");
             return Err(outcome.err().unwrap_or(interrupted));
         }
     };
