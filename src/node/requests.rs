@@ -1,5 +1,4 @@
 //! Requests to peers, and those of peers that the store answers. Moves bytes; what they mean is the chain's.
-use super::run_loop::Answered;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
@@ -72,6 +71,13 @@ pub(super) fn chain_topic(topic: Topic) -> Option<wire::Topic> {
         Topic::Transactions => wire::Topic::Transactions,
         Topic::Heartbeats => return None,
     })
+}
+
+/// The response of a peer, or none where it is gone, busy or slow.
+pub(super) struct Answered {
+    pub(super) from: PeerId,
+    pub(super) request: Request,
+    pub(super) bytes: Option<Vec<u8>>,
 }
 
 /// Sends a request to a peer; the response, or none, goes to the loop.

@@ -5,7 +5,7 @@ use super::{
     log,
     outbox::Outbox,
     peers::Peers,
-    requests::{self, Librarian},
+    requests::{self, Answered, Librarian},
     workers::{Answer, Workers},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -13,7 +13,7 @@ use timecoin_chain::{
     engine::{Engine, EngineStatus, HaltKind, Input, Source},
     mempool::Reject,
     types::{Block, Certificate, Millis, Now, TxId},
-    wire::{Request, Ticket},
+    wire::Ticket,
 };
 use timecoin_network::{Gossip, InboundRequest, NetworkHandle, PeerEvent, PeerId, Reply};
 use timecoin_store::{Store, StoreError};
@@ -26,13 +26,6 @@ const STATUS_PERIOD: Millis = Millis(50);
 const BEFORE_TIMERS_MAX: usize = 256;
 /// How long a timer that is due waits for messages that arrived before it and are being verified.
 const TIMER_GRACE: Millis = Millis(50);
-
-/// The response of a peer, or none where it is gone, busy or slow.
-pub(super) struct Answered {
-    pub(super) from: PeerId,
-    pub(super) request: Request,
-    pub(super) bytes: Option<Vec<u8>>,
-}
 
 /// Why the loop ended.
 #[derive(Debug)]
