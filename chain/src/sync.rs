@@ -4,19 +4,16 @@
 //! and only a checked commit certificate moves the target.
 use crate::{
     limits::{SYNC_BLOCKS_MAX, SYNC_WINDOW},
-    types::{Block, BlocksRequest, Certificate, Height},
+    rules::CertifiedBlock,
+    types::{BlocksRequest, Height},
 };
 use std::{
     collections::BTreeMap,
     ops::Bound::{Excluded, Unbounded},
-    sync::Arc,
 };
 
 /// Peers asked at the same time.
 const IN_FLIGHT_MAX: usize = 4;
-
-/// A final block that is not yet applied.
-pub type Certified = (Arc<Block>, Arc<Certificate>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct PeerState {
@@ -30,7 +27,7 @@ struct PeerState {
 pub struct Planner<P> {
     peers: BTreeMap<P, PeerState>,
     target: Height,
-    held: BTreeMap<Height, Certified>,
+    held: BTreeMap<Height, CertifiedBlock>,
 }
 
 impl<P: Copy + Ord> Default for Planner<P> {
@@ -80,16 +77,16 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// A peer answered with final blocks: keeps what is missing.
-    pub fn answered(&mut self, peer: P, committed: Height, blocks: Vec<Certified>) {
+    pub fn answered(&mut self, peer: P, committed: Height, blocks: Vec<CertifiedBlock>) {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.asked = None;
             state.failures = if blocks.is_empty() { state.failures + 1 } else { 0 };
         }
-        for (block, certificate) in blocks {
-            let height = block.header.height;
+        for certified in blocks {
+            let height = certified.height();
             self.proven(peer, height);
             if height > committed && height - committed <= SYNC_WINDOW {
-                self.held.entry(height).or_insert((block, certificate));
+                self.held.entry(height).or_insert(certified);
             }
         }
     }
@@ -103,7 +100,7 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// The block after the committed one, should it be held. What is below is dropped.
-    pub fn take_next(&mut self, committed: Height) -> Option<Certified> {
+    pub fn take_next(&mut self, committed: Height) -> Option<CertifiedBlock> {
         self.held = self.held.split_off(&committed.next());
         self.held.remove(&committed.next())
     }

@@ -6,7 +6,7 @@ use super::{
     peers::Peers,
     requests::Librarian,
     run_loop::{End, Shell, Sources, Waiting},
-    workers::Workers,
+    workers::{Executions, Workers},
 };
 use crate::{config::NodeConfig, exit::Exit};
 use std::{
@@ -190,6 +190,7 @@ impl Node {
                 answers: answer_sender,
                 tasks: tasks.clone(),
             },
+            executions: Executions::default(),
             outbox: Outbox::new(),
             on_report: self.on_report,
             status: self.status,

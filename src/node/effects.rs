@@ -66,9 +66,11 @@ impl Shell {
             Effect::Run(job) => self.workers.run(job),
             Effect::Verify { ticket, spends } => self.workers.verify(ticket, spends),
             Effect::Admission { ticket, results } => self.admitted(ticket, results),
-            Effect::Execute { block, parent, layers, verified } => {
-                self.workers.execute(block, parent, layers, verified);
+            Effect::Execute(execution) => {
+                let cancelled = self.executions.begin(execution.block().hash());
+                self.workers.execute(execution, cancelled);
             }
+            Effect::Cancel { block } => self.executions.cancel(&block),
             Effect::Commit { block, certificate, delta } => {
                 self.committing = Some((block.clone(), certificate.clone()));
                 self.workers.commit(block, certificate, delta);

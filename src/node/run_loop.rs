@@ -6,7 +6,7 @@ use super::{
     outbox::Outbox,
     peers::Peers,
     requests::{self, Answered, Librarian},
-    workers::{Answer, Workers},
+    workers::{Answer, Executions, Workers},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
@@ -76,6 +76,7 @@ pub(super) struct Shell {
     pub(super) peers: Peers,
     pub(super) network: NetworkHandle,
     pub(super) workers: Workers,
+    pub(super) executions: Executions,
     pub(super) librarian: Librarian,
     pub(super) outbox: Outbox,
     pub(super) on_report: OnReport,

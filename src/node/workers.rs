@@ -2,15 +2,21 @@
 //!
 //! Each job sends its answer back into the loop as an input. The loop is never blocked by a worker; a
 //! worker may wait for the loop.
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use timecoin_chain::{
-    crypto::Ed25519,
+    crypto::{Ed25519, SIGNATURE_BATCH, SignatureCheck, SignatureScheme},
     engine::{Input, SafetyRecord},
     genesis::Chain,
     inbound::Job,
-    ledger::{self, BlockDelta, Layer, LedgerState, Overlay},
+    ledger::{BlockDelta, ExecuteError, Execution},
     mempool::{self, Acceptable, Reject, Trial, VerifiedSpend},
-    types::{Block, Certificate, WTxId},
+    types::{Block, BlockHash, Certificate},
     wire::Ticket,
 };
 use timecoin_store::{Store, StoreError};
@@ -66,20 +72,17 @@ impl Workers {
         });
     }
 
-    /// Executes a block on its parent, which may not be in the store yet.
-    pub(super) fn execute(
-        &self,
-        block: Arc<Block>,
-        parent: Arc<LedgerState>,
-        layers: Vec<Arc<Layer>>,
-        verified: std::collections::BTreeSet<WTxId>,
-    ) {
+    /// Executes a block on its parent, which may not be in the store yet. Says nothing once the work is
+    /// cancelled.
+    pub(super) fn execute(&self, execution: Execution, cancelled: Arc<AtomicBool>) {
         let workers = self.clone();
         self.tasks.spawn_blocking(move || {
-            let view = Overlay::new(workers.store.clone(), layers);
-            let result =
-                ledger::execute(&Ed25519, &workers.chain, &view, &parent, &block, &verified);
-            workers.send(Input::Executed { block: block.hash(), result: result.map(Box::new) });
+            let block = execution.block().hash();
+            let scheme = Pooled { pool: &workers.signatures, cancelled };
+            let result = execution.run(&scheme, &workers.chain, workers.store.clone());
+            if result != Err(ExecuteError::Cancelled) {
+                workers.send(Input::Executed { block, result: result.map(Box::new) });
+            }
         });
     }
 
@@ -131,6 +134,60 @@ impl Workers {
     }
 }
 
+/// The blocks that are being executed, each with the flag that ends the work.
+#[derive(Debug, Default)]
+pub(super) struct Executions(BTreeMap<BlockHash, Weak<AtomicBool>>);
+
+impl Executions {
+    /// The flag of a new execution.
+    pub(super) fn begin(&mut self, block: BlockHash) -> Arc<AtomicBool> {
+        self.0.retain(|_, flag| flag.strong_count() > 0);
+        let flag = Arc::new(AtomicBool::new(false));
+        self.0.insert(block, Arc::downgrade(&flag));
+        flag
+    }
+
+    /// Ends one, if it still runs.
+    pub(super) fn cancel(&mut self, block: &BlockHash) {
+        if let Some(flag) = self.0.remove(block).and_then(|flag| flag.upgrade()) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Ed25519 on all cores, until it is cancelled.
+struct Pooled<'a> {
+    pool: &'a rayon::ThreadPool,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl SignatureScheme for Pooled<'_> {
+    fn all_valid(&self, checks: &[SignatureCheck]) -> bool {
+        Ed25519.all_valid(checks)
+    }
+
+    fn first_invalid(&self, checks: &[SignatureCheck]) -> Option<usize> {
+        use rayon::prelude::*;
+        let judge = |(number, batch): (usize, &[SignatureCheck])| {
+            let first = number * SIGNATURE_BATCH;
+            match self.is_cancelled() {
+                true => Some(first),
+                false => Some(first + self.first_invalid_of_batch(batch)?),
+            }
+        };
+        let judge_all = || checks.par_chunks(SIGNATURE_BATCH).enumerate().find_map_first(judge);
+        // A few are not worth waiting for another thread.
+        if checks.len() <= SIGNATURE_BATCH {
+            return checks.chunks(SIGNATURE_BATCH).enumerate().find_map(judge);
+        }
+        self.pool.install(judge_all)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
 fn verify_in_chunks(chain: &Chain, mut spends: Vec<mempool::Spend>) -> Vec<VerifiedSpend> {
     use rayon::prelude::*;
     if spends.len() <= CHUNK {
@@ -143,4 +200,44 @@ fn verify_in_chunks(chain: &Chain, mut spends: Vec<mempool::Spend>) -> Vec<Verif
     }
     let verify = |chunk| mempool::verify(&Ed25519, chain, chunk);
     chunks.into_par_iter().flat_map_iter(verify).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use timecoin_chain::crypto::{SecretKey, Signer};
+
+    fn checks(count: usize) -> Vec<SignatureCheck> {
+        let key = SecretKey::from_bytes(&[1; 32]);
+        let message = [1; 32];
+        let signature = key.sign(&message);
+        vec![SignatureCheck { key: key.public_key(), message, signature }; count]
+    }
+
+    #[test]
+    fn many_threads_find_the_first_bad_signature_that_one_finds() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let scheme = Pooled { pool: &pool, cancelled: Arc::default() };
+        for at in [0, 100, 130, 500, 999] {
+            let mut checks = checks(1_000);
+            checks[at].message = [2; 32];
+            checks[999].message = [2; 32];
+            assert_eq!(scheme.first_invalid(&checks), Some(at));
+            assert_eq!(Ed25519.first_invalid(&checks), Some(at));
+        }
+        assert_eq!(scheme.first_invalid(&checks(1_000)), None);
+    }
+
+    #[test]
+    fn a_cancelled_execution_is_told_so_and_a_new_one_of_the_block_is_not() {
+        let (mut executions, block) = (Executions::default(), BlockHash([1; 32]));
+        let first = executions.begin(block);
+        executions.cancel(&block);
+        let second = executions.begin(block);
+        assert!(first.load(Ordering::Relaxed) && !second.load(Ordering::Relaxed));
+        drop(second);
+        executions.begin(BlockHash([2; 32]));
+        assert_eq!(executions.0.len(), 1, "those that ended are forgotten");
+    }
 }

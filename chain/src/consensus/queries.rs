@@ -108,4 +108,20 @@ impl Consensus {
         let book = self.rounds.get(&round)?;
         book.certificate(&self.set, VoteKind::Prevote)
     }
+
+    /// Whether more than a third of the weight prevoted this block in one round: an honest masternode
+    /// has executed it and found it valid.
+    pub fn is_backed(&self, block: &BlockHash) -> bool {
+        self.rounds.iter().any(|(round, book)| {
+            let weight = book.tally(VoteKind::Prevote).weight_for(block);
+            self.set.is_honest_part(weight) || self.has_polka_for(*round, *block)
+        })
+    }
+
+    /// Whether this is the first proposal of its round that came here.
+    pub fn is_first_of(&self, round: Round, block: &BlockHash) -> bool {
+        let book = self.rounds.get(&round);
+        let first = book.and_then(|book| book.proposals().first());
+        first.is_some_and(|first| first.block == *block)
+    }
 }

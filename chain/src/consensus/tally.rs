@@ -33,6 +33,12 @@ impl Tally {
         self.weights.values().sum()
     }
 
+    /// The weight of all who voted for this block.
+    pub(super) fn weight_for(&self, block: &BlockHash) -> u64 {
+        let for_block = self.weights.iter().filter(|((value, _), _)| value.as_ref() == Some(block));
+        for_block.map(|(_, weight)| weight).sum()
+    }
+
     pub(super) fn votes(&self) -> impl Iterator<Item = &Vote> {
         self.slots.iter().flatten()
     }

@@ -8,7 +8,7 @@ mod lthash;
 mod merkle;
 mod verified;
 
-pub use batch::{Ed25519, SignatureCheck, SignatureScheme};
+pub use batch::{Ed25519, SIGNATURE_BATCH, SignatureCheck, SignatureScheme};
 pub(crate) use hash::id;
 pub use hash::{hash, hash_of};
 pub use keys::{PublicKey, SecretKey, Signature, Signer};

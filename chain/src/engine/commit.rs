@@ -22,6 +22,7 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn start_height(&mut self, now: Now) {
         let height = self.tip.next_height();
         let has_transactions = !self.pool.mempool.is_empty();
+        self.height.cancel_executions(&mut self.out);
         self.height =
             HeightState::new(&self.ctx, height, now.mono, self.tip.spacing_from, has_transactions);
         self.watch.forget_old_evidence(&Scene::new(&self.ctx, &self.tip, &self.height));
@@ -207,12 +208,12 @@ impl<V: LedgerView> Engine<V> {
 
     fn apply_synced(&mut self) {
         let committed = self.tip.state.height;
-        let Some((block, certificate)) = self.peers.planner.take_next(committed) else { return };
-        if certificate.block != Some(block.hash()) || !self.agrees(&certificate) {
+        let Some(certified) = self.peers.planner.take_next(committed) else { return };
+        if !self.agrees(certified.certificate()) {
             return;
         }
-        self.height.decided.get_or_insert(certificate);
-        self.execute(block);
+        self.height.decided.get_or_insert_with(|| certified.certificate().clone());
+        self.execute(certified);
     }
 
     pub(super) fn on_sync_timer(&mut self, now: Now) {

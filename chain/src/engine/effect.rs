@@ -2,13 +2,13 @@
 use super::{input::Timer, report::Report, safety::SafetyRecord};
 use crate::{
     inbound::{Job, Verdict},
-    ledger::{BlockDelta, Layer, LedgerState},
+    ledger::{BlockDelta, Execution},
     mempool::Reject,
     rules::Spend,
-    types::{Block, Certificate, ConsensusMessage, Millis, Transaction, TxId, WTxId},
+    types::{Block, BlockHash, Certificate, ConsensusMessage, Millis, Transaction, TxId},
     wire::{Peer, Request, Response, Ticket},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 /// What made a node stop for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,16 +97,12 @@ pub enum Effect {
         /// Admitted, or why not.
         results: Vec<Result<TxId, Reject>>,
     },
-    /// Run `ledger::execute`, off the loop; the answer is `Input::Executed`.
-    Execute {
+    /// Execute a block, off the loop; the answer is `Input::Executed`.
+    Execute(Execution),
+    /// Nobody waits for the execution of this block any more: it may end without an answer.
+    Cancel {
         /// The block.
-        block: Arc<Block>,
-        /// The state after its parent.
-        parent: Arc<LedgerState>,
-        /// The coins of ancestors that may not be durable yet, oldest first.
-        layers: Vec<Arc<Layer>>,
-        /// Transactions whose signatures were checked.
-        verified: BTreeSet<WTxId>,
+        block: BlockHash,
     },
     /// Write a final block. One at a time, in order of height; the answer is `Input::Committed`. Failure stops the node.
     Commit {

@@ -4,7 +4,7 @@
 //!
 //! Never signs, never touches the ledger, the mempool or a peer; handlers that need those take them as
 //! arguments (`candidate.rs`, `repeat.rs`, `why.rs` and `round.rs` hold the rest of its methods).
-use super::{candidate::Candidates, context::Context, voting::OwedVote};
+use super::{candidates::Candidates, context::Context, voting::OwedVote};
 use crate::{
     consensus::{Consensus, Step},
     genesis::Params,

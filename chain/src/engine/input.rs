@@ -4,8 +4,8 @@ use crate::{
     crypto::Verified,
     inbound::Outcome,
     ledger::{BlockDelta, ExecuteError},
-    rules::{RuleError, Spend},
-    types::{Block, BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
+    rules::{CertifiedBlock, RuleError, Spend},
+    types::{BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
     wire::{Peer, Protocol, Request, Ticket, Topic},
 };
 
@@ -122,12 +122,12 @@ pub enum Input {
         /// The certificate of its last block.
         tip: Option<Verified<Certificate>>,
     },
-    /// A peer answered with blocks. Certificates are checked and name their blocks.
+    /// A peer answered with final blocks.
     Blocks {
         /// Who.
         from: Peer,
         /// Ascending and without gaps.
-        blocks: Vec<(Block, Verified<Certificate>)>,
+        blocks: Vec<CertifiedBlock>,
     },
     /// A peer answered with bodies, unchecked.
     Bodies {

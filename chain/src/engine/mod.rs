@@ -11,6 +11,7 @@
 //! later final height signs nothing, nor does one whose key is not licensed (`license.rs`).
 mod admission;
 mod candidate;
+mod candidates;
 mod commit;
 mod context;
 mod door;

@@ -6,7 +6,7 @@
 //! Invariant: whatever a record names is persisted with it or was before.
 use super::{
     Effect, Recovered, Refusal, SafetyRecord, Stop,
-    candidate::Candidates,
+    candidates::Candidates,
     context::Context,
     license::License,
     out::Out,

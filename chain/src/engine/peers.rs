@@ -5,10 +5,10 @@ use crate::{
     crypto::Verified,
     ledger::LedgerView,
     limits::BODIES_BYTES_MAX,
-    rules,
+    rules::CertifiedBlock,
     sync::Planner,
     types::{
-        Block, BodiesRequest, Certificate, ConsensusMessage, Height, Now, Transaction, VotesAnswer,
+        BodiesRequest, Certificate, ConsensusMessage, Height, Now, Transaction, VotesAnswer,
         VotesRequest, WTxId,
     },
     wire::{Peer, Request, Response, Ticket},
@@ -168,20 +168,9 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    pub(super) fn on_blocks(&mut self, from: Peer, blocks: Vec<(Block, Verified<Certificate>)>) {
-        let blocks = blocks
-            .into_iter()
-            .map(|(block, certificate)| (block, certificate.into_inner()))
-            .filter(|(block, certificate)| {
-                certificate.is_commit()
-                    && certificate.height == block.header.height
-                    && certificate.block == Some(block.hash())
-                    && rules::check_commitments(block).is_ok()
-            })
-            .map(|(block, certificate)| (Arc::new(block), Arc::new(certificate)))
-            .collect::<Vec<_>>();
-        for (_, certificate) in &blocks {
-            self.prove(Some(from), certificate);
+    pub(super) fn on_blocks(&mut self, from: Peer, blocks: Vec<CertifiedBlock>) {
+        for certified in &blocks {
+            self.prove(Some(from), certified.certificate());
         }
         self.peers.planner.answered(from, self.tip.state.height, blocks);
         self.advance_sync();

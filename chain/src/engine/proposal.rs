@@ -3,18 +3,16 @@
 //! Bodies that the mempool does not have are awaited from gossip for a moment, then asked for.
 use super::{
     Engine, Peer, Report, Request, Timer,
-    candidate::{Gathered, Whose},
+    candidates::{Gathered, Whose},
     peers::Turn,
     work::Work,
 };
 use crate::{
     consensus::{self, Consensus},
-    ledger::{BlockDelta, ExecuteError, LedgerView},
+    ledger::{BlockDelta, Executable, ExecuteError, LedgerView},
     limits::BODIES_PER_REQUEST_MAX,
     rules::RuleError,
-    types::{
-        Block, BlockHash, BodiesRequest, Millis, Now, Proposal, Timestamp, Transaction, WTxId,
-    },
+    types::{BlockHash, BodiesRequest, Millis, Now, Proposal, Timestamp, Transaction, WTxId},
 };
 use std::sync::Arc;
 
@@ -53,7 +51,9 @@ impl<V: LedgerView> Engine<V> {
             return;
         }
         let is_new = !self.height.candidates.has_proposal(&block);
-        if !self.height.make_room(block, Whose::Others) {
+        let is_current = round == self.height.consensus.round();
+        let whose = if is_current { Whose::Needed } else { Whose::Others };
+        if !self.height.make_room(block, whose, &mut self.out) {
             return;
         }
         self.height.candidates.note_proposal(now.mono, from, &proposal);
@@ -89,19 +89,19 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    /// Puts a block together and has it executed. False where bodies are missing.
+    /// Puts a block together: it is executed when it is worth it. False where bodies are missing.
     fn assemble(&mut self, hash: BlockHash) -> bool {
         let max = usize::try_from(self.ctx.params().block_bytes_max).unwrap_or(usize::MAX);
         match self.height.candidates.assemble(&hash, max) {
             Gathered::No => return false,
             Gathered::Nothing => {}
-            Gathered::Block(block) => self.execute(block),
+            Gathered::Block(block) => self.height.candidates.set_complete(&hash, block),
             Gathered::TooLarge(error) => self.refuse_candidate(hash, &error),
         }
         true
     }
 
-    pub(super) fn execute(&mut self, block: Arc<Block>) {
+    pub(super) fn execute(&mut self, block: impl Into<Executable>) {
         self.height.execute(&self.tip, &self.pool, block, &mut self.out);
     }
 
@@ -128,6 +128,8 @@ impl<V: LedgerView> Engine<V> {
             }
             Err(ExecuteError::Rule(error)) => self.refuse_candidate(block, &error),
             Err(ExecuteError::View(error)) => self.out.halt(error.to_string()),
+            // Of an execution that was wanted no more; the present one is still to come.
+            Err(ExecuteError::Cancelled) => {}
         }
     }
 

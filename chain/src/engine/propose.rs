@@ -1,5 +1,5 @@
 //! Proposing: when a block is due, what goes in, and how it is sent.
-use super::{Engine, Report, Timer, candidate::Whose, evidence::Scene};
+use super::{Engine, Report, Timer, candidates::Whose, evidence::Scene};
 use crate::{
     codec,
     consensus::{self, Step},
@@ -99,7 +99,7 @@ impl<V: LedgerView> Engine<V> {
         let transactions = block.transactions.len();
         let hash = proposal.block_hash();
         self.out.report(Report::Proposed { height, round, block: hash, transactions });
-        self.height.make_room(hash, Whose::Ours);
+        self.height.make_room(hash, Whose::Needed, &mut self.out);
         self.height.candidates.note_proposal(now.mono, None, &proposal);
         self.execute(block);
         let valid_round = proposal.valid_round;

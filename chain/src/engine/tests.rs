@@ -146,7 +146,8 @@ fn brief(effect: &Effect) -> String {
             let admitted = results.iter().filter(|result| result.is_ok()).count();
             format!("admission {} {admitted}/{}", ticket.0, results.len())
         }
-        Effect::Execute { verified, .. } => format!("execute, {} verified", verified.len()),
+        Effect::Execute(execution) => format!("execute, {} verified", execution.verified.len()),
+        Effect::Cancel { block } => format!("cancel {block:?}"),
         Effect::Commit { certificate, .. } => format!("commit {}", certificate.height),
         Effect::SetTimer { timer, at } => format!("{timer:?} at {}", at.0),
         Effect::Report(report) => format!("report {report}"),

@@ -5,7 +5,7 @@
 //!
 //! Invariant: the view and the state are those after the top of the stack, or after the last durable
 //! block where nothing is stacked.
-use super::candidate::Bodies;
+use super::candidates::Bodies;
 use crate::{
     ledger::{BlockDelta, LedgerState, LedgerView, Overlay},
     limits::UNDURABLE_MAX,

@@ -79,8 +79,8 @@ impl Queue {
 }
 
 impl<V: LedgerView> Engine<V> {
-    /// Does everything that is left to do about an input, then begins the next height if this one is
-    /// decided.
+    /// Does everything that is left to do about an input, has the blocks executed that are worth it, then
+    /// begins the next height if this one is decided.
     pub(super) fn drain(&mut self, now: Now) {
         while !self.out.is_halted() {
             match self.work.take_next() {
@@ -88,8 +88,12 @@ impl<V: LedgerView> Engine<V> {
                     self.carry_out(now, work);
                     self.work.put_back(rest);
                 }
-                None if self.advance(now) => {}
-                None => return,
+                None => {
+                    self.height.execute_backed(&self.tip, &self.pool, &mut self.out);
+                    if !self.advance(now) {
+                        return;
+                    }
+                }
             }
         }
     }

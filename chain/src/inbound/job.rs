@@ -8,7 +8,7 @@ use crate::{
     crypto::{SignatureScheme, Verified},
     genesis::Chain,
     limits::votes_answer_max,
-    rules,
+    rules::{self, CertifiedBlock},
     types::{
         Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage,
         MasternodeSet, Status, Transaction, TransactionBatch, VotesAnswer, WTxId,
@@ -73,7 +73,7 @@ pub(super) enum Found {
     Status(Option<Certificate>),
     Votes(Vec<ConsensusMessage>),
     Verified(Vec<Verified<ConsensusMessage>>),
-    Blocks(Vec<(Block, Verified<Certificate>)>),
+    Blocks(Vec<CertifiedBlock>),
     Bodies(Vec<Transaction>),
 }
 
@@ -193,23 +193,18 @@ fn read_blocks(
     if count > u64::from(request.count) {
         return Err(Fault("more blocks than were asked for"));
     }
-    // Everything that costs little first, for all blocks.
+    // What costs little first, for all blocks.
     let is_fitting = |(height, (block, certificate)): (u64, &(Block, Certificate))| {
-        block.header.height.0 == height
-            && certificate.height.0 == height
-            && certificate.is_commit()
-            && certificate.block == Some(block.hash())
-            && rules::check_commitments(block).is_ok()
+        block.header.height.0 == height && certificate.height.0 == height
     };
     if !(request.from.0..).zip(&blocks).all(is_fitting) {
         return Err(Fault("other blocks than were asked for"));
     }
     let verify = |(block, certificate)| {
-        let checked = rules::verify_certificate(scheme, &chain.hash, set, certificate).ok()?;
-        Some((block, checked))
+        CertifiedBlock::verify(scheme, &chain.hash, set, block, certificate).ok()
     };
     let verified = blocks.into_iter().map(verify).collect::<Option<Vec<_>>>();
-    verified.map(Found::Blocks).ok_or(Fault("a certificate that is not valid"))
+    verified.map(Found::Blocks).ok_or(Fault("a block that is not final"))
 }
 
 fn read_bodies(request: &BodiesRequest, bytes: &[u8]) -> Result<Found, Fault> {

@@ -26,7 +26,8 @@ use crate::{
     crypto::Verified,
     genesis::Chain,
     limits::{INBOUND_BATCHES_MAX, INBOUND_PEER_MESSAGES_MAX},
-    types::{Block, Certificate, ConsensusMessage, MasternodeSet, Millis, Transaction},
+    rules::CertifiedBlock,
+    types::{Certificate, ConsensusMessage, MasternodeSet, Millis, Transaction},
     wire::{Peer, Request, Ticket, Topic},
 };
 use job::{Fault, Found, Task};
@@ -100,7 +101,7 @@ pub enum Action {
     /// The verified tip of a peer; none at genesis.
     Status(Peer, Option<Verified<Certificate>>),
     /// Final blocks that were requested.
-    Blocks(Peer, Vec<(Block, Verified<Certificate>)>),
+    Blocks(Peer, Vec<CertifiedBlock>),
     /// Bodies that were requested.
     Bodies(Peer, Vec<Transaction>),
     /// The response is not what an honest node sends.

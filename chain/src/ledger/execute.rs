@@ -6,9 +6,9 @@ use super::{
     BlockDelta, LedgerState, LedgerView, PositionedCoin, TransactionRecord, ViewError, rewards,
 };
 use crate::{
-    crypto::SignatureScheme,
+    crypto::{SIGNATURE_BATCH, SignatureScheme},
     genesis::Chain,
-    rules::{self, RuleError, Spend},
+    rules::{self, CertifiedBlock, RuleError, Spend},
     types::{Amount, Block, Coin, OutPoint, Output, Transaction, TxId, WTxId},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +22,16 @@ pub enum ExecuteError {
     /// The ledger could not be read: our fault.
     #[error(transparent)]
     View(#[from] ViewError),
+    /// Nobody waits for the verdict any more: nobody's fault.
+    #[error("the execution was cancelled")]
+    Cancelled,
 }
 
 /// Applies a block to the state after its parent.
 ///
 /// `verified` holds the transactions whose signatures were checked at admission; they are not
-/// checked again.
+/// checked again. The signatures of the others are judged last: a block that breaks another rule costs
+/// none of them. Ends early, with [`ExecuteError::Cancelled`], when the scheme is cancelled.
 pub fn execute(
     scheme: &dyn SignatureScheme,
     chain: &Chain,
@@ -37,8 +41,35 @@ pub fn execute(
     verified: &BTreeSet<WTxId>,
 ) -> Result<BlockDelta, ExecuteError> {
     rules::check_block(scheme, chain, &parent.context(), block)?;
+    apply(scheme, chain, view, parent, block, verified)
+}
+
+/// The same for a final block, whose body was compared with its header.
+pub fn execute_certified(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    view: &dyn LedgerView,
+    parent: &LedgerState,
+    certified: &CertifiedBlock,
+    verified: &BTreeSet<WTxId>,
+) -> Result<BlockDelta, ExecuteError> {
+    rules::check_certified_block(scheme, chain, &parent.context(), certified)?;
+    apply(scheme, chain, view, parent, certified.block(), verified)
+}
+
+fn apply(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    view: &dyn LedgerView,
+    parent: &LedgerState,
+    block: &Block,
+    verified: &BTreeSet<WTxId>,
+) -> Result<BlockDelta, ExecuteError> {
     let mut run = Run::new(chain, view, parent, block);
     for (index, tx) in block.transactions.iter().enumerate() {
+        if index % SIGNATURE_BATCH == 0 && scheme.is_cancelled() {
+            return Err(ExecuteError::Cancelled);
+        }
         run.transaction(index, tx, verified).map_err(|error| match error {
             ExecuteError::Rule(error) => {
                 ExecuteError::Rule(RuleError::InTransaction { index, error: Box::new(error) })
@@ -147,18 +178,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn check_signatures(&mut self, scheme: &dyn SignatureScheme) -> Result<(), RuleError> {
+    /// All are valid or the block is not: nothing is asked of those after the first bad one.
+    fn check_signatures(&mut self, scheme: &dyn SignatureScheme) -> Result<(), ExecuteError> {
         let (indices, spends): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.unverified).into_iter().unzip();
-        let answers = rules::verify_spends(scheme, &self.chain.hash, spends);
-        match answers
-            .into_iter()
-            .zip(indices)
-            .find_map(|(answer, index)| Some((answer.err()?, index)))
-        {
-            Some((error, index)) => Err(RuleError::InTransaction { index, error: Box::new(error) }),
-            None => Ok(()),
+        let bad = rules::first_bad_spend(scheme, &self.chain.hash, &spends);
+        if scheme.is_cancelled() {
+            return Err(ExecuteError::Cancelled);
         }
+        bad.map_or(Ok(()), |bad| {
+            let (index, error) = (indices[bad], Box::new(RuleError::BadSignature));
+            Err(RuleError::InTransaction { index, error }.into())
+        })
     }
 
     /// Each offence was checked and is the first of its offender.

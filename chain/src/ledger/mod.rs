@@ -4,6 +4,7 @@
 //! tests all call it. It reads coins through a view and returns a delta; it never writes.
 mod delta;
 mod execute;
+mod execution;
 mod genesis;
 mod overlay;
 mod rewards;
@@ -11,7 +12,8 @@ mod state;
 mod view;
 
 pub use delta::{BlockDelta, PositionedCoin, TransactionRecord};
-pub use execute::{ExecuteError, execute};
+pub use execute::{ExecuteError, execute, execute_certified};
+pub use execution::{Executable, Execution};
 pub use genesis::genesis_delta;
 pub use overlay::{Layer, Overlay};
 pub use state::LedgerState;

@@ -8,7 +8,7 @@ use super::{
     entry::{Key, Package, Seq},
     index::Index,
 };
-use crate::types::Height;
+use crate::{limits::BLOCK_SIGNATURES_MAX, types::Height};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -19,16 +19,20 @@ use std::{
 const MISFITS_MAX: usize = 1_000;
 /// With less than this left, hardly anything fits.
 const NEARLY_FULL_BYTES: usize = 4_000;
+/// The same for signatures.
+const NEARLY_FULL_SIGNATURES: usize = 32;
 
 impl Mempool {
     /// Transactions for a block at `height`, in the order in which it may hold them: parents before
-    /// children, and by score otherwise. Their encoded bytes are at most `bytes_max` together.
+    /// children, and by score otherwise. Their encoded bytes are at most `bytes_max` together, their
+    /// signatures as many as a block may hold.
     pub fn select(&self, height: Height, bytes_max: usize, count_max: usize) -> Vec<&Entry> {
         let mut selection = Selection {
             index: &self.index,
             height,
             bytes_left: bytes_max,
             count_left: count_max,
+            signatures_left: BLOCK_SIGNATURES_MAX,
             chosen: Vec::new(),
             included: BTreeSet::new(),
             missing: BTreeMap::new(),
@@ -38,7 +42,8 @@ impl Mempool {
         let mut misfits = 0;
         while let Some(seq) = selection.next(&mut fixed) {
             misfits = if selection.include(seq) { 0 } else { misfits + 1 };
-            let is_nearly_full = selection.bytes_left < NEARLY_FULL_BYTES;
+            let is_nearly_full = selection.bytes_left < NEARLY_FULL_BYTES
+                || selection.signatures_left < NEARLY_FULL_SIGNATURES;
             if selection.count_left == 0 || (misfits >= MISFITS_MAX && is_nearly_full) {
                 break;
             }
@@ -53,6 +58,7 @@ struct Selection<'a> {
     height: Height,
     bytes_left: usize,
     count_left: usize,
+    signatures_left: usize,
     chosen: Vec<&'a Entry>,
     /// Those chosen that have relatives; nothing asks for the others again.
     included: BTreeSet<Seq>,
@@ -87,6 +93,12 @@ impl<'a> Selection<'a> {
         if !members.iter().all(|member| self.index.get(*member).is_valid_at(self.height)) {
             return false;
         }
+        let of = |member: &Seq| self.index.get(*member).transaction.signatures();
+        let signatures: usize = members.iter().map(of).sum();
+        if signatures > self.signatures_left {
+            return false;
+        }
+        self.signatures_left -= signatures;
         self.bytes_left -= package.bytes;
         self.count_left -= package.count;
         for member in members {

@@ -1,11 +1,11 @@
 //! Rules that a block must keep toward its parent and its own body. What its transactions do to the
 //! ledger is checked where it is done, in `ledger::execute`.
-use super::{RuleError, verify_certificate, verify_evidence};
+use super::{CertifiedBlock, RuleError, verify_certificate, verify_evidence};
 use crate::{
     codec,
     crypto::SignatureScheme,
     genesis::Chain,
-    limits::{BLOCK_TRANSACTIONS_MAX, EVIDENCE_PER_BLOCK_MAX},
+    limits::{BLOCK_SIGNATURES_MAX, BLOCK_TRANSACTIONS_MAX, EVIDENCE_PER_BLOCK_MAX},
     types::{Block, BlockHash, Evidence, Header, Height, Timestamp},
 };
 
@@ -34,6 +34,20 @@ pub fn check_block(
     check_header(chain, parent, &block.header)?;
     check_sizes(chain, block)?;
     check_commitments(block)?;
+    check_evidence(scheme, chain, parent, block)?;
+    check_last_commit(scheme, chain, parent, block)
+}
+
+/// The same for a final block, whose body was compared with its header.
+pub fn check_certified_block(
+    scheme: &dyn SignatureScheme,
+    chain: &Chain,
+    parent: &BlockContext,
+    certified: &CertifiedBlock,
+) -> Result<(), RuleError> {
+    let block = certified.block();
+    check_header(chain, parent, &block.header)?;
+    check_sizes(chain, block)?;
     check_evidence(scheme, chain, parent, block)?;
     check_last_commit(scheme, chain, parent, block)
 }
@@ -75,6 +89,11 @@ fn check_sizes(chain: &Chain, block: &Block) -> Result<(), RuleError> {
     let (count, max) = (block.transactions.len(), BLOCK_TRANSACTIONS_MAX);
     if count > max {
         return Err(RuleError::TooManyTransactions { count, max });
+    }
+    let signatures = block.transactions.iter().map(|tx| tx.signatures()).sum();
+    let max = BLOCK_SIGNATURES_MAX;
+    if signatures > max {
+        return Err(RuleError::TooManySignatures { signatures, max });
     }
     let bytes = codec::encode(block).len();
     let max = usize::try_from(chain.params().block_bytes_max).unwrap_or(usize::MAX);

@@ -98,6 +98,8 @@ pub enum RuleError {
     WrongLastCommit { reason: String },
     #[error("{count} transactions exceed the {max} allowed in a block")]
     TooManyTransactions { count: usize, max: usize },
+    #[error("{signatures} signatures exceed the {max} allowed in a block")]
+    TooManySignatures { signatures: usize, max: usize },
     #[error("block of {bytes} bytes exceeds the {max} allowed")]
     BlockTooLarge { bytes: usize, max: usize },
     #[error("transaction {index}: {error}")]

@@ -5,6 +5,7 @@
 //! | `transaction` | the transaction alone |
 //! | `spend` | the coins it spends and the height |
 //! | `block` | the block, its parent and the chain |
+//! | `certified` | a block and the certificate that makes it final |
 //! | `commit` | a certificate, a vote or a proposal and the masternode set |
 //! | `evidence` | two signed statements and the masternode set |
 //! | `message` | a consensus message of any kind and the masternode set |
@@ -13,6 +14,7 @@
 //! Never reads a clock, a store or another rule's result; the same input gives the same verdict.
 mod accuse;
 mod block;
+mod certified;
 mod commit;
 mod error;
 mod evidence;
@@ -22,7 +24,8 @@ mod transaction;
 
 pub use accuse::{Testimony, accuse};
 pub(crate) use block::check_evidence_place;
-pub use block::{BlockContext, check_block, check_commitments};
+pub use block::{BlockContext, check_block, check_certified_block, check_commitments};
+pub use certified::{CertifiedBlock, CertifyError};
 pub use commit::{
     VoteError, verify_certificate, verify_proposal, verify_round_certificate, verify_vote,
     verify_votes,
@@ -30,5 +33,6 @@ pub use commit::{
 pub use error::RuleError;
 pub use evidence::{EvidenceError, verify_evidence};
 pub use message::{MessageError, verify_message};
+pub(crate) use spend::first_bad_spend;
 pub use spend::{Spend, check_spend, fee_of, verify_spends};
 pub use transaction::check_transaction;

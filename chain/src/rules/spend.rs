@@ -99,6 +99,22 @@ pub fn verify_spends(
         .collect()
 }
 
+/// The index of the first transaction with a bad signature: the judgement of a block, which one bad
+/// signature condemns. Meaningless once the scheme is cancelled.
+pub(crate) fn first_bad_spend(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    spends: &[Spend],
+) -> Option<usize> {
+    let (mut checks, mut ends) = (Vec::new(), Vec::with_capacity(spends.len()));
+    for spend in spends {
+        checks.extend(signature_checks(genesis, spend));
+        ends.push(checks.len());
+    }
+    let bad = scheme.first_invalid(&checks)?;
+    Some(ends.partition_point(|end| *end <= bad))
+}
+
 fn signature_checks(genesis: &GenesisHash, spend: &Spend) -> Vec<SignatureCheck> {
     let message = signing_message(genesis, &spend.transaction.body, &spend.spent);
     let check = |key: &PublicKey, signature: &Signature| SignatureCheck {

@@ -179,6 +179,15 @@ impl Transaction {
         WTxId(hash_of("tc/wtx", self))
     }
 
+    /// The signatures in its witnesses: each costs everyone a check.
+    pub fn signatures(&self) -> usize {
+        let of = |witness: &Witness| match witness {
+            Witness::Key(_) | Witness::Claim { .. } | Witness::Refund(_) => 1,
+            Witness::Multi(signatures) => signatures.len(),
+        };
+        self.witnesses.iter().map(of).sum()
+    }
+
     /// The outpoint of one of its outputs, given its own id.
     pub fn outpoint(txid: TxId, index: usize) -> OutPoint {
         let vout = u16::try_from(index).expect("a transaction has at most TX_OUTPUTS_MAX outputs");

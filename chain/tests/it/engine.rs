@@ -1,5 +1,6 @@
 //! What one node does under attack: an engine with its shell in memory, and everybody else played by
 //! the test.
+mod candidates;
 mod evidence;
 mod repeat;
 
@@ -17,9 +18,9 @@ use timecoin_chain::{
         Effect, Engine, EngineConfig, Held, Input, Peer, Recovered, Request, SafetyRecord, Signing,
         Stored, Ticket, Timer,
     },
-    ledger::{BlockDelta, LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute},
+    ledger::{BlockDelta, LedgerView, MemoryView, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
-    rules,
+    rules::{self, CertifiedBlock},
     types::{
         Block, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height, Millis, Now,
         OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction, Vote, VoteKind,
@@ -52,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) timers: BTreeMap<Timer, Millis>,
     /// The blocks beside the safety record, under the store's rule.
     stored: BTreeSet<BlockHash>,
+    /// Whether work is done at once, or never.
+    executes: bool,
     /// Blocks that are being written and not durable yet, where the disk is slow.
     writing: Option<VecDeque<Arc<BlockDelta>>>,
     pub(crate) sent: Vec<Effect>,
@@ -111,6 +114,7 @@ impl Node {
             now: Now { mono: Millis(0), wall },
             timers: BTreeMap::new(),
             stored: BTreeSet::new(),
+            executes: true,
             writing: None,
             sent: Vec::new(),
         };
@@ -130,11 +134,11 @@ impl Node {
 
     fn carry_out(&mut self, effect: &Effect) -> Option<Input> {
         match effect {
-            Effect::Execute { block, parent, layers, verified } => {
-                let chain = &self.fixture.chain;
-                let view = Overlay::new(self.view.clone(), layers.clone());
-                let result = execute(&Ed25519, chain, &view, parent, block, verified);
-                Some(Input::Executed { block: block.hash(), result: result.map(Box::new) })
+            Effect::Execute(execution) if self.executes => {
+                let block = execution.block().hash();
+                let (chain, view) = (&self.fixture.chain, self.view.clone());
+                let result = execution.clone().run(&Ed25519, chain, view).map(Box::new);
+                Some(Input::Executed { block, result })
             }
             Effect::Commit { certificate, delta, .. } => {
                 if let Some(writing) = &mut self.writing {
@@ -202,6 +206,11 @@ impl Node {
     pub(crate) fn checked(&self, certificate: Certificate) -> Verified<Certificate> {
         let chain = &self.fixture.chain;
         rules::verify_certificate(&Ed25519, &chain.hash, &chain.masternodes, certificate).unwrap()
+    }
+
+    pub(crate) fn certified(&self, block: Block, certificate: Certificate) -> CertifiedBlock {
+        let (genesis, set) = (&self.fixture.chain.hash, &self.fixture.chain.masternodes);
+        CertifiedBlock::verify(&Ed25519, genesis, set, block, certificate).unwrap()
     }
 
     /// The votes of this node that left, in order.
@@ -391,7 +400,7 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
     let (_, last) = blocks.pop().unwrap();
     let tip = Some(node.checked(last.clone()));
     node.input(Input::Status { from: PEER, tip });
-    let blocks: Vec<_> = blocks.into_iter().map(|(b, c)| (b, node.checked(c))).collect();
+    let blocks: Vec<_> = blocks.into_iter().map(|(b, c)| node.certified(b, c)).collect();
     node.input(Input::Blocks { from: PEER, blocks });
     assert_eq!(node.height(), Height(4));
     let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(Height(4)))) else {

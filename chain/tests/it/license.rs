@@ -111,9 +111,8 @@ fn what_may_have_been_decided_before_the_start_is_not_watched() {
     assert!(matches!(node.signing(), Signing::Observing { .. }), "the timestamp may be older");
     // A block that nobody proposed here came by sync.
     let late = now.block_at(Timestamp(node.now.wall.0), vec![]);
-    let certificate = node.checked(now.certify_by(&others(me), &late));
-    let blocks = vec![(late.clone(), certificate)];
-    node.input(Input::Blocks { from: PEER, blocks });
+    let certified = node.certified(late.clone(), now.certify_by(&others(me), &late));
+    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
     assert_eq!(node.height(), Height(4), "it is the chain all the same");
     assert!(matches!(node.signing(), Signing::Observing { .. }), "it was not watched");
     assert_eq!(node.votes(), []);
@@ -240,8 +239,8 @@ fn an_old_record_is_found_out_by_the_blocks_that_its_key_signed() {
     node.input(Input::PeerUp(PEER));
     let block = now.block(vec![]);
     now.apply(&block);
-    let certificate = node.checked(now.certify(&block));
-    node.input(Input::Blocks { from: PEER, blocks: vec![(block, certificate)] });
+    let certified = node.certified(block.clone(), now.certify(&block));
+    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
     assert!(node.halt().unwrap().contains("signed at height 2"));
 }
 

@@ -1,5 +1,6 @@
 //! One row for each rule: a valid thing, one thing broken in it, and exactly the error of that rule.
 mod block;
+mod certified;
 mod transaction;
 
 use std::collections::BTreeSet;
@@ -60,6 +61,7 @@ variants!(
     LastCommitPresence,
     WrongLastCommit,
     TooManyTransactions,
+    TooManySignatures,
     BlockTooLarge,
     InTransaction,
     SupplyOverflow,

@@ -8,8 +8,9 @@ use ed25519_dalek::VerifyingKey;
 use ed25519_zebra::VerificationKey;
 use proptest::prelude::*;
 use sha2::{Digest, Sha512};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use timecoin_chain::crypto::{
-    Ed25519, PublicKey, Signature, SignatureCheck, SignatureScheme, Signer,
+    Ed25519, PublicKey, SIGNATURE_BATCH, Signature, SignatureCheck, SignatureScheme, Signer,
 };
 
 #[test]
@@ -157,6 +158,56 @@ fn one_signature_repeated_is_judged_each_time() {
     assert_eq!(Ed25519.each_valid(&[bad; 40]), [false; 40]);
 }
 
+/// Counts what it is asked, and takes no number of checks for granted.
+#[derive(Default)]
+struct Counting {
+    checked: AtomicUsize,
+    cancelled_after: Option<usize>,
+}
+
+impl SignatureScheme for Counting {
+    fn all_valid(&self, checks: &[SignatureCheck]) -> bool {
+        self.checked.fetch_add(checks.len(), Ordering::Relaxed);
+        checks.iter().all(|check| check.message != [0; 32])
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled_after.is_some_and(|after| self.checked.load(Ordering::Relaxed) >= after)
+    }
+}
+
+#[test]
+fn the_first_bad_signature_ends_the_judgement_of_a_block() {
+    let good = honest(1);
+    let bad = SignatureCheck { message: [0; 32], ..good };
+    for at in [0, 1, 127, 128, 300, 1_000, 1_279] {
+        let mut checks = vec![good; 1_280];
+        checks[at] = bad;
+        checks[1_279] = bad;
+        let counting = Counting::default();
+        assert_eq!(counting.first_invalid(&checks), Some(at));
+        let checked = counting.checked.into_inner();
+        let batches = at / SIGNATURE_BATCH + 2;
+        assert!(checked <= batches * SIGNATURE_BATCH, "{at}: {checked}");
+    }
+    assert_eq!(Counting::default().first_invalid(&[good; 1_280]), None);
+}
+
+#[test]
+fn a_flood_of_bad_signatures_is_checked_at_most_twice() {
+    let bad = SignatureCheck { message: [0; 32], ..honest(1) };
+    let counting = Counting::default();
+    assert_eq!(counting.each_valid(&[bad; 1_000]), [false; 1_000]);
+    assert_eq!(counting.checked.into_inner(), 2_000);
+}
+
+#[test]
+fn a_judgement_that_nobody_waits_for_ends_with_its_batch() {
+    let counting = Counting { cancelled_after: Some(200), ..Counting::default() };
+    let _meaningless = counting.first_invalid(&[honest(1); 1_280]);
+    assert_eq!(counting.checked.into_inner(), 2 * SIGNATURE_BATCH);
+}
+
 #[test]
 fn every_edge_case_that_is_valid_is_valid_together_with_all_others() {
     let mut valid: Vec<SignatureCheck> = speccheck().into_iter().filter(alone).collect();
@@ -183,6 +234,7 @@ proptest! {
         let checks: Vec<_> = kinds.iter().map(|&(seed, kind)| entry(seed, kind)).collect();
         let alone: Vec<bool> = checks.iter().map(alone).collect();
         prop_assert_eq!(Ed25519.each_valid(&checks), alone.clone());
+        prop_assert_eq!(Ed25519.first_invalid(&checks), alone.iter().position(|valid| !valid));
         prop_assert_eq!(Ed25519.all_valid(&checks), alone.iter().all(|valid| *valid));
     }
 

@@ -58,11 +58,20 @@ impl World {
                 self.work_in(node, span, Work::Verify { ticket, spends });
             }
             Effect::Admission { ticket, results } => self.admission(node, ticket, &results),
-            Effect::Execute { block, parent, layers, verified } => {
-                self.auditor.detail(21, &block.hash().0);
-                self.nodes[node].duties.executes(block.hash());
+            Effect::Execute(execution) => {
+                let (hash, number) = (execution.block().hash(), self.number());
+                self.auditor.detail(21, &hash.0);
+                self.nodes[node].duties.executes(hash);
+                if let Some(running) = &mut self.nodes[node].running {
+                    running.executing.insert(hash, number);
+                }
                 let span = self.labour.exponential(self.faults.work);
-                self.work_in(node, span, Work::Execute { block, parent, layers, verified });
+                self.work_in(node, span, Work::Execute { number, execution });
+            }
+            Effect::Cancel { block } => {
+                if let Some(running) = &mut self.nodes[node].running {
+                    running.executing.remove(&block);
+                }
             }
             Effect::Commit { block, certificate, delta } => {
                 for evidence in &block.evidence {

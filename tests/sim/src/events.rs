@@ -11,7 +11,7 @@ use crate::{
 use std::rc::Rc;
 use timecoin_chain::{
     engine::{Held, Input, Source, Timer},
-    ledger::{self, ExecuteError, Overlay},
+    ledger::{ExecuteError, Execution, Overlay},
     limits::SYNC_BLOCKS_MAX,
     rules,
     types::{ConsensusMessage, Height},
@@ -207,12 +207,19 @@ impl World {
 
     fn on_work(&mut self, node: usize, work: Work) {
         match work {
-            Work::Execute { block, parent, layers, verified } => {
+            Work::Execute { number, execution } => {
+                let Execution { parent, layers, .. } = execution.clone();
+                let block = execution.block().clone();
+                let hash = block.hash();
+                let Some(running) = &mut self.nodes[node].running else { return };
+                if running.executing.get(&hash) != Some(&number) {
+                    return; // Cancelled, and perhaps begun anew.
+                }
+                running.executing.remove(&hash);
                 let (setup, disk) = (&self.setup, &self.nodes[node].disk);
                 let (scheme, chain) = (&*setup.scheme, &*setup.chain);
                 let view = Overlay::new(disk.view().clone(), layers);
-                let result = ledger::execute(scheme, chain, &view, &parent, &block, &verified);
-                let hash = block.hash();
+                let result = execution.run(scheme, chain, disk.view().clone());
                 // The ledger may have moved on: then nobody waits for this verdict any more.
                 let is_current = self.nodes[node].disk.height() <= parent.height;
                 let is_honest = self.oracle.is_honest(block.header.proposer);

@@ -17,7 +17,7 @@ use timecoin_chain::{
     crypto::Signer,
     engine::{Engine, EngineConfig, Request, Timer},
     mempool::MempoolLimits,
-    types::{Height, Millis, Now},
+    types::{BlockHash, Height, Millis, Now},
 };
 
 /// What an engine's ticket stands for.
@@ -85,6 +85,8 @@ pub struct Running {
     pub tickets: BTreeMap<u64, Ticketed>,
     /// Open calls.
     pub calls: BTreeMap<u64, Call>,
+    /// The number of the execution of each block that was not cancelled.
+    pub executing: BTreeMap<BlockHash, u64>,
     /// Until when each core is busy with jobs of the door.
     pub cores: [u64; 2],
     /// When the last block on its way to the disk is there.
@@ -168,6 +170,7 @@ impl Node {
             seen: Seen::default(),
             tickets: BTreeMap::new(),
             calls: BTreeMap::new(),
+            executing: BTreeMap::new(),
             cores: [0; 2],
             writing_until: 0,
             stall: Stall::default(),

@@ -4,38 +4,23 @@ use crate::{
     net::Cut,
     wire::{Gossip, Reply},
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 use timecoin_chain::{
     engine::{Input, Timer},
     inbound::Job,
-    ledger::{Layer, LedgerState},
+    ledger::Execution,
     rules::Spend,
-    types::{Block, Height, WTxId},
+    types::Height,
     wire::{Protocol, Ticket},
 };
 
 /// Work that a shell does off its loop.
 pub(crate) enum Work {
-    Execute {
-        block: Arc<Block>,
-        parent: Arc<LedgerState>,
-        layers: Vec<Arc<Layer>>,
-        verified: BTreeSet<WTxId>,
-    },
-    Verify {
-        ticket: Ticket,
-        spends: Vec<Spend>,
-    },
+    Execute { number: u64, execution: Execution },
+    Verify { ticket: Ticket, spends: Vec<Spend> },
     Job(Job),
     Commit,
-    Committed {
-        height: Height,
-    },
+    Committed { height: Height },
 }
 
 /// What can happen.

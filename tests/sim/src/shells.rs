@@ -14,7 +14,7 @@ use timecoin_chain::{
     engine::{
         Effect, Engine, EngineConfig, Held, Input, Recovered, Report, SafetyRecord, Stored, Timer,
     },
-    ledger::{LedgerView, MemoryView, Overlay, PositionedCoin, ViewError, execute, genesis_delta},
+    ledger::{LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta},
     mempool::MempoolLimits,
     rules,
     types::{Certificate, ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
@@ -254,12 +254,11 @@ impl Shells {
     fn carry_out(&mut self, index: usize, effect: Effect) -> Result<(), String> {
         let shell = &mut self.shells[index];
         match effect {
-            Effect::Execute { block, parent, layers, verified } => {
-                let view = Overlay::new(shell.view.clone(), layers);
+            Effect::Execute(execution) => {
+                let block = execution.block().hash();
                 let (scheme, chain) = (&*self.setup.scheme, &*self.setup.chain);
-                let result = execute(scheme, chain, &view, &parent, &block, &verified);
-                let result = result.map(Box::new);
-                self.queue.push_back((index, Input::Executed { block: block.hash(), result }));
+                let result = execution.run(scheme, chain, shell.view.clone()).map(Box::new);
+                self.queue.push_back((index, Input::Executed { block, result }));
             }
             Effect::Commit { delta, certificate, .. } => {
                 self.tip = Some(certificate);
@@ -292,7 +291,9 @@ impl Shells {
             Effect::Halt { reason, .. } => {
                 return Err(format!("masternode {index} halts: {reason}"));
             }
-            Effect::Persist { .. }
+            // Work is done at once: nothing is left to end.
+            Effect::Cancel { .. }
+            | Effect::Persist { .. }
             | Effect::Regossip { .. }
             | Effect::Relay { .. }
             | Effect::Admission { .. }

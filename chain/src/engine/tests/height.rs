@@ -5,14 +5,14 @@ use super::{
 use crate::{
     consensus::{self, NilReason},
     engine::{
-        NilWhy,
-        candidate::{Gathered, Whose},
+        Effect, NilWhy,
+        candidates::{Gathered, Whose},
         height::HeightState,
         out::Out,
         pool::Pool,
         voting::OwedVote,
     },
-    limits::CANDIDATES_MAX,
+    limits::{CANDIDATES_MAX, ROUNDS_AHEAD_MAX},
     mempool::MempoolLimits,
     types::{
         Millis, OutPoint, Round, SignerSet, Transaction, TxBody, TxId, TxKind, VoteKind,
@@ -112,20 +112,37 @@ fn a_block_is_put_together_when_its_last_body_has_come() {
 }
 
 #[test]
-fn a_block_that_is_being_executed_gives_way_only_to_our_own() {
+fn a_block_that_is_being_executed_gives_way_and_is_cancelled() {
     let ctx = context(Some(0));
     let (tip, pool) =
         (tip(&ctx), Pool::new(ctx.chain.id(), MempoolLimits::for_params(ctx.params())));
     let (mut height, mut out) = (height(&ctx), Out::default());
-    for number in 0..CANDIDATES_MAX {
-        let block = block(&ctx, number as u64, vec![]);
-        height.execute(&tip, &pool, Arc::new(block), &mut out);
+    let blocks: Vec<_> = (0..CANDIDATES_MAX).map(|n| block(&ctx, n as u64, vec![])).collect();
+    for (number, block) in blocks.iter().enumerate() {
+        height.execute(&tip, &pool, Arc::new(block.clone()), &mut out);
+        // Two proposals each of the current round and of those ahead; two more blocks.
+        let round = Round(u32::try_from(number / 2).unwrap());
+        let block = block.hash();
+        if round.0 <= ROUNDS_AHEAD_MAX {
+            let valid_round = None;
+            height.consensus.handle(consensus::Input::Proposal { round, block, valid_round });
+        }
     }
-    assert!(!height.make_room(A, Whose::Others));
-    assert_eq!(height.candidates.len(), CANDIDATES_MAX);
-    assert!(height.make_room(A, Whose::Ours));
+    out.take();
+    assert!(height.make_room(A, Whose::Others, &mut out), "the last two are of no round");
     assert_eq!(height.candidates.len(), CANDIDATES_MAX - 1);
-    assert!(height.make_room(B, Whose::Others), "there is room");
+    let first = Arc::new(block(&ctx, 100, vec![]));
+    height.execute(&tip, &pool, first, &mut out);
+    assert!(height.make_room(A, Whose::Others, &mut out));
+    let second = Arc::new(block(&ctx, 101, vec![]));
+    height.execute(&tip, &pool, second, &mut out);
+    let cancelled = |out: &mut Out| -> usize {
+        let effects = out.take().into_iter();
+        effects.filter(|effect| matches!(effect, Effect::Cancel { .. })).count()
+    };
+    assert_eq!(cancelled(&mut out), 2);
+    assert!(height.make_room(B, Whose::Needed, &mut out), "a proposal of the current round");
+    assert_eq!(cancelled(&mut out), 1);
 }
 
 #[test]

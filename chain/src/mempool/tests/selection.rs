@@ -1,8 +1,10 @@
 //! What a proposer takes, and in which order.
 use super::fixture::*;
 use crate::{
+    crypto::{PublicKey, Signature},
+    limits::{BLOCK_SIGNATURES_MAX, MULTI_KEYS_MAX},
     mempool::{Mempool, MempoolLimits},
-    types::{Height, Transaction},
+    types::{Height, Lock, Transaction, Witness},
 };
 
 /// The positions in `txs` of what is selected, in order.
@@ -86,4 +88,28 @@ fn what_is_not_valid_at_the_height_stays_out_with_its_children() {
     for (height, count) in [(0, 3), (1, 3), (3, 3), (4, 1)] {
         assert_eq!(pool.select(Height(height), usize::MAX, usize::MAX).len(), count, "{height}");
     }
+}
+
+#[test]
+fn a_block_takes_no_more_signatures_than_it_may_hold() {
+    let keys: Vec<_> = (1..=16).map(|byte| PublicKey([byte; 32])).collect();
+    assert_eq!(keys.len(), MULTI_KEYS_MAX);
+    let ledger = Ledger::owned_by(Lock::Multi { threshold: 16, keys }, 2_100);
+    let coins = ledger.coins();
+    let signatures = (0..16).map(|key| (key, Signature::from_bytes(&[0; 64]))).collect();
+    let witness = Witness::Multi(signatures);
+    let spend = |from: usize, inputs: usize, fee| {
+        let tx = ledger.spend(&coins[from..from + inputs], 1, fee);
+        Transaction { witnesses: vec![witness.clone(); inputs], ..tx }
+    };
+    // 22 of 1,440 signatures each; then one that does not fit, and one that just does.
+    let mut txs: Vec<_> = (0..22).map(|n| spend(90 * n, 90, 9_000_000)).collect();
+    txs.push(spend(1_980, 21, 400_000));
+    txs.push(spend(2_001, 20, 300_000));
+    let pool = admitted(&ledger, &txs);
+    let chosen = chosen(&pool, &txs, usize::MAX, usize::MAX);
+    let signatures: usize = chosen.iter().map(|index| txs[*index].signatures()).sum();
+    assert_eq!(signatures, BLOCK_SIGNATURES_MAX);
+    assert_eq!(chosen.len(), 23);
+    assert!(!chosen.contains(&22));
 }

@@ -301,8 +301,8 @@ fn a_final_block_on_another_parent_stops_the_node_and_names_both_parents() {
     let mut elsewhere = fixture.clone();
     elsewhere.apply(&theirs);
     let child = elsewhere.block(vec![]);
-    let certificate = node.checked(elsewhere.certify(&child));
-    node.input(Input::Blocks { from: PEER, blocks: vec![(child, certificate)] });
+    let certified = node.certified(child.clone(), elsewhere.certify(&child));
+    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
     let reason = node.halt_reason().expect("stopped");
     for block in [&ours, &theirs] {
         assert!(reason.contains(&block.hash().to_string()), "{reason}");

@@ -2,13 +2,14 @@
 use crate::fixture::{BLOCK_BYTES, Fixture, SPACING_MS, pay, precommit_of, prevote_of, seal};
 use timecoin_chain::{
     codec::encode,
+    crypto::Signature,
     genesis::ChainId,
     ledger::ExecuteError,
-    limits::{BLOCK_TRANSACTIONS_MAX, EVIDENCE_PER_BLOCK_MAX},
+    limits::{BLOCK_SIGNATURES_MAX, BLOCK_TRANSACTIONS_MAX, EVIDENCE_PER_BLOCK_MAX},
     rules::{EvidenceError, RuleError, VoteError},
     types::{
         Amount, Block, BlockHash, Evidence, Header, Height, OutPoint, Output, Round, SignerSet,
-        Timestamp, Transaction, TxBody, Vote,
+        Timestamp, Transaction, TxBody, Vote, Witness,
     },
 };
 
@@ -222,6 +223,16 @@ fn body_rows() -> Vec<Row> {
                 b.transactions = vec![tx; BLOCK_TRANSACTIONS_MAX + 1];
             },
             RuleError::TooManyTransactions { count: 20_001, max: 20_000 },
+        ),
+        contents(
+            "one signature too many",
+            |_, b| {
+                let signature = (0, Signature::from_bytes(&[0; 64]));
+                b.transactions.truncate(1);
+                b.transactions[0].witnesses =
+                    vec![Witness::Multi(vec![signature; BLOCK_SIGNATURES_MAX + 1])];
+            },
+            RuleError::TooManySignatures { signatures: 32_001, max: 32_000 },
         ),
     ]
 }
