@@ -48,10 +48,10 @@ pub const BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const ROUNDS_AHEAD_MAX: u32 = 2;
 /// Rounds before the current one whose votes are kept.
 pub const ROUNDS_KEPT: u32 = 8;
-/// Votes of other rounds in one answer to who asks for votes (local limit).
+/// Votes of one key in one answer to its inquiry (local limit).
 pub const OWN_VOTES_MAX: usize = 64;
 /// Messages in one answer to who asks for votes: two certificates, a round certificate, a proposal, the
-/// votes of a round, and votes of other rounds (local limit).
+/// votes of a round, and all votes of one key (local limit).
 pub fn votes_answer_max(members: usize) -> usize {
     4 + 2 * members + OWN_VOTES_MAX
 }

@@ -152,8 +152,8 @@ pub(crate) mod tests {
                 |status| status.signing = Signing::Observing { own_key: Some(Height(11)) },
                 1,
                 "[!] signing: observing: the key's safety record is missing and the key signed at \
-                 height 11, so nothing is signed until one whole height was decided without it. If \
-                 the key runs on another host, stop one of them\n",
+                 height 11, so nothing is signed. If the key runs on another host, stop one of \
+                 them; `timecoin keys guard import` or `reset` lets it sign here\n",
             ),
             (
                 |status| status.sync_target = Height(50),

@@ -16,7 +16,7 @@ use timecoin_chain::{
     genesis::{Chain, ChainId},
     types::{
         Amount, Block, BlockHash, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage,
-        Evidence, Header, Height, Proposal, Round, RoundCertificate, SignerSet, Timestamp,
+        Evidence, Header, Height, Inquiry, Proposal, Round, RoundCertificate, SignerSet, Timestamp,
         Transaction, TransactionBatch, Vote, VoteKind, VotesRequest, WTxId, Witness,
     },
 };
@@ -391,7 +391,7 @@ fn questions() -> Vec<(&'static str, Protocol, Vec<u8>)> {
         prevotes: SignerSet::empty(4),
         precommits: SignerSet::empty(800),
         has_proposal: false,
-        signer: Some(u16::MAX),
+        inquiry: Some(Inquiry { of: u16::MAX, nonce: [0xff; 32] }),
     };
     let bodies = BodiesRequest((0..512).map(|index| WTxId(hash(index).0)).collect());
     let cut = |bytes: Vec<u8>| bytes[..bytes.len() - 1].to_vec();

@@ -6,6 +6,7 @@
 //! | `halt` | with too few masternodes the chain halts, says so, and goes on by itself |
 //! | `crash` | nothing final is lost however often all nodes are killed |
 //! | `evidence` | a key in two places is found out and recorded |
+//! | `second_host` | a key on two hosts, one of them without its safety record |
 //! | `faults` | what killed proposers and a cut network cost |
 //! | `late_joiner` | one address is enough to find, fetch and follow a chain |
 //! | `refused` | transactions that RPC refuses, and that they leave nothing behind |
@@ -35,6 +36,7 @@ mod ports;
 mod process;
 mod refused;
 mod room;
+mod second_host;
 mod start_refused;
 mod stopping;
 mod wait;

@@ -94,15 +94,6 @@ impl Consensus {
         self.rounds.get(&round).into_iter().flat_map(move |book| book.tally(kind).votes())
     }
 
-    /// The votes of a masternode, the latest rounds first.
-    pub fn votes_of(&self, signer: u16) -> impl Iterator<Item = &Vote> {
-        let kinds = [VoteKind::Prevote, VoteKind::Precommit];
-        let books = self.rounds.values().rev();
-        books
-            .flat_map(move |book| kinds.into_iter().flat_map(|kind| book.tally(kind).votes()))
-            .filter(move |vote| vote.signer == signer)
-    }
-
     /// The polka of a round for a block or nil, should there be one.
     pub fn polka(&self, round: Round) -> Option<Certificate> {
         let book = self.rounds.get(&round)?;

@@ -39,6 +39,7 @@ impl<V: LedgerView> Engine<V> {
         let later = self.later.take(height).into_iter();
         self.work.extend(later.map(|message| Work::Message(None, message.into_inner())));
         self.work.extend([Work::Proof, Work::AdvanceSync]);
+        self.listen_at_height();
     }
 
     /// What the record holds of this height. The block of its valid polka is executed again.

@@ -42,6 +42,7 @@ impl<V: LedgerView> Engine<V> {
             Action::Status(from, tip) => self.on_status(from, tip),
             Action::Blocks(from, blocks) => self.on_blocks(from, blocks),
             Action::Bodies(_, transactions) => self.on_bodies(transactions),
+            Action::Attestation(attestation) => self.on_attestation(&attestation),
             Action::Failed(from, request) => self.on_request_failed(from, &request),
         }
     }

@@ -11,7 +11,7 @@
 use super::{Engine, Report, context::Context, height::HeightState, out::Out, tip::Tip};
 use crate::{
     ledger::{LedgerState, LedgerView, ViewError},
-    limits::{EVIDENCE_PER_BLOCK_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
+    limits::{EVIDENCE_PER_BLOCK_MAX, OWN_VOTES_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
     rules::{self, RuleError, Testimony},
     types::{Certificate, ConsensusMessage, Evidence, Height, Proposal, Round, Vote},
 };
@@ -32,6 +32,13 @@ impl Watch {
     /// Evidence that no block has recorded, by ascending offender.
     pub(super) fn pool(&self) -> impl Iterator<Item = &Evidence> {
         self.pool.values()
+    }
+
+    /// The votes of a masternode for this height and later ones, the latest height first.
+    pub(super) fn votes_of(&self, signer: u16, from: Height) -> Vec<Vote> {
+        let testimonies = self.testimonies.range(from..).rev();
+        let votes = testimonies.flat_map(|(_, testimony)| testimony.votes_of(signer));
+        votes.take(OWN_VOTES_MAX).cloned().collect()
     }
 
     /// How many votes and proposals are kept.

@@ -8,9 +8,9 @@ use super::{candidates::Candidates, context::Context, voting::OwedVote};
 use crate::{
     consensus::{Consensus, Step},
     genesis::Params,
-    limits::OWN_VOTES_MAX,
     types::{
-        Certificate, ConsensusMessage, Height, Millis, Round, SignerSet, VoteKind, VotesRequest,
+        Certificate, ConsensusMessage, Height, Inquiry, Millis, Round, SignerSet, VoteKind,
+        VotesRequest,
     },
 };
 use std::sync::Arc;
@@ -107,7 +107,7 @@ impl HeightState {
     }
 
     /// What this node wants of a peer: the votes of its round that it lacks, or what leads further.
-    pub(super) fn votes_request(&self, signer: Option<u16>) -> VotesRequest {
+    pub(super) fn votes_request(&self, inquiry: Option<Inquiry>) -> VotesRequest {
         let round = self.consensus.round();
         VotesRequest {
             height: self.height(),
@@ -115,7 +115,7 @@ impl HeightState {
             prevotes: self.consensus.voters(round, VoteKind::Prevote),
             precommits: self.consensus.voters(round, VoteKind::Precommit),
             has_proposal: self.consensus.has_proposal(round),
-            signer,
+            inquiry,
         }
     }
 
@@ -147,11 +147,6 @@ impl HeightState {
         };
         messages.extend(missing(VoteKind::Prevote, &request.prevotes));
         messages.extend(missing(VoteKind::Precommit, &request.precommits));
-        if let Some(signer) = request.signer {
-            let own = self.consensus.votes_of(signer).filter(|vote| vote.round != request.round);
-            messages
-                .extend(own.take(OWN_VOTES_MAX).map(|vote| ConsensusMessage::Vote(vote.clone())));
-        }
         messages
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     inbound::Outcome,
     ledger::{BlockDelta, ExecuteError},
     rules::{CertifiedBlock, RuleError, Spend},
-    types::{BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
+    types::{Attestation, BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
     wire::{Peer, Protocol, Request, Ticket, Topic},
 };
 
@@ -136,6 +136,8 @@ pub enum Input {
         /// The bodies.
         transactions: Vec<Transaction>,
     },
+    /// A peer passed on what a masternode attests.
+    Attestation(Verified<Attestation>),
     /// A request failed: the peer is gone, busy, slow, or answered nonsense.
     RequestFailed {
         /// Who.

@@ -5,70 +5,78 @@
 //! file is lost, when an old backup is put back, or when a second host has the key. A node cannot see
 //! that in its files, but the network remembers for it:
 //!
-//! - **Listening.** After a start, a node with a record signs nothing new for a bounded time, in which
-//!   it asks its peers for everything of its key at this height. A plain crash looks the same as an old
-//!   backup, so time is all that it costs.
-//! - **Watching.** A node without a record signs nothing until it has watched one whole height being
-//!   decided without its key: begun here after the start, its block proposed here, and timestamped so
-//!   late that no honest masternode prevoted for it before the start (by their clocks, and this one's,
-//!   which agree within the drift that the chain allows). Then that height was undecided
-//!   when the node started. What its key signed before was for that height at the latest, because
-//!   nobody signs for a height before the one below is decided. So the next height is free.
+//! - **Listening.** After a start, a node with a record signs nothing new until masternodes attest what
+//!   they hold of its key's votes (`listening.rs`). A plain crash looks the same as an old backup, so
+//!   time is all that it costs.
+//! - **Observing.** A node without a record signs nothing. That its key was not heard for a while does
+//!   not prove that it does not sign elsewhere: the other host may be slow, suspended or cut off. Only
+//!   an operator can know, and says so with `timecoin keys guard import` or `reset`.
+//!   A signature for a height that was undecided when the node started is another host's, and then
+//!   the node stops. A height was undecided if it began here after the start, its block was proposed
+//!   here, and is timestamped so late that no honest masternode prevoted for it before the start (by
+//!   their clocks, and this one's, which agree within the drift that the chain allows). What the key
+//!   signed before the start was for that height at the latest, because nobody signs for a height
+//!   before the one below is decided.
 //! - **Foreign signatures.** At any time, a valid signature of this key that the record does not hold
 //!   and cannot have forgotten proves that the record is not the newest or not the only one. The node
 //!   writes that down and stops. Nobody can forge such a proof.
 //!
-//! Invariant: nothing is signed by a node whose license is not granted.
+//! Invariant: no vote and no proposal is signed by a node whose license is not granted.
 use super::{
-    Engine, HaltKind, Report, Timer,
+    Engine, HaltKind, Report,
     context::Context,
+    listening::Listening,
     own_key::OwnKey,
     safety::{Guard, SafetyRecord, Stop},
     shown::Shown,
     signing::Signing,
     tip::Stack,
-    work::Work,
 };
 use crate::{
     crypto::Signer,
     genesis::GenesisHash,
     ledger::LedgerView,
-    types::{Certificate, ConsensusMessage, Height, Millis, Now, Round, Timestamp, VoteKind},
+    types::{
+        Certificate, ConsensusMessage, Height, Inquiry, Now, Round, Timestamp, Vote, VoteKind,
+    },
 };
 use std::sync::Arc;
 
-/// A quarter of the time that a node listens, at least.
-const TICK_MIN: Millis = Millis(500);
-/// So many ticks with peers and at the tip, one after the other, and nothing foreign was shown.
-const QUIET_TICKS: u8 = 4;
-/// Peers asked at each tick.
-const PEERS_ASKED: usize = 8;
-
 /// What the key may do.
-pub(super) enum License {
-    /// Sign, should there be a key.
+pub(super) struct License {
+    /// The key, if it is a masternode's.
+    signer: Option<Arc<dyn Signer>>,
+    state: State,
+}
+
+enum State {
+    /// Sign, if there is a key.
     Granted,
-    /// Nothing new before so many quiet ticks are over.
-    Listening { quiet_ticks: u8 },
+    /// Nothing new yet.
+    Listening(Listening),
     /// Nothing: there is no record.
-    Watching(Watching),
+    Observing(Observing),
 }
 
 /// What a node without a record knows.
-pub(super) struct Watching {
-    signer: Arc<dyn Signer>,
-    index: u16,
+#[derive(Default)]
+struct Observing {
     since: Timestamp,
     /// The height that began here before it was known to be decided.
     whole: Option<Height>,
-    /// The greatest height at which the key was seen to sign.
-    own_key: Option<Height>,
-    /// From here on its signatures are certainly another host's.
+    /// The last place at which the key was seen to sign.
+    own_key: Option<(Height, Round)>,
+    /// From this height on its signatures are certainly another host's.
     free_from: Option<Height>,
 }
 
 impl License {
-    /// What a start allows: whoever has no record of this key gets no guard.
+    /// Of a node that has no key of the masternode set.
+    pub(super) fn keyless() -> Self {
+        Self { signer: None, state: State::Granted }
+    }
+
+    /// What a start allows: without a record of this key there is no guard.
     pub(super) fn at_start(
         signer: Arc<dyn Signer>,
         index: u16,
@@ -76,26 +84,31 @@ impl License {
         record: Option<SafetyRecord>,
     ) -> (Self, Option<Guard>) {
         let key = signer.public_key();
-        let Some(record) = record.filter(|record| record.key == key) else {
-            let (since, own_key) = (Timestamp(0), None);
-            let watching = Watching { signer, index, since, whole: None, own_key, free_from: None };
-            return (Self::Watching(watching), None);
+        // A blank record is doubted too: it may be the first backup of a key that has signed since.
+        let record = record.filter(|record| record.key == key);
+        let state = match &record {
+            Some(_) => State::Listening(Listening::default()),
+            None => State::Observing(Observing::default()),
         };
-        // A blank record too: it may be the first backup of a key that has signed since.
-        let guard = Guard::new(signer, index, genesis, record);
-        (Self::Listening { quiet_ticks: 0 }, Some(guard))
+        let guard = record.map(|record| Guard::new(signer.clone(), index, genesis, record));
+        (Self { signer: Some(signer), state }, guard)
     }
-}
 
-/// What a tick of listening comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tick {
-    /// The node does not listen.
-    Idle,
-    /// Peers are asked again.
-    Asks,
-    /// Nothing foreign was shown for long enough: the key signs.
-    Granted,
+    pub(super) fn signer(&self) -> Option<&Arc<dyn Signer>> {
+        self.signer.as_ref()
+    }
+
+    pub(super) fn grant(&mut self) {
+        self.state = State::Granted;
+    }
+
+    /// What was heard, while the node listens.
+    pub(super) fn listening(&mut self) -> Option<&mut Listening> {
+        match &mut self.state {
+            State::Listening(listening) => Some(listening),
+            State::Granted | State::Observing(_) => None,
+        }
+    }
 }
 
 /// A decided height as a node without a record sees it.
@@ -112,84 +125,75 @@ pub(super) struct Witnessed {
 impl OwnKey {
     /// Whether the key signs, for the operator.
     pub(super) fn signing(&self, ctx: &Context, is_halted: bool, decided: Height) -> Signing {
-        match &self.license {
+        match &self.license.state {
             _ if ctx.me.is_none() => Signing::NotMasternode,
             _ if is_halted => Signing::Stopped,
-            License::Granted => Signing::Yes,
-            License::Listening { .. } => Signing::Listening,
-            License::Watching(watching) => {
-                let is_recent = |own: &Height| *own >= decided;
-                Signing::Observing { own_key: watching.own_key.filter(is_recent) }
+            State::Granted => Signing::Yes,
+            State::Listening(_) => Signing::Listening,
+            State::Observing(observing) => {
+                let own_key = observing.own_key.map(|(height, _)| height);
+                Signing::Observing { own_key: own_key.filter(|own| *own >= decided) }
             }
         }
     }
 
     pub(super) fn is_listening(&self) -> bool {
-        matches!(self.license, License::Listening { .. })
+        matches!(self.license.state, State::Listening(_))
+    }
+
+    /// What a node that listens asks its peers.
+    pub(super) fn inquiry(&self, ctx: &Context) -> Option<Inquiry> {
+        match &self.license.state {
+            State::Listening(listening) => ctx.me.map(|me| listening.inquiry(me)),
+            State::Granted | State::Observing(_) => None,
+        }
     }
 
     /// Whether a vote of this kind, or with a prevote a proposal, may be signed now.
     pub(super) fn is_clear_for(&self, kind: VoteKind, stack: &Stack) -> bool {
-        matches!(self.license, License::Granted) && stack.allows(kind)
+        matches!(self.license.state, State::Granted) && stack.allows(kind)
     }
 
     /// The node starts.
-    pub(super) fn starts(&mut self, now: Now, members: usize) {
+    pub(super) fn starts(&mut self, ctx: &Context, now: Now) {
         // Alone, nobody else could know more.
-        if self.is_listening() && (!self.doubts_record || members == 1) {
-            self.license = License::Granted;
+        if self.is_listening() && (!self.doubts_record || ctx.set.len() == 1) {
+            self.license.grant();
         }
-        if let License::Watching(watching) = &mut self.license {
-            watching.since = now.wall;
+        match &mut self.license {
+            License { state: State::Observing(observing), .. } => observing.since = now.wall,
+            License { state: State::Listening(listening), signer: Some(signer) } => {
+                listening.begin(&**signer, &ctx.chain.hash, now);
+            }
+            License { .. } => {}
         }
-    }
-
-    /// Whether it listens and no tick has counted yet.
-    pub(super) fn has_not_begun_to_listen(&self) -> bool {
-        matches!(self.license, License::Listening { quiet_ticks: 0 })
-    }
-
-    /// A tick of listening. Only those count that ask somebody, at the tip.
-    pub(super) fn tick(&mut self, is_asking: bool) -> Tick {
-        let License::Listening { quiet_ticks } = &mut self.license else { return Tick::Idle };
-        if *quiet_ticks == QUIET_TICKS {
-            self.license = License::Granted;
-            return Tick::Granted;
-        }
-        // Without a peer nobody would hear a vote either.
-        *quiet_ticks = if is_asking { *quiet_ticks + 1 } else { 0 };
-        Tick::Asks
     }
 
     /// A height begins, known to be decided already or not.
     pub(super) fn height_begins(&mut self, height: Height, is_open: bool) {
-        if let License::Watching(watching) = &mut self.license {
-            watching.whole = is_open.then_some(height);
+        if let State::Observing(observing) = &mut self.license.state {
+            observing.whole = is_open.then_some(height);
         }
     }
 
-    /// A height was decided. True where a node without a record may sign from the next one on: it has
-    /// a blank record then.
-    pub(super) fn height_ends(&mut self, ctx: &Context, decided: Witnessed) -> bool {
+    /// A height was decided. Returns where the key signed elsewhere, if a node without a record knows
+    /// that now.
+    pub(super) fn height_ends(
+        &mut self,
+        ctx: &Context,
+        decided: Witnessed,
+    ) -> Option<(Height, Round)> {
         let Witnessed { height, timestamp, parent_time, synced } = decided;
         let drift = ctx.params().clock_drift_max;
-        let License::Watching(watching) = &mut self.license else { return false };
+        let State::Observing(observing) = &mut self.license.state else { return None };
         // The earliest possible timestamp says nothing: it is prevoted for at any time.
         let earliest = Timestamp(parent_time.0.saturating_add(1));
-        let after = earliest.max(Timestamp(watching.since.0.saturating_add(drift.0)));
-        if watching.whole != Some(height) || synced || timestamp <= after {
-            return false;
+        let after = earliest.max(Timestamp(observing.since.0.saturating_add(drift.0)));
+        if observing.whole != Some(height) || synced || timestamp <= after {
+            return None;
         }
-        let next = height.next();
-        if watching.own_key.is_some_and(|own| own >= height) {
-            watching.free_from.get_or_insert(next);
-            return false;
-        }
-        let (signer, index) = (watching.signer.clone(), watching.index);
-        let record = SafetyRecord::blank(signer.public_key(), next, Round(0));
-        self.guard = Some(Guard::new(signer, index, ctx.chain.hash, record));
-        self.license = License::Granted;
-        true
+        let free = *observing.free_from.get_or_insert(height.next());
+        observing.own_key.filter(|(own, _)| *own >= free)
     }
 
     /// The first signature of this node's key in a verified message that was not made here, if any.
@@ -200,8 +204,7 @@ impl OwnKey {
     ) -> Option<Shown> {
         let me = ctx.me?;
         match message {
-            ConsensusMessage::Vote(vote) if vote.signer == me => self.doubt(Shown::vote(vote)),
-            ConsensusMessage::Vote(_) => None,
+            ConsensusMessage::Vote(vote) => self.foreign_in_votes(ctx, [vote]),
             ConsensusMessage::Proposal(proposal) => {
                 let is_own = ctx.proposer(proposal.height(), proposal.round) == me;
                 let signed = is_own.then(|| self.doubt(Shown::proposal(proposal))).flatten();
@@ -210,15 +213,22 @@ impl OwnKey {
             ConsensusMessage::Certificate(certificate) => {
                 self.foreign_in_certificate(ctx, certificate)
             }
-            ConsensusMessage::Round(certificate) => {
-                let mut own = certificate.votes.iter().filter(|vote| vote.signer == me);
-                own.find_map(|vote| self.doubt(Shown::vote(vote)))
-            }
+            ConsensusMessage::Round(certificate) => self.foreign_in_votes(ctx, &certificate.votes),
             ConsensusMessage::Evidence(evidence) if evidence.offender() == me => {
                 Shown::evidence(evidence).into_iter().find_map(|shown| self.doubt(shown))
             }
             ConsensusMessage::Evidence(_) => None,
         }
+    }
+
+    /// The same for verified votes.
+    pub(super) fn foreign_in_votes<'a>(
+        &mut self,
+        ctx: &Context,
+        votes: impl IntoIterator<Item = &'a Vote>,
+    ) -> Option<Shown> {
+        let mut own = votes.into_iter().filter(|vote| ctx.me == Some(vote.signer));
+        own.find_map(|vote| self.doubt(Shown::vote(vote)))
     }
 
     /// The same for a verified certificate.
@@ -236,10 +246,10 @@ impl OwnKey {
         if !self.doubts_record {
             return None;
         }
-        let is_foreign = match (&mut self.license, &self.guard) {
-            (License::Watching(watching), _) => {
-                watching.own_key = watching.own_key.max(Some(shown.height));
-                watching.free_from.is_some_and(|free| shown.height >= free)
+        let is_foreign = match (&mut self.license.state, &self.guard) {
+            (State::Observing(observing), _) => {
+                observing.own_key = observing.own_key.max(Some((shown.height, shown.round)));
+                observing.free_from.is_some_and(|free| shown.height >= free)
             }
             (_, Some(guard)) => guard.record().is_foreign(&shown),
             (_, None) => false,
@@ -264,7 +274,7 @@ impl<V: LedgerView> Engine<V> {
 
     /// The first thing a node does.
     pub(super) fn begin_signing(&mut self, now: Now) {
-        self.own.starts(now, self.ctx.set.len());
+        self.own.starts(&self.ctx, now);
         self.report_signing();
         match self.own.stopped() {
             Some(Stop::Foreign(height, round)) => return self.halt_foreign(height, round, None),
@@ -277,36 +287,10 @@ impl<V: LedgerView> Engine<V> {
         self.listen(now);
     }
 
-    fn report_signing(&mut self) {
+    pub(super) fn report_signing(&mut self) {
         let signing = self.signing();
         if signing != Signing::NotMasternode {
             self.out.report(Report::Signing(signing));
-        }
-    }
-
-    /// The first peer is there: the time begins to count.
-    pub(super) fn listen_to_first(&mut self, now: Now) {
-        if self.own.has_not_begun_to_listen() && self.peers.count() == 1 {
-            self.listen(now);
-        }
-    }
-
-    /// A tick of listening: asks, and signs after enough of them.
-    pub(super) fn listen(&mut self, now: Now) {
-        let is_asking = self.peers.count() > 0 && self.peers.target() < self.height();
-        match self.own.tick(is_asking) {
-            Tick::Idle => {}
-            Tick::Granted => {
-                self.report_signing();
-                // What the state machine wanted signed meanwhile, as far as its round still goes on.
-                self.work.push(Work::Propose);
-                self.pay_owed_votes();
-            }
-            Tick::Asks => {
-                self.ask_for_votes(PEERS_ASKED);
-                let tick = TICK_MIN.max(self.ctx.params().vote_timeout.base);
-                self.out.set_timer(Timer::Listen, now.mono.plus(tick));
-            }
         }
     }
 
@@ -316,10 +300,14 @@ impl<V: LedgerView> Engine<V> {
         let header = &decided.block.header;
         let (height, timestamp, synced) = (header.height, header.timestamp, decided.synced);
         let certificate = decided.certificate.clone();
+        let last_commit = decided.block.last_commit.clone();
         self.check_own_certificate(&certificate);
-        if self.own.height_ends(&self.ctx, Witnessed { height, timestamp, parent_time, synced }) {
-            self.persist_if(true);
-            self.report_signing();
+        if let Some(last_commit) = last_commit {
+            self.check_own_certificate(&last_commit);
+        }
+        let witnessed = Witnessed { height, timestamp, parent_time, synced };
+        if let Some((height, round)) = self.own.height_ends(&self.ctx, witnessed) {
+            self.halt_foreign(height, round, None);
         }
     }
 
@@ -337,7 +325,7 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    fn stop_for(&mut self, shown: &Shown) {
+    pub(super) fn stop_for(&mut self, shown: &Shown) {
         let last = self.own.stop(shown);
         self.persist_if(true);
         self.halt_foreign(shown.height, shown.round, last);

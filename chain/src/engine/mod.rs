@@ -23,6 +23,7 @@ mod held;
 mod input;
 mod later;
 mod license;
+mod listening;
 mod out;
 mod own_key;
 mod peers;
@@ -183,6 +184,7 @@ impl<V: LedgerView> Engine<V> {
             Input::Blocks { from, blocks } => self.on_blocks(from, blocks),
             Input::Bodies { from: _, transactions } => self.on_bodies(transactions),
             Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
+            Input::Attestation(attestation) => self.on_attestation(&attestation),
         }
     }
 

@@ -43,7 +43,7 @@ impl OwnKey {
         let record = recovered.as_ref().map(|recovered| recovered.record.clone());
         let (license, guard) = match signer.zip(ctx.me) {
             Some((signer, me)) => License::at_start(signer, me, ctx.chain.hash, record),
-            None => (License::Granted, None),
+            None => (License::keyless(), None),
         };
         Self { guard, license, doubts_record, recovered, persisted_blocks: BTreeSet::new() }
     }

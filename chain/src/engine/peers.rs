@@ -132,16 +132,15 @@ impl<V: LedgerView> Engine<V> {
         self.peers.planner.peer_up(peer);
         self.out.request(peer, Request::Status);
         // Perhaps a partition heals: what was missed is not left to the next repetition.
-        if !self.is_idle(now) {
+        if !self.is_idle(now) || self.own.is_listening() {
             let request = self.votes_request();
             self.out.request(peer, Request::Votes(request));
         }
-        self.listen_to_first(now);
     }
 
     /// What this node wants of a peer; while it listens, the votes of its own key too.
     pub(super) fn votes_request(&self) -> VotesRequest {
-        self.height.votes_request(self.ctx.me.filter(|_| self.own.is_listening()))
+        self.height.votes_request(self.own.inquiry(&self.ctx))
     }
 
     pub(super) fn on_status(&mut self, from: Peer, tip: Option<Verified<Certificate>>) {
@@ -191,7 +190,7 @@ impl<V: LedgerView> Engine<V> {
     }
 
     pub(super) fn respond_with_votes(&mut self, ticket: Ticket, request: &VotesRequest) {
-        let votes = VotesAnswer(self.votes_for(request));
+        let votes = self.answer_with_votes(request);
         self.out.push(Effect::Respond { ticket, response: Response::Votes(votes) });
     }
 
@@ -203,6 +202,20 @@ impl<V: LedgerView> Engine<V> {
         let stacked = || self.tip.stack.bodies().find_map(|bodies| Some(&bodies.get(id)?.0));
         let body = self.height.candidates.body(id).or_else(stacked)?;
         Some((body.clone(), codec::encode(&**body).len()))
+    }
+
+    fn answer_with_votes(&self, request: &VotesRequest) -> VotesAnswer {
+        let mut messages = self.votes_for(request);
+        let Some(inquiry) = request.inquiry else {
+            return VotesAnswer { messages, attestation: None };
+        };
+        let votes = self.watch.votes_of(inquiry.of, request.height);
+        let attestation = self.own.attest(&self.ctx, inquiry, self.height(), &votes);
+        if attestation.is_none() {
+            // Each of them proves itself, whatever peer shows it.
+            messages.extend(votes.into_iter().map(ConsensusMessage::Vote));
+        }
+        VotesAnswer { messages, attestation }
     }
 
     /// What helps a node at this height and round: the decision, or what is known of the height.

@@ -9,9 +9,9 @@ pub enum Signing {
     NotMasternode,
     /// It signs.
     Yes,
-    /// It has just started and asks its peers for signatures that its record does not hold.
+    /// It has just started and asks masternodes for signatures that its record does not hold.
     Listening,
-    /// Its record is missing: it watches a height being decided without it.
+    /// Its record is missing.
     Observing {
         /// The last height at which its key was seen to sign.
         own_key: Option<Height>,
@@ -39,19 +39,19 @@ impl fmt::Display for Signing {
             Self::NotMasternode => f.write_str("no: the node has no key of the masternode set"),
             Self::Yes => f.write_str("yes"),
             Self::Listening => f.write_str(
-                "listening: the node has just started and asks its peers for signatures of its key \
-                 that its record does not hold",
+                "listening: the node has just started and asks masternodes for signatures of its \
+                 key that its record does not hold",
             ),
             Self::Observing { own_key: None } => f.write_str(
-                "observing: the key's safety record is missing, so nothing is signed until one \
-                 whole height was decided without this key. If the network waits for it: `timecoin \
-                 keys guard import` or `timecoin keys guard reset`",
+                "observing: the key's safety record is missing, so nothing is signed. If another \
+                 host has it: `timecoin keys guard export` there and `import` here. If it is lost \
+                 and the key runs nowhere else: `timecoin keys guard reset`",
             ),
             Self::Observing { own_key: Some(height) } => write!(
                 f,
                 "observing: the key's safety record is missing and the key signed at height \
-                 {height}, so nothing is signed until one whole height was decided without it. If \
-                 the key runs on another host, stop one of them"
+                 {height}, so nothing is signed. If the key runs on another host, stop one of \
+                 them; `timecoin keys guard import` or `reset` lets it sign here"
             ),
             Self::Stopped => f.write_str("stopped for good"),
         }

@@ -10,8 +10,8 @@ use crate::{
     limits::votes_answer_max,
     rules::{self, CertifiedBlock},
     types::{
-        Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage,
-        MasternodeSet, Status, Transaction, TransactionBatch, VotesAnswer, WTxId,
+        Attestation, Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate,
+        ConsensusMessage, MasternodeSet, Status, Transaction, TransactionBatch, VotesAnswer, WTxId,
     },
     wire::{Protocol, Topic},
 };
@@ -42,6 +42,8 @@ pub(super) enum Task {
     Response(Protocol, Vec<u8>),
     /// Verify messages; the first that is wrong ends it.
     Verify(Arc<MasternodeSet>, Vec<ConsensusMessage>),
+    /// Verify an attestation.
+    Attestation(Arc<MasternodeSet>, Box<Attestation>),
     /// Decode, compare with the request and verify final blocks.
     Blocks(Arc<MasternodeSet>, BlocksRequest, Vec<u8>),
     /// Decode bodies and compare them with the request.
@@ -71,7 +73,8 @@ pub(super) enum Found {
     Message(Box<ConsensusMessage>),
     Transactions(Vec<Transaction>),
     Status(Option<Certificate>),
-    Votes(Vec<ConsensusMessage>),
+    Votes(Vec<ConsensusMessage>, Option<Box<Attestation>>),
+    Attested(Verified<Attestation>),
     Verified(Vec<Verified<ConsensusMessage>>),
     Blocks(Vec<CertifiedBlock>),
     Bodies(Vec<Transaction>),
@@ -89,6 +92,9 @@ impl Job {
                 bytes_price(bytes.len())
             }
             Task::Verify(_, messages) => messages.iter().map(price).sum(),
+            Task::Attestation(_, attestation) => {
+                SIGNATURE_US * (1 + count(attestation.votes.len()))
+            }
             Task::Blocks(set, request, bytes) => {
                 let signatures = u64::from(request.count) * u64::try_from(set.len()).unwrap_or(0);
                 bytes_price(bytes.len()) + SIGNATURE_US * signatures
@@ -103,6 +109,11 @@ impl Job {
             Task::Gossip(topic, bytes) => decode_gossip(topic, &bytes),
             Task::Response(protocol, bytes) => decode_response(chain, protocol, &bytes),
             Task::Verify(set, messages) => verify_all(scheme, chain, &set, messages),
+            Task::Attestation(set, attestation) => {
+                rules::verify_attestation(scheme, &chain.hash, &set, *attestation)
+                    .map(Found::Attested)
+                    .map_err(|_| Fault("an attestation that is not valid"))
+            }
             Task::Blocks(set, request, bytes) => read_blocks(scheme, chain, &set, request, &bytes),
             Task::Bodies(request, bytes) => read_bodies(&request, &bytes),
         };
@@ -162,10 +173,10 @@ pub(super) fn decode_response(
             false => Err(Fault("the status of another chain")),
         };
     }
-    let VotesAnswer(messages) =
+    let VotesAnswer { messages, attestation } =
         codec::decode(bytes).map_err(|_| Fault("not an answer of votes"))?;
     match messages.len() <= votes_answer_max(chain.masternodes.len()) {
-        true => Ok(Found::Votes(messages)),
+        true => Ok(Found::Votes(messages, attestation.map(Box::new))),
         false => Err(Fault("more messages than an honest node answers")),
     }
 }

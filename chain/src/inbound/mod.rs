@@ -27,7 +27,7 @@ use crate::{
     genesis::Chain,
     limits::{INBOUND_BATCHES_MAX, INBOUND_PEER_MESSAGES_MAX},
     rules::CertifiedBlock,
-    types::{Certificate, ConsensusMessage, MasternodeSet, Millis, Transaction},
+    types::{Attestation, Certificate, ConsensusMessage, MasternodeSet, Millis, Transaction},
     wire::{Peer, Request, Ticket, Topic},
 };
 use job::{Fault, Found, Task};
@@ -104,6 +104,8 @@ pub enum Action {
     Blocks(Peer, Vec<CertifiedBlock>),
     /// Bodies that were requested.
     Bodies(Peer, Vec<Transaction>),
+    /// What a masternode attests, as it was asked to.
+    Attestation(Verified<Attestation>),
     /// The response is not what an honest node sends.
     Failed(Peer, Request),
 }
@@ -391,11 +393,16 @@ impl Pass<'_> {
             Ok(Found::Status(Some(tip))) => {
                 self.check_messages(from, request, vec![ConsensusMessage::Certificate(tip)]);
             }
-            Ok(Found::Votes(messages)) => {
+            Ok(Found::Votes(messages, attestation)) => {
+                if let Some(attestation) = attestation.filter(|it| is_asked_for(it, &request)) {
+                    let task = Task::Attestation(self.door.set.clone(), attestation);
+                    self.start(task, Purpose::Response(from, request.clone()));
+                }
                 let useful = |message: &ConsensusMessage| self.window.takes_response(message);
                 let messages = messages.into_iter().filter(useful).collect();
                 self.check_messages(from, request, messages);
             }
+            Ok(Found::Attested(attestation)) => self.actions.push(Action::Attestation(attestation)),
             Ok(Found::Blocks(blocks)) => self.actions.push(Action::Blocks(from, blocks)),
             Ok(Found::Bodies(bodies)) => self.actions.push(Action::Bodies(from, bodies)),
             Ok(_) | Err(_) => self.actions.push(Action::Failed(from, request)),
@@ -463,4 +470,9 @@ impl Pass<'_> {
     fn judge(&mut self, ticket: Ticket, verdict: Verdict) {
         self.actions.push(Action::Judge(ticket, verdict));
     }
+}
+
+/// Whether an attestation answers the inquiry of this request.
+fn is_asked_for(attestation: &Attestation, request: &Request) -> bool {
+    matches!(request, Request::Votes(votes) if votes.inquiry == Some(attestation.inquiry))
 }

@@ -92,6 +92,14 @@ impl Testimony {
         self.votes.values().flat_map(BTreeMap::values)
     }
 
+    /// The votes of a masternode that were kept: its last lock first, then from the latest round on.
+    pub fn votes_of(&self, signer: u16) -> impl Iterator<Item = &Vote> {
+        let said = self.votes.get(&signer).into_iter().flat_map(|said| said.values().rev());
+        let lock = said.clone().find(|vote| is_lock(vote));
+        let slot = lock.map(|vote| (vote.round, vote.kind));
+        lock.into_iter().chain(said.filter(move |vote| Some((vote.round, vote.kind)) != slot))
+    }
+
     /// How many votes and proposals are kept.
     pub fn len(&self) -> usize {
         self.votes().count() + self.proposals.len()
@@ -109,8 +117,12 @@ impl Testimony {
         for said in self.votes.values_mut() {
             let kept = said.split_off(&(round, VoteKind::Prevote));
             let dropped = std::mem::replace(said, kept);
-            let is_lock = |vote: &Vote| vote.kind == VoteKind::Precommit && vote.block.is_some();
             said.extend(dropped.into_iter().rev().find(|(_, vote)| is_lock(vote)));
         }
     }
+}
+
+/// Whether a vote locks who signed it.
+fn is_lock(vote: &Vote) -> bool {
+    vote.kind == VoteKind::Precommit && vote.block.is_some()
 }

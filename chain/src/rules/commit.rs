@@ -4,10 +4,10 @@
 //! against, and every one of its signatures is valid.
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
-    limits::BLOCK_TRANSACTIONS_MAX,
+    limits::{BLOCK_TRANSACTIONS_MAX, OWN_VOTES_MAX},
     types::{
-        Block, Certificate, GenesisHash, MasternodeSet, Proposal, Round, RoundCertificate, Vote,
-        VoteKind, WTxId,
+        Attestation, Block, Certificate, GenesisHash, MasternodeSet, Proposal, Round,
+        RoundCertificate, Vote, VoteKind, WTxId,
     },
 };
 
@@ -76,6 +76,30 @@ pub fn verify_votes(
             if valid { Ok(Verified::checked(vote)) } else { Err(VoteError::BadSignature) }
         })
         .collect()
+}
+
+/// Checks a masternode's attestation of the votes that it holds of a key, and those votes.
+pub fn verify_attestation(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    set: &MasternodeSet,
+    attestation: Attestation,
+) -> Result<Verified<Attestation>, VoteError> {
+    let Attestation { inquiry, height, votes, by, signature } = &attestation;
+    if votes.len() > OWN_VOTES_MAX || votes.iter().any(|vote| vote.signer != inquiry.of) {
+        return Err(VoteError::WrongContents);
+    }
+    let message = Attestation::message(genesis, *inquiry, *height, votes);
+    let (signer, members) = (*by, set.len());
+    let key = set.get(signer).ok_or(VoteError::UnknownSigner { signer, members })?.key;
+    let mut checks = vec![SignatureCheck { key, message, signature: *signature }];
+    for vote in votes {
+        checks.push(vote_check(genesis, set, vote)?);
+    }
+    if !scheme.all_valid(&checks) {
+        return Err(VoteError::BadSignature);
+    }
+    Ok(Verified::checked(attestation))
 }
 
 /// Checks a polka or commit certificate.

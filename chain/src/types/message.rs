@@ -4,7 +4,8 @@ use super::{
     SignerSet, Transaction, Vote, WTxId,
 };
 use crate::{
-    codec::Canonical,
+    codec::{self, Canonical},
+    crypto::{Signature, hash},
     limits::{BODIES_BYTES_MAX, BODIES_PER_REQUEST_MAX, PROPOSAL_BYTES_MAX, SYNC_BYTES_MAX},
 };
 use serde::{Deserialize, Serialize};
@@ -70,13 +71,55 @@ pub struct VotesRequest {
     pub precommits: SignerSet,
     /// Whether it has a proposal of the round.
     pub has_proposal: bool,
-    /// Whose votes of all other rounds it wants too: its own, when it has just started.
-    pub signer: Option<u16>,
+    /// Whose other votes it wants too: its own, when it has just started.
+    pub inquiry: Option<Inquiry>,
 }
 
-/// What helps a node that asked for votes: votes, certificates and at most one proposal.
+/// A node that has just started asks what is known of its own key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// Its index in the set.
+    pub of: u16,
+    /// A number that nobody can know before the start: the attestation repeats it.
+    pub nonce: [u8; 32],
+}
+
+/// A masternode's answer to an inquiry: all that it holds of the key's votes, signed as a whole, so that
+/// nobody on the way can leave one out, and nobody else can answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VotesAnswer(pub Vec<ConsensusMessage>);
+pub struct Attestation {
+    /// What was asked.
+    pub inquiry: Inquiry,
+    /// The height that the masternode is deciding.
+    pub height: Height,
+    /// The votes that it holds of the height that was asked for and later ones.
+    pub votes: Vec<Vote>,
+    /// Who attests.
+    pub by: u16,
+    /// Its signature.
+    pub signature: Signature,
+}
+
+impl Attestation {
+    /// What its signature signs.
+    pub fn message(
+        genesis: &GenesisHash,
+        inquiry: Inquiry,
+        height: Height,
+        votes: &[Vote],
+    ) -> [u8; 32] {
+        hash("tc/attestation", &[&genesis.0, &codec::encode(&(inquiry, height, votes))])
+    }
+}
+
+/// What helps a node that asked for votes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VotesAnswer {
+    /// Votes, certificates and at most one proposal.
+    pub messages: Vec<ConsensusMessage>,
+    /// A masternode's answer to the inquiry.
+    pub attestation: Option<Attestation>,
+}
 
 impl Canonical for VotesAnswer {
     const BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 256 * 1024;

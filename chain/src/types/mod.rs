@@ -21,8 +21,8 @@ pub use height::{Height, Millis, Now, Round, Timestamp};
 pub use id::{BlockHash, ChainId, GenesisHash};
 pub use masternode::{Masternode, MasternodeSet, SetError};
 pub use message::{
-    BlocksAnswer, BlocksRequest, BodiesRequest, ConsensusMessage, Status, TransactionBatch,
-    VotesAnswer, VotesRequest,
+    Attestation, BlocksAnswer, BlocksRequest, BodiesRequest, ConsensusMessage, Inquiry, Status,
+    TransactionBatch, VotesAnswer, VotesRequest,
 };
 pub use proposal::Proposal;
 pub use statement::ProposalStatement;

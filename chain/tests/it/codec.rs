@@ -259,7 +259,7 @@ fn an_option_and_a_boolean_have_two_values_each() {
             assert!(matches!(decode::<Vote>(&bytes), Err(CodecError::Malformed { .. })), "{tag}");
         }
     }
-    let request = VotesRequest { signer: None, ..Source::new(1).one() };
+    let request = VotesRequest { inquiry: None, ..Source::new(1).one() };
     let len = encode(&request).len();
     for at in [len - 2, len - 1] {
         for value in 2..=u8::MAX {

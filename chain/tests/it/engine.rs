@@ -15,16 +15,16 @@ use timecoin_chain::{
     consensus::Step,
     crypto::{Ed25519, Signer, Verified},
     engine::{
-        Effect, Engine, EngineConfig, Held, Input, Peer, Recovered, Request, SafetyRecord, Signing,
-        Stored, Ticket, Timer,
+        Effect, Engine, EngineConfig, Held, Input, Peer, Recovered, Request, SafetyRecord, Stored,
+        Ticket, Timer,
     },
     ledger::{BlockDelta, LedgerView, MemoryView, PositionedCoin, ViewError, execute},
     mempool::MempoolLimits,
     rules::{self, CertifiedBlock},
     types::{
-        Block, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height, Millis, Now,
-        OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction, Vote, VoteKind,
-        VotesRequest,
+        Attestation, Block, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height,
+        Inquiry, Millis, Now, OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction,
+        Vote, VoteKind, VotesRequest,
     },
     wire::Response,
 };
@@ -76,10 +76,42 @@ impl Node {
         let record = SafetyRecord::blank(key, fixture.state.height.next(), Round(0));
         let mut node = Self::started(fixture, me, Some(record), doubts_record);
         node.input(Input::PeerUp(PEER));
-        while node.engine.status(node.now).signing == Signing::Listening {
-            node.tick();
-        }
+        node.is_attested();
         node
+    }
+
+    /// All other masternodes attest that they hold nothing of this node's key.
+    pub(crate) fn is_attested(&mut self) {
+        for by in 0..4 {
+            if let Some(inquiry) = self.inquiry().filter(|inquiry| inquiry.of != by) {
+                self.attestation(inquiry, by, self.height(), vec![]);
+            }
+        }
+    }
+
+    /// What this node asked of its own key last.
+    pub(crate) fn inquiry(&self) -> Option<Inquiry> {
+        self.sent.iter().rev().find_map(|effect| match effect {
+            Effect::Request { request: Request::Votes(votes), .. } => votes.inquiry,
+            _ => None,
+        })
+    }
+
+    /// A masternode attests what it holds.
+    pub(crate) fn attestation(
+        &mut self,
+        inquiry: Inquiry,
+        by: u16,
+        height: Height,
+        votes: Vec<Vote>,
+    ) {
+        let chain = &self.fixture.chain;
+        let message = Attestation::message(&chain.hash, inquiry, height, &votes);
+        let signature = self.fixture.secrets[usize::from(by)].sign(&message);
+        let attestation = Attestation { inquiry, height, votes, by, signature };
+        let set = &chain.masternodes;
+        let checked = rules::verify_attestation(&Ed25519, &chain.hash, set, attestation).unwrap();
+        self.input(Input::Attestation(checked));
     }
 
     /// A tick of listening.
@@ -183,6 +215,7 @@ impl Node {
         let certificate = self.checked(now.certify_by(&others(me), &block));
         self.message(certificate);
         now.apply(&block);
+        now.commit = Some(now.certify_by(&others(me), &block));
         block
     }
 
@@ -222,7 +255,7 @@ impl Node {
         votes.map(|vote| (vote.kind, vote.round, vote.block)).collect()
     }
 
-    fn answer(&mut self, request: Request) -> Response {
+    pub(crate) fn answer(&mut self, request: Request) -> Response {
         let (protocol, bytes, ticket) = (request.protocol(), request.encode(), Ticket(1));
         self.input(Input::Request { protocol, bytes, ticket });
         let answers = self.sent.iter().rev();
@@ -354,7 +387,7 @@ fn a_commit_that_only_a_status_shows_is_acted_on_and_passed_on() {
     let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(node.height()))) else {
         panic!()
     };
-    assert!(votes.0.contains(&ConsensusMessage::Certificate(certificate)), "{votes:?}");
+    assert!(votes.messages.contains(&ConsensusMessage::Certificate(certificate)), "{votes:?}");
     node.proposal(fixture.propose(&block, Round(0), None));
     assert_eq!(node.height(), Height(3), "the block came and was decided already");
 }
@@ -396,6 +429,7 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
         let block = later.block(vec![]);
         blocks.push((block.clone(), later.certify_by(&others(me), &block)));
         later.apply(&block);
+        later.commit = Some(later.certify_by(&others(me), &block));
     }
     let (_, last) = blocks.pop().unwrap();
     let tip = Some(node.checked(last.clone()));
@@ -406,7 +440,7 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
     let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(Height(4)))) else {
         panic!()
     };
-    assert!(votes.0.contains(&ConsensusMessage::Certificate(last)), "{votes:?}");
+    assert!(votes.messages.contains(&ConsensusMessage::Certificate(last)), "{votes:?}");
 }
 
 #[test]
@@ -495,9 +529,16 @@ fn proposers(fixture: &Fixture) -> impl Iterator<Item = u16> + '_ {
 }
 
 /// What a node asks that has no vote of a height.
-fn nothing_of(height: Height) -> VotesRequest {
+pub(crate) fn nothing_of(height: Height) -> VotesRequest {
     let (prevotes, precommits) = (SignerSet::empty(4), SignerSet::empty(4));
-    VotesRequest { height, round: Round(0), prevotes, precommits, has_proposal: true, signer: None }
+    VotesRequest {
+        height,
+        round: Round(0),
+        prevotes,
+        precommits,
+        has_proposal: true,
+        inquiry: None,
+    }
 }
 
 /// A transaction of almost the greatest size, which nobody could include.

@@ -7,11 +7,11 @@ use timecoin_chain::{
     genesis::{Allocation, ChainId, Genesis, GenesisHash, Network, Params, Timeout},
     ledger::LedgerState,
     types::{
-        Amount, Block, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, Coin,
-        ConsensusMessage, Evidence, Header, Height, Lock, Masternode, Millis, OutPoint, Output,
-        Proposal, ProposalStatement, Round, RoundCertificate, SignerSet, Status, Timestamp,
-        Transaction, TransactionBatch, TxBody, TxId, TxKind, Vote, VoteKind, VotesAnswer,
-        VotesRequest, WTxId, Witness,
+        Amount, Attestation, Block, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest,
+        Certificate, Coin, ConsensusMessage, Evidence, Header, Height, Inquiry, Lock, Masternode,
+        Millis, OutPoint, Output, Proposal, ProposalStatement, Round, RoundCertificate, SignerSet,
+        Status, Timestamp, Transaction, TransactionBatch, TxBody, TxId, TxKind, Vote, VoteKind,
+        VotesAnswer, VotesRequest, WTxId, Witness,
     },
 };
 
@@ -143,7 +143,6 @@ newtypes!(
     Timestamp,
     TransactionBatch,
     TxId,
-    VotesAnswer,
     WTxId,
 );
 
@@ -174,7 +173,10 @@ structs! {
     Proposal {
         round, valid_round, header, transactions, last_commit, evidence, polka, signature,
     }
-    VotesRequest { height, round, prevotes, precommits, has_proposal, signer }
+    VotesRequest { height, round, prevotes, precommits, has_proposal, inquiry }
+    Inquiry { of, nonce }
+    Attestation { inquiry, height, votes, by, signature }
+    VotesAnswer { messages, attestation }
     BlocksRequest { from, count }
     Status { genesis, tip }
     Masternode { key, weight, payout }

@@ -340,6 +340,7 @@ fn consensus(lines: &mut Lines) {
         let message = Proposal::message(&genesis, height, round, valid_round, block);
         lines.hash(&format!("{name}.signing_message"), &message);
     }
+    let heard = round.votes[..1].to_vec();
     let messages = [
         ("vote", ConsensusMessage::Vote(round.votes[0].clone())),
         ("proposal", ConsensusMessage::Proposal(Box::new(proposal()))),
@@ -350,7 +351,22 @@ fn consensus(lines: &mut Lines) {
     for (name, message) in &messages {
         lines.value(&format!("consensus_message.{name}"), message);
     }
-    lines.value("votes_answer", &VotesAnswer(messages.map(|(_, message)| message).to_vec()));
+    let (inquiry, height) = (inquiry(), Height(0x0102));
+    let message = Attestation::message(&genesis, inquiry, height, &heard);
+    let attestation =
+        Attestation { inquiry, height, votes: heard, by: 0x0304, signature: signature(7) };
+    lines.hash("attestation.signing_message", &message);
+    let messages = messages.map(|(_, message)| message).to_vec();
+    let answer = VotesAnswer { messages, attestation: None };
+    lines.value("votes_answer", &answer);
+    lines.value(
+        "votes_answer.attested",
+        &VotesAnswer { messages: vec![], attestation: Some(attestation) },
+    );
+}
+
+fn inquiry() -> Inquiry {
+    Inquiry { of: 0x0102, nonce: bytes(0xa0) }
 }
 
 fn requests(lines: &mut Lines) {
@@ -361,10 +377,10 @@ fn requests(lines: &mut Lines) {
         prevotes: signers(),
         precommits: SignerSet::empty(12),
         has_proposal: true,
-        signer: None,
+        inquiry: None,
     };
     lines.value("votes_request", &request);
-    let own = VotesRequest { signer: Some(0x0102), ..request };
+    let own = VotesRequest { inquiry: Some(inquiry()), ..request };
     lines.value("votes_request.own", &own);
     lines.value("blocks_request", &BlocksRequest { from: Height(0x0102), count: 0x0304 });
     let genesis = GenesisHash(bytes(0x40));

@@ -3,13 +3,13 @@ use crate::fixture::{Fixture, pay, prevote_of};
 use std::sync::Arc;
 use timecoin_chain::{
     codec,
-    crypto::{Ed25519, Signature},
+    crypto::{Ed25519, Signature, Signer},
     genesis::Chain,
     inbound::{Action, Arrival, Door, Job, Verdict, Window},
     types::{
-        BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage,
-        Evidence, Height, Millis, Proposal, Round, SignerSet, Status, TransactionBatch, Vote,
-        VoteKind, VotesAnswer, VotesRequest,
+        Attestation, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate,
+        ConsensusMessage, Evidence, Height, Inquiry, Millis, Proposal, Round, SignerSet, Status,
+        TransactionBatch, Vote, VoteKind, VotesAnswer, VotesRequest,
     },
     wire::{Peer, Request, Ticket, Topic, encode_message},
 };
@@ -425,7 +425,7 @@ fn votes_request() -> Request {
         prevotes: none.clone(),
         precommits: none,
         has_proposal: true,
-        signer: None,
+        inquiry: None,
     })
 }
 
@@ -439,7 +439,8 @@ impl Gate {
     }
 
     fn votes(&mut self, messages: Vec<ConsensusMessage>) -> Option<usize> {
-        let actions = self.respond(votes_request(), codec::encode(&VotesAnswer(messages)));
+        let actions = self
+            .respond(votes_request(), codec::encode(&VotesAnswer { messages, attestation: None }));
         let is_message = |action: &Action| matches!(action, Action::Message(..));
         match actions.as_slice() {
             [Action::Failed(..)] => None,
@@ -460,11 +461,40 @@ fn a_response_with_a_wrong_vote_or_too_many_counts_for_nothing() {
 }
 
 #[test]
+fn an_attestation_counts_if_it_is_valid_and_answers_the_inquiry() {
+    let mut gate = Gate::new();
+    let inquiry = Inquiry { of: 0, nonce: [5; 32] };
+    let Request::Votes(request) = votes_request() else { panic!() };
+    let request = Request::Votes(VotesRequest { inquiry: Some(inquiry), ..request });
+    let other = Inquiry { nonce: [6; 32], ..inquiry };
+    let height = Height(HEIGHT);
+    for (asked, by, signed_by, taken) in
+        [(inquiry, 1, 1, Some(1)), (inquiry, 1, 2, None), (other, 1, 1, Some(0))]
+    {
+        let message = Attestation::message(&gate.chain.hash, asked, height, &[]);
+        let signature = gate.fixture.secrets[signed_by].sign(&message);
+        let attestation = Attestation { inquiry: asked, height, votes: vec![], by, signature };
+        let answer = VotesAnswer { messages: vec![], attestation: Some(attestation) };
+        let actions = gate.respond(request.clone(), codec::encode(&answer));
+        let found = match actions.as_slice() {
+            [Action::Failed(..)] => None,
+            [] => Some(0),
+            [Action::Attestation(it)] if it.by == by => Some(1),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, taken);
+    }
+}
+
+#[test]
 fn what_a_response_repeats_is_verified_once() {
     let mut gate = Gate::new();
     let commit = ConsensusMessage::Certificate(gate.commit(HEIGHT));
     let price = |gate: &mut Gate, copies: usize| {
-        let answer = codec::encode(&VotesAnswer(vec![commit.clone(); copies]));
+        let answer = codec::encode(&VotesAnswer {
+            messages: vec![commit.clone(); copies],
+            attestation: None,
+        });
         gate.arrive(Arrival::Response { from: PEER, request: votes_request(), bytes: answer });
         gate.pool.last().map_or(0, Job::price_us)
     };

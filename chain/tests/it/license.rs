@@ -1,19 +1,20 @@
 //! Whether a key may sign: without its record, with an old one, and beside a second host.
 use crate::{
-    engine::{Node, PEER, bystander, others},
+    engine::{Node, PEER, bystander, nothing_of, others},
     fixture::{Fixture, precommit_of, prevote_of},
 };
 use timecoin_chain::{
     crypto::Signer,
     engine::{Effect, HaltKind, Input, Request, SafetyRecord, Signing, Stop},
     rules,
-    types::{Block, Height, Round, Timestamp, Vote, VoteKind},
+    types::{Block, Height, Inquiry, Round, Timestamp, Vote, VoteKind, VotesRequest},
+    wire::Response,
 };
 
 /// More than the clocks of a chain may differ.
 const LATER_MS: u64 = 30_000;
-/// Ticks of listening that suffice in any case.
-const TICKS: usize = 8;
+/// More ticks of listening than any rule asks for.
+const TICKS: usize = 100;
 
 impl Node {
     fn signing(&self) -> Signing {
@@ -26,6 +27,7 @@ impl Node {
         let certificate = self.checked(now.certify_by(&others(me), block));
         self.message(certificate);
         now.apply(block);
+        now.commit = Some(now.certify_by(&others(me), block));
     }
 
     /// A vote with this node's key that this node did not sign.
@@ -83,39 +85,48 @@ fn record_of(now: &Fixture, me: u16) -> SafetyRecord {
 }
 
 #[test]
-fn without_its_record_a_key_signs_after_one_height_was_decided_without_it() {
+fn without_its_record_a_key_signs_nothing_however_long_it_is_not_heard() {
     let mut now = Fixture::at_height(1);
     let (me, mut node) = unrecorded(&now);
     assert!(matches!(node.signing(), Signing::Observing { .. }));
-    let block = now.block_at(node.now.wall, vec![]);
-    node.watches(me, &mut now, &block);
-    assert_eq!(node.signing(), Signing::Yes);
-    assert_eq!(node.votes(), [], "nothing was signed for the height that was watched");
-    let key = now.secrets[usize::from(me)].public_key();
-    let record = node.record().unwrap();
-    assert_eq!((record.key, record.height, record.is_blank()), (key, Height(3), true));
-
-    let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
-    node.proposal(now.propose(&next, Round(0), None));
-    assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), Some(next.hash()))]);
+    for _ in 0..3 {
+        node.now.wall.0 += LATER_MS;
+        let block = now.block_at(node.now.wall, vec![]);
+        node.watches(me, &mut now, &block);
+        assert_eq!(node.signing(), Signing::Observing { own_key: None });
+    }
+    assert_eq!((node.height(), node.votes(), node.record()), (Height(5), vec![], None));
+    assert_eq!(node.halt(), None);
 }
 
 #[test]
-fn what_may_have_been_decided_before_the_start_is_not_watched() {
+fn what_may_have_been_decided_before_the_start_proves_nothing() {
     // A height that this node's clock says is old: somebody may replay what it slept through.
+    // The other was certainly proposed after the start.
+    for (age_ms, is_proof) in [(20_000, false), (0, true)] {
+        let mut now = Fixture::at_height(1);
+        let (me, mut node) = unrecorded(&now);
+        let block = now.block_at(Timestamp(node.now.wall.0 - age_ms), vec![]);
+        node.watches(me, &mut now, &block);
+        let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
+        node.shows_own(me, &prevote_of(&next, Round(0)));
+        assert_eq!(node.halt().is_some(), is_proof);
+        assert_eq!(node.votes(), []);
+    }
+}
+
+#[test]
+fn a_block_that_came_by_sync_dates_nothing() {
     let mut now = Fixture::at_height(1);
     let (me, mut node) = unrecorded(&now);
-    let start = node.now.wall.0 - LATER_MS;
-    let block = now.block_at(Timestamp(start + 10_000), vec![]);
-    node.watches(me, &mut now, &block);
-    assert!(matches!(node.signing(), Signing::Observing { .. }), "the timestamp may be older");
-    // A block that nobody proposed here came by sync.
-    let late = now.block_at(Timestamp(node.now.wall.0), vec![]);
+    let late = now.block_at(node.now.wall, vec![]);
     let certified = node.certified(late.clone(), now.certify_by(&others(me), &late));
+    now.apply(&late);
     node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
-    assert_eq!(node.height(), Height(4), "it is the chain all the same");
-    assert!(matches!(node.signing(), Signing::Observing { .. }), "it was not watched");
-    assert_eq!(node.votes(), []);
+    assert_eq!(node.height(), Height(3), "it is the chain all the same");
+    let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
+    node.shows_own(me, &prevote_of(&next, Round(0)));
+    assert_eq!(node.halt(), None);
 }
 
 #[test]
@@ -131,7 +142,40 @@ fn the_earliest_possible_timestamp_does_not_date_a_block() {
     node.now.wall.0 = now.state.timestamp.0 - 5 * LATER_MS;
     let block = now.block_at(Timestamp(now.state.timestamp.0 + 1), vec![]);
     node.watches(me, &mut now, &block);
-    assert!(matches!(node.signing(), Signing::Observing { .. }));
+    let next = now.block_at(Timestamp(now.state.timestamp.0 + 1), vec![]);
+    node.shows_own(me, &prevote_of(&next, Round(0)));
+    assert_eq!(node.halt(), None);
+}
+
+/// Its host is slow: everybody decides without it, and its votes come when the height is over.
+#[test]
+fn signatures_that_come_after_the_decision_show_that_the_key_signs_elsewhere() {
+    for late in 0..3 {
+        let mut now = Fixture::at_height(1);
+        let (me, mut node) = unrecorded(&now);
+        for _ in 0..2 {
+            let block = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
+            node.watches(me, &mut now, &block);
+            node.now.wall.0 += 1_000;
+        }
+        assert_eq!((node.height(), node.halt()), (Height(4), None));
+        let last = Vote { height: Height(3), ..precommit_of(&now.block(vec![])) };
+        match late {
+            0 => node.shows_own(me, &last),
+            1 => node.shows_own(me, &Vote { block: None, ..last }),
+            // The next proposer saw it, and its block is paying for it.
+            _ => {
+                let mut tip = now.commit.clone().unwrap();
+                let vote = Vote { signer: me, ..tip.votes().next().unwrap() };
+                tip.add(&now.vote(me, vote));
+                now.commit = Some(tip);
+                let block = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
+                node.watches(me, &mut now, &block);
+            }
+        }
+        assert!(node.halt().unwrap().contains("signed at height 3 round 0"), "{late}");
+        assert_eq!(node.votes(), []);
+    }
 }
 
 #[test]
@@ -151,31 +195,116 @@ fn while_its_key_signs_elsewhere_a_node_without_a_record_signs_nothing_and_then_
 
 #[test]
 fn after_a_start_a_node_listens_and_then_signs_what_it_owes() {
+    // How many masternodes attest, how many heights behind, and the ticks after which that is enough.
+    let cases = [(2, 0, Some(0)), (2, 1, Some(4)), (1, 0, Some(20)), (0, 0, None)];
+    for (attesting, behind, ticks) in cases {
+        let now = Fixture::at_height(1);
+        let me = bystander(&now);
+        let mut node = Node::with_record(now.clone(), me, Some(record_of(&now, me)));
+        assert_eq!(node.signing(), Signing::Listening);
+        node.input(Input::PeerUp(PEER));
+        let inquiry = node.inquiry().expect("it asks for its own votes");
+        assert_eq!(inquiry.of, me);
+        let block = now.block(vec![]);
+        node.proposal(now.propose(&block, Round(0), None));
+        for by in others(me).into_iter().take(attesting) {
+            assert_eq!((node.signing(), node.votes()), (Signing::Listening, vec![]));
+            node.attestation(inquiry, by, Height(2 - behind), vec![]);
+        }
+        for tick in 0..ticks.unwrap_or(TICKS) {
+            assert_eq!((node.signing(), node.votes()), (Signing::Listening, vec![]), "{tick}");
+            node.tick();
+        }
+        let votes = match ticks {
+            Some(_) => vec![(VoteKind::Prevote, Round(0), Some(block.hash()))],
+            None => vec![],
+        };
+        assert_eq!(node.votes(), votes, "{attesting} masternodes, {behind} behind");
+    }
+}
+
+#[test]
+fn strangers_and_old_answers_do_not_end_the_listening() {
     let now = Fixture::at_height(1);
     let me = bystander(&now);
     let mut node = Node::with_record(now.clone(), me, Some(record_of(&now, me)));
-    assert_eq!(node.signing(), Signing::Listening);
-    for _ in 0..TICKS {
-        node.tick();
-        assert_eq!(node.signing(), Signing::Listening, "without a peer nobody answers");
+    let peers = [1, 2, 3, 4, 5].map(timecoin_chain::engine::Peer);
+    peers.into_iter().for_each(|peer| node.input(Input::PeerUp(peer)));
+    let inquiry = node.inquiry().unwrap();
+    let [a, b, c] = others(me)[..] else { panic!() };
+    // Of an earlier start, of another key, and by this key itself.
+    for by in [a, b, c] {
+        node.attestation(Inquiry { nonce: [7; 32], ..inquiry }, by, Height(2), vec![]);
+        node.attestation(Inquiry { of: a, ..inquiry }, by, Height(2), vec![]);
     }
-    node.input(Input::PeerUp(PEER));
+    node.attestation(inquiry, me, Height(2), vec![]);
+    // What they could have heard from anybody.
     let block = now.block(vec![]);
     node.proposal(now.propose(&block, Round(0), None));
-    let began = node.now.mono;
-    while node.signing() == Signing::Listening {
-        assert_eq!(node.votes(), []);
+    [a, b].into_iter().for_each(|voter| node.vote(voter, &prevote_of(&block, Round(0))));
+    for _ in 0..TICKS {
         node.tick();
+        assert_eq!((node.signing(), node.votes()), (Signing::Listening, vec![]));
     }
-    let listened = node.now.mono.since(began).0;
-    let timeout = now.chain.params().vote_timeout.base.0;
-    assert!((4 * timeout..=5 * timeout).contains(&listened), "{listened} ms");
-    assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), Some(block.hash()))]);
-    let asks = node.sent.iter().any(|effect| {
-        matches!(effect, Effect::Request { request: Request::Votes(votes), .. }
-            if votes.signer == Some(me) && votes.height == Height(2))
-    });
-    assert!(asks, "it asked for its own votes");
+    [a, b].into_iter().for_each(|by| node.attestation(inquiry, by, Height(2), vec![]));
+    assert_eq!(node.signing(), Signing::Yes);
+}
+
+#[test]
+fn each_start_asks_with_another_number() {
+    let now = Fixture::at_height(1);
+    let me = bystander(&now);
+    let asked = |later: u64| {
+        let mut node = Node::with_record(now.clone(), me, Some(record_of(&now, me)));
+        node.now.wall.0 += later;
+        node.input(Input::Start);
+        node.input(Input::PeerUp(PEER));
+        node.inquiry().unwrap().nonce
+    };
+    assert_ne!(asked(0), asked(1));
+}
+
+#[test]
+fn a_lock_of_long_ago_is_attested_whatever_the_round() {
+    let now = Fixture::at_height(1);
+    let me = bystander(&now);
+    let mut node = Node::new(now.clone(), me);
+    let [a, b, c] = others(me)[..] else { panic!() };
+    let block = now.block(vec![]);
+    let lock = Vote { round: Round(3), ..precommit_of(&block) };
+    for round in 1..=50 {
+        for voter in [a, b] {
+            let nil = Vote { block: None, ..prevote_of(&block, Round(round)) };
+            node.vote(voter, &nil);
+        }
+        if round == 3 {
+            node.vote(c, &lock);
+        }
+    }
+    assert_eq!(node.engine.status(node.now).round, Round(50));
+    let inquiry = Inquiry { of: c, nonce: [7; 32] };
+    let ask = VotesRequest { inquiry: Some(inquiry), ..nothing_of(Height(2)) };
+    let Response::Votes(answer) = node.answer(Request::Votes(ask)) else { panic!() };
+    let attestation = answer.attestation.expect("by a masternode");
+    let held: Vec<_> = attestation.votes.iter().map(|vote| (vote.kind, vote.round)).collect();
+    assert_eq!(held, [(VoteKind::Precommit, Round(3))]);
+    let (hash, set) = (&now.chain.hash, &now.chain.masternodes);
+    let scheme = &timecoin_chain::crypto::Ed25519;
+    let is_valid = |attestation| rules::verify_attestation(scheme, hash, set, attestation).is_ok();
+    assert!(is_valid(attestation.clone()));
+    let mut without = attestation.clone();
+    without.votes.clear();
+    assert!(!is_valid(without), "nobody on the way can leave a vote out");
+    assert!(!is_valid(timecoin_chain::types::Attestation { by: a, ..attestation }));
+
+    // The backup of before the lock that is put back there finds it.
+    let key = now.secrets[usize::from(c)].public_key();
+    let record = SafetyRecord::blank(key, Height(2), Round(1));
+    let mut back = Node::with_record(now.clone(), c, Some(record));
+    back.input(Input::PeerUp(PEER));
+    let votes = vec![now.vote(c, Vote { signer: c, ..lock })];
+    back.attestation(back.inquiry().unwrap(), me, Height(2), votes);
+    assert!(back.halt().unwrap().contains("signed at height 2 round 3, and not here"));
 }
 
 #[test]

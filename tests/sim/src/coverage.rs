@@ -120,6 +120,10 @@ pub enum Met {
     Turncoat,
     /// Two nodes had one key.
     Twin,
+    /// A key signed while a host without its record ran with it.
+    SecondHost,
+    /// Such a host learned of the other and stopped.
+    SecondHostStopped,
 }
 
 impl Met {
@@ -183,6 +187,8 @@ impl Met {
         Self::Echo,
         Self::Turncoat,
         Self::Twin,
+        Self::SecondHost,
+        Self::SecondHostStopped,
     ];
 }
 

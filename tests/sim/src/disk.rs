@@ -108,6 +108,11 @@ impl Disk {
         }
     }
 
+    /// The safety record is not on this disk.
+    pub fn lose_record(&mut self) {
+        (self.record, self.first) = (None, None);
+    }
+
     /// The last durable height.
     pub fn height(&self) -> Height {
         self.state.height

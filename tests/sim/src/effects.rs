@@ -17,7 +17,7 @@ use timecoin_chain::{
     engine::{Effect, Report},
     inbound::{Job, Verdict},
     mempool::Reject,
-    types::{ConsensusMessage, EvidenceKind, Height, Round, Transaction, TxId, VoteKind},
+    types::{ConsensusMessage, EvidenceKind, Height, Round, Transaction, TxId, Vote, VoteKind},
     wire::{Peer, Request, Response, Ticket},
 };
 
@@ -93,9 +93,9 @@ impl World {
                 self.at(at, Event::Timer { node, incarnation, timer, generation });
             }
             Effect::Report(report) => self.report(node, &report),
-            Effect::Halt { reason, .. } => {
+            Effect::Halt { kind, reason } => {
                 self.trace.append(|| format!(" | halts: {reason}"));
-                if self.is_honest(node) {
+                if !self.retires(node, kind) && self.is_honest(node) {
                     let detail = format!("node {node}: {reason}");
                     let result = self.judge(Violation::new("no honest node halts", detail));
                     self.expect(result);
@@ -159,6 +159,7 @@ impl World {
         self.expect(result);
         if let ConsensusMessage::Vote(vote) = message
             && Some(vote.signer) == from
+            && !self.is_second_host(node)
         {
             self.votes(node, vote);
         }
@@ -166,6 +167,7 @@ impl World {
         if let ConsensusMessage::Vote(vote) = message
             && Some(vote.signer) == from
             && self.is_honest(node)
+            && !self.is_second_host(node)
             && vote.height > durable.next()
         {
             self.coverage.met(Met::SignedOverUndurable);
@@ -180,6 +182,13 @@ impl World {
         {
             self.coverage.met(Met::ProposedAgain);
         }
+    }
+
+    /// A node shows a vote in an attestation.
+    fn shows_vote(&mut self, node: usize, vote: &Vote) {
+        let from = self.nodes[node].key;
+        let result = self.oracle.vote_leaves(from, vote);
+        self.expect(result);
     }
 
     fn note_round(&mut self, node: usize, height: Height, round: Round) {
@@ -322,7 +331,9 @@ impl World {
         response: Response,
     ) {
         if let Response::Votes(votes) = &response {
-            votes.0.iter().for_each(|message| self.leaves(node, message));
+            votes.messages.iter().for_each(|message| self.leaves(node, message));
+            let attested = votes.attestation.iter().flat_map(|attestation| &attestation.votes);
+            attested.for_each(|vote| self.shows_vote(node, vote));
         }
         let mut reply = wire::reply(response);
         self.auditor.detail(27, &reply.id);

@@ -81,6 +81,8 @@ impl World {
             Event::Pause => self.on_pause(),
             Event::ClockFault => self.on_clock_fault(),
             Event::ClockSet { node } => self.on_clock_set(node),
+            Event::SecondHost => self.on_second_host(),
+            Event::Slow => self.on_slow(),
             Event::EndOfStorm => self.end_storm(),
             Event::Deadline => self.deadline(),
         }

@@ -22,6 +22,26 @@ impl Rhythm {
     }
 }
 
+/// A second host with a masternode's key and without its record: when it starts, and how slow the first
+/// is. Spans are in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecondHost {
+    /// From the beginning to its start.
+    pub starts: u64,
+    /// How long the first host stands still in every 400 ms.
+    pub pause: u64,
+    /// How much longer than others' its messages take.
+    pub lag: u64,
+}
+
+/// The nodes of both hosts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hosts {
+    pub(crate) first: usize,
+    pub(crate) second: usize,
+    pub(crate) fault: SecondHost,
+}
+
 /// What a crash leaves of the writes in flight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unsynced {
@@ -119,6 +139,8 @@ pub struct Faults {
     pub byzantine: Option<Role>,
     /// Whether signatures are real.
     pub real_signatures: bool,
+    /// A second host with a masternode's key.
+    pub second_host: Option<SecondHost>,
 }
 
 impl Faults {
@@ -161,6 +183,11 @@ impl Faults {
             tiny_mempools: rng.chance(150),
             byzantine: class(rng, 400, Role::draw),
             real_signatures: rng.chance(30),
+            second_host: class(rng, 200, |rng| SecondHost {
+                starts: rng.between(2 * SECOND, 20 * SECOND),
+                pause: rng.between(0, 200 * MS),
+                lag: rng.between(0, 200 * MS),
+            }),
         }
     }
 
@@ -203,6 +230,7 @@ impl Faults {
             tiny_mempools: false,
             byzantine: None,
             real_signatures: false,
+            second_host: None,
         }
     }
 

@@ -18,11 +18,13 @@
 //! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
 //! | `payments` | what users do |
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
+//! | `hosts` | a second host with a key that signs already |
 //! | `duties`, `known`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
 //! | `flood` | a masternode that sends without end |
 //! | `cadence` | how regular empty blocks come |
 //! | `heal` | how soon blocks come again after a long partition |
-//! | `shells` | honest masternodes without faults, for those three |
+//! | `restart` | how soon masternodes sign after a crash, and what an old backup does |
+//! | `shells` | honest masternodes without faults, for those four |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //! | `scale`, `mesh`, `traffic` | networks of many nodes, and what they cost |
@@ -50,6 +52,7 @@ pub mod fold;
 mod fork;
 #[cfg(test)]
 mod heal;
+mod hosts;
 pub mod instances;
 pub mod known;
 mod masks;
@@ -64,6 +67,8 @@ pub mod oracle;
 pub mod past;
 pub mod payments;
 mod perform;
+#[cfg(test)]
+mod restart;
 pub mod rng;
 pub mod role;
 pub mod scale;

@@ -82,6 +82,8 @@ impl Cut {
 pub struct Net {
     /// What stands in the way for a while.
     pub obstacles: Obstacles,
+    /// A node whose messages take longer than others', and by how much.
+    pub lag: Option<(usize, u64)>,
     cut: Option<Cut>,
     connections: BTreeMap<(usize, usize), u64>,
     connections_made: u64,
@@ -93,6 +95,7 @@ impl Net {
     pub fn new() -> Self {
         Self {
             obstacles: Obstacles::default(),
+            lag: None,
             cut: None,
             connections: BTreeMap::new(),
             connections_made: 0,
@@ -152,7 +155,8 @@ impl Net {
         label: Label,
     ) -> Vec<Arrival> {
         let mut arrivals = Vec::with_capacity(1);
-        let delay = 100 + rng.exponential(faults.delay);
+        let lag = self.lag.filter(|(node, _)| *node == link.0).map_or(0, |(_, lag)| lag);
+        let delay = 100 + lag + rng.exponential(faults.delay);
         let (is_lost, is_doubled) = (rng.chance(faults.loss), rng.chance(faults.duplicate));
         let later = if is_doubled { rng.exponential(faults.delay * 4) } else { 0 };
         let is_open = self.reaches(link.0, link.1) && !self.obstacles.takes(link, now, label);

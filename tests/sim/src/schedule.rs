@@ -110,6 +110,8 @@ pub(crate) enum Event {
     ClockSet {
         node: usize,
     },
+    SecondHost,
+    Slow,
     EndOfStorm,
     Deadline,
 }

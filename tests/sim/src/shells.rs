@@ -11,10 +11,11 @@ use std::{
     sync::Arc,
 };
 use timecoin_chain::{
+    crypto::Signer,
     engine::{
         Effect, Engine, EngineConfig, Held, Input, Recovered, Report, SafetyRecord, Stored, Timer,
     },
-    ledger::{LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta},
+    ledger::{LedgerState, LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta},
     mempool::MempoolLimits,
     rules,
     types::{Certificate, ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
@@ -60,7 +61,28 @@ struct Shell {
     view: SharedView,
     clock: Clock,
     timers: BTreeMap<Timer, Millis>,
+    is_up: bool,
+    disk: Disk,
 }
+
+/// What is durable beside the coins.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    state: LedgerState,
+    tip: Option<Certificate>,
+    safety: Recovered,
+}
+
+impl Disk {
+    /// The safety record.
+    #[cfg(test)]
+    pub(crate) fn record(&self) -> &SafetyRecord {
+        &self.safety.record
+    }
+}
+
+/// Whether a message gets from one masternode to another. A question has none.
+pub(crate) type Filter = Box<dyn Fn(usize, usize, Option<&ConsensusMessage>) -> bool>;
 
 /// The honest masternodes: the first ones of the set. Others are played by who owns this.
 pub(crate) struct Shells {
@@ -83,6 +105,8 @@ pub(crate) struct Shells {
     evidence: u64,
     /// The first so many and the others do not reach each other.
     cut: usize,
+    /// What else does not pass.
+    filter: Option<Filter>,
     /// Rounds that began beside the first of each height.
     later_rounds: u64,
     /// The longest that one of them meant to wait for a proposal that is due, or for more votes.
@@ -112,6 +136,7 @@ impl Shells {
             published: 0,
             evidence: 0,
             cut: 0,
+            filter: None,
             later_rounds: 0,
             longest_wait_ms: 0,
         };
@@ -215,6 +240,54 @@ impl Shells {
         self.cut = first;
     }
 
+    /// Only what this lets pass gets through; with none, everything does.
+    #[cfg(test)]
+    pub(crate) fn filter(&mut self, filter: Option<Filter>) {
+        self.filter = filter;
+    }
+
+    /// A masternode crashes. What it had persisted stays.
+    #[cfg(test)]
+    pub(crate) fn kill(&mut self, index: usize) {
+        self.shells[index].is_up = false;
+        self.shells[index].timers.clear();
+        let others = (0..self.shells.len()).filter(|other| *other != index);
+        self.queue.extend(others.map(|other| (other, Input::PeerDown(peer_of(index)))));
+    }
+
+    /// It starts again, with its own safety record or another.
+    #[cfg(test)]
+    pub(crate) fn restart(&mut self, index: usize, record: Option<Recovered>) {
+        let shell = &mut self.shells[index];
+        if let Some(safety) = record {
+            shell.disk.safety = safety;
+        }
+        let signer = self.setup.masternodes[index].clone();
+        shell.engine = engine(&self.setup, signer, &shell.view, shell.disk.clone());
+        shell.is_up = true;
+        self.queue.push_back((index, Input::Start));
+        let is_other_up = |other: &usize| *other != index && self.shells[*other].is_up;
+        let others: Vec<usize> = (0..self.shells.len()).filter(is_other_up).collect();
+        for other in others {
+            self.queue.push_back((index, Input::PeerUp(peer_of(other))));
+            self.queue.push_back((other, Input::PeerUp(peer_of(index))));
+        }
+    }
+
+    /// The height and round of one of them, and what it has persisted.
+    #[cfg(test)]
+    pub(crate) fn masternode(&self, index: usize) -> (Height, Round, &Disk) {
+        let shell = &self.shells[index];
+        let status = shell.engine.status(self.now(index));
+        (shell.engine.height(), status.round, &shell.disk)
+    }
+
+    /// The chain that they run.
+    #[cfg(test)]
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// Rounds that began beside the first of each height, at all of them together, and the longest wait
     /// that one of them set, since this was asked last.
     #[cfg(test)]
@@ -227,8 +300,9 @@ impl Shells {
         self.shells[index].clock.now(self.ms)
     }
 
-    fn reaches(&self, from: usize, to: usize) -> bool {
+    fn reaches(&self, from: usize, to: usize, message: Option<&ConsensusMessage>) -> bool {
         (from < self.cut) == (to < self.cut)
+            && self.filter.as_ref().is_none_or(|filter| filter(from, to, message))
     }
 
     /// Sends on its way what another shell is to receive.
@@ -243,6 +317,9 @@ impl Shells {
 
     fn run(&mut self) -> Result<(), String> {
         while let Some((index, input)) = self.queue.pop_front() {
+            if !self.shells[index].is_up {
+                continue;
+            }
             let now = self.now(index);
             for effect in self.shells[index].engine.handle(now, input) {
                 self.carry_out(index, effect)?;
@@ -261,6 +338,8 @@ impl Shells {
                 self.queue.push_back((index, Input::Executed { block, result }));
             }
             Effect::Commit { delta, certificate, .. } => {
+                shell.disk.state = delta.state.clone();
+                shell.disk.tip = Some((*certificate).clone());
                 self.tip = Some(certificate);
                 shell.view.0.borrow_mut().apply(&delta);
                 self.queue.push_back((index, Input::Committed { height: delta.height }));
@@ -291,9 +370,14 @@ impl Shells {
             Effect::Halt { reason, .. } => {
                 return Err(format!("masternode {index} halts: {reason}"));
             }
-            // Work is done at once: nothing is left to end.
+            Effect::Persist { record, blocks } => {
+                let safety = &mut shell.disk.safety;
+                safety.record = (*record).clone();
+                safety.blocks.extend(blocks.iter().map(|block| (**block).clone()));
+                let named = record.blocks();
+                safety.blocks.retain(|block| named.contains(&block.hash()));
+            }
             Effect::Cancel { .. }
-            | Effect::Persist { .. }
             | Effect::Regossip { .. }
             | Effect::Relay { .. }
             | Effect::Admission { .. }
@@ -315,7 +399,7 @@ impl Shells {
     fn publish(&mut self, index: usize, message: ConsensusMessage) {
         self.published += 1;
         for to in (0..self.shells.len()).filter(|to| *to != index) {
-            if self.reaches(index, to) {
+            if self.reaches(index, to, Some(&message)) {
                 let input = self.gossip(peer_of(index), &message);
                 self.send(to, input);
             }
@@ -329,7 +413,8 @@ impl Shells {
     /// Votes are asked of the engine; for the rest this network has no answer.
     fn request(&mut self, index: usize, to: Peer, request: Request) {
         let peer = usize::try_from(to.0).unwrap_or(usize::MAX);
-        let is_reached = peer < self.shells.len() && self.reaches(index, peer);
+        let is_reached =
+            peer < self.shells.len() && self.shells[peer].is_up && self.reaches(index, peer, None);
         if !is_reached || request.protocol() != Protocol::Votes {
             let input = Input::RequestFailed { from: to, request };
             return self.queue.push_back((index, input));
@@ -349,6 +434,23 @@ impl Shells {
     }
 }
 
+/// A node on this disk.
+fn engine(
+    setup: &Setup,
+    signer: Arc<dyn Signer>,
+    view: &SharedView,
+    disk: Disk,
+) -> Engine<SharedView> {
+    let config = EngineConfig {
+        chain: setup.chain.clone(),
+        signer: Some(signer),
+        mempool: MempoolLimits::for_params(setup.chain.params()),
+        doubts_record: true,
+    };
+    let Disk { state, tip, safety } = disk;
+    Engine::new(config, view.clone(), Stored { state, tip, safety: Some(safety) })
+}
+
 impl Shell {
     fn new(setup: &Setup, index: usize, clock: Clock) -> Self {
         let genesis = genesis_delta(&setup.chain);
@@ -356,16 +458,10 @@ impl Shell {
         view.0.borrow_mut().apply(&genesis);
         let signer = setup.masternodes[index].clone();
         let record = SafetyRecord::first(signer.public_key());
-        let config = EngineConfig {
-            chain: setup.chain.clone(),
-            signer: Some(signer),
-            mempool: MempoolLimits::for_params(setup.chain.params()),
-            doubts_record: true,
-        };
-        let safety = Some(Recovered { record, blocks: Vec::new() });
-        let stored = Stored { state: genesis.state, tip: None, safety };
-        let engine = Engine::new(config, view.clone(), stored);
-        Self { engine, view, clock, timers: BTreeMap::new() }
+        let safety = Recovered { record, blocks: Vec::new() };
+        let disk = Disk { state: genesis.state, tip: None, safety };
+        let engine = engine(setup, signer, &view, disk.clone());
+        Self { engine, view, clock, timers: BTreeMap::new(), is_up: true, disk }
     }
 }
 

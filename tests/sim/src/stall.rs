@@ -77,6 +77,7 @@ impl World {
             self.expect(Err(Violation::new("a record has its blocks", detail)));
         }
         self.signs(node, record);
+        self.check_second_host(node);
         self.nodes[node].disk.begin_record(record, bytes, blocks);
         self.note_record(node, record);
         let incarnation = self.nodes[node].incarnation;
@@ -196,9 +197,13 @@ impl World {
         let (node, clock_stands) = (rng.index(nodes), rng.chance(500));
         let lasts = rhythm.span(rng).min(PAUSE_MAX);
         self.plan_next(Class::Pause, Some(rhythm), Event::Pause);
-        if !self.instances.strikes(Class::Pause) {
-            return;
+        if self.instances.strikes(Class::Pause) {
+            self.pause(node, lasts, clock_stands);
         }
+    }
+
+    /// A node handles nothing for a while, unless it does so already.
+    pub(crate) fn pause(&mut self, node: usize, lasts: u64, clock_stands: bool) {
         let (now, incarnation) = (self.time, self.nodes[node].incarnation);
         let Some(running) = &mut self.nodes[node].running else { return };
         if running.stall.is_paused() {

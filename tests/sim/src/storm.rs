@@ -232,6 +232,7 @@ impl World {
     /// Ends all faults. A masternode without which the others are a quorum may stay away for good.
     pub(crate) fn heal_everything(&mut self) {
         self.net.heal();
+        self.net.lag = None;
         self.net.obstacles.clear();
         self.faults.heal();
         for node in 0..self.nodes.len() {

@@ -11,7 +11,7 @@ use crate::{
     byzantine::{plot::Trial, twins::Masks},
     clock::Clock,
     coverage::{Coverage, Met},
-    faults::Faults,
+    faults::{Faults, Hosts},
     instances::{Class, Instances},
     mesh::Mesh,
     net::Net,
@@ -60,6 +60,7 @@ pub struct World {
     /// What a scenario of twins lets pass.
     pub(crate) masks: Option<Masks>,
     pub(crate) trial: Option<Trial>,
+    pub(crate) hosts: Option<Hosts>,
     pub(crate) instances: Instances,
     pub(crate) faults: Faults,
     pub(crate) setup: Setup,
@@ -144,6 +145,7 @@ impl World {
             masks: None,
             instances: Instances::new(options.only.clone()),
             trial: None,
+            hosts: None,
             faults,
             setup,
             time: 3 * SECOND,
@@ -178,6 +180,9 @@ impl World {
         }
         if let Some(scenario) = self.options.twins.clone() {
             self.begin_twins(scenario);
+        }
+        if let Some(fault) = self.faults.second_host {
+            self.begin_second_host(fault);
         }
         for node in 0..self.nodes.len() {
             let after = self.labour.below(SECOND);
@@ -264,7 +269,8 @@ impl World {
 
     /// Byzantine nodes and those that stay away need not.
     fn has_arrived(&self, node: usize, goal: Height) -> bool {
-        let is_excused = self.nodes[node].is_away || !self.is_honest(node);
+        let is_excused =
+            self.nodes[node].is_away || !self.is_honest(node) || self.is_second_host(node);
         is_excused || self.nodes[node].disk.height() >= goal
     }
 

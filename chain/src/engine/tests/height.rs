@@ -189,9 +189,7 @@ fn a_peer_is_given_the_votes_that_it_lacks() {
         let request = VotesRequest { prevotes, precommits, ..own.clone() };
         assert_eq!(height.votes_for(&request).len(), answered);
     }
-    let later = VotesRequest { round: Round(1), ..own.clone() };
+    let later = VotesRequest { round: Round(1), ..own };
     assert_eq!(height.votes_for(&later).len(), 0);
-    let signer = VotesRequest { signer: Some(2), ..later };
-    assert_eq!(height.votes_for(&signer).len(), 1, "of other rounds too: what a key signed");
     assert_eq!(at(0).mono, height.started);
 }

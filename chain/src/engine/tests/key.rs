@@ -4,14 +4,10 @@ use crate::{
     consensus::{Resume, Step},
     crypto::Signer,
     engine::{
-        Recovered, Refusal, SafetyRecord, Signing,
-        context::Context,
-        license::{Tick, Witnessed},
-        out::Out,
-        own_key::OwnKey,
-        voting::OwedVote,
+        Recovered, Refusal, SafetyRecord, Signing, context::Context, license::Witnessed,
+        listening::Tick, out::Out, own_key::OwnKey, voting::OwedVote,
     },
-    types::{ConsensusMessage, Height, Round, Timestamp, Vote, VoteKind},
+    types::{Attestation, ConsensusMessage, Height, Round, Timestamp, Vote, VoteKind},
 };
 use std::sync::Arc;
 
@@ -36,46 +32,74 @@ fn resume() -> Resume {
     Resume { round: Round(0), step: Step::Propose, locked: None, valid: None, entry: None }
 }
 
+/// So many other masternodes attest at a height that they hold nothing.
+fn hear(key: &mut OwnKey, ctx: &Context, count: usize, at: Height) -> bool {
+    let inquiry = key.inquiry(ctx).unwrap();
+    let others = (0..4).filter(|by| *by != ME).take(count);
+    let attestation = |by| {
+        let signature = secrets()[usize::from(by)].sign(&[0; 32]);
+        Attestation { inquiry, height: at, votes: vec![], by, signature }
+    };
+    others.map(attestation).any(|attestation| key.attested(ctx, &attestation, H, true))
+}
+
 #[test]
-fn four_quiet_ticks_one_after_the_other_grant_the_license() {
+fn a_quorum_at_the_height_grants_the_license_at_once_and_less_weight_later() {
     let ctx = context(Some(ME));
-    for (asking, granted_at) in [
-        (vec![true; 6], Some(4)),
-        (vec![true, true, true, false, true, true, true, true, true], Some(8)),
-        (vec![false; 9], None),
+    let before = Height(H.0 - 1);
+    for (count, height, at_tip, granted_after) in [
+        (2, H, vec![], Some(0)),
+        (2, before, vec![true; 30], Some(4)),
+        (2, before, vec![true, true, true, false, true, true, true, true, true], Some(8)),
+        (1, H, vec![true; 30], Some(20)),
+        (0, H, vec![true; 30], None),
+        (1, H, vec![false; 30], None),
     ] {
         let mut key = key(&ctx, Some(blank()));
-        let ticks: Vec<Tick> = asking.into_iter().map(|is_asking| key.tick(is_asking)).collect();
-        assert_eq!(ticks.iter().position(|tick| *tick == Tick::Granted), granted_at);
-        let signing = key.signing(&ctx, false, H);
-        assert_eq!(signing == Signing::Yes, granted_at.is_some());
+        key.starts(&ctx, at(0));
+        let mut after = hear(&mut key, &ctx, count, height).then_some(0);
+        for (tick, is_at_tip) in (1..).zip(at_tip) {
+            if key.tick(&ctx, H, is_at_tip) == Tick::Granted {
+                after = after.or(Some(tick));
+            }
+        }
+        assert_eq!(after, granted_after, "{count} masternodes at {height}");
+        assert_eq!(key.signing(&ctx, false, H) == Signing::Yes, granted_after.is_some());
     }
 }
 
 #[test]
-fn without_a_record_a_whole_height_must_pass_without_the_key() {
+fn without_a_record_nothing_is_ever_granted_and_a_later_signature_is_another_hosts() {
     let ctx = context(Some(ME));
     let late = Timestamp(at(0).wall.0 + DRIFT.0 + 1);
     let early = Timestamp(late.0 - 1);
     let parent_time = Timestamp(1_000_000);
-    for (is_open, synced, timestamp, voted, granted) in [
-        (true, false, late, None, true),
-        (false, false, late, None, false),
-        (true, true, late, None, false),
-        (true, false, early, None, false),
-        (true, false, late, Some(H), false),
-        (true, false, late, Some(Height(0)), true),
+    for (is_open, synced, timestamp, own, is_foreign) in [
+        (true, false, late, H.next(), true),
+        (true, false, late, H, false),
+        (false, false, late, H.next(), false),
+        (true, true, late, H.next(), false),
+        (true, false, early, H.next(), false),
     ] {
-        let mut key = key(&ctx, None);
-        key.starts(at(0), 4);
-        key.height_begins(H, is_open);
-        if let Some(height) = voted {
-            let own = Vote { height, ..vote(VoteKind::Prevote, 0, Some(A), ME) };
-            assert_eq!(key.foreign_in(&ctx, &ConsensusMessage::Vote(own)), None);
+        for is_first in [true, false] {
+            let mut key = key(&ctx, None);
+            key.starts(&ctx, at(0));
+            key.height_begins(H, is_open);
+            let own = Vote { height: own, ..vote(VoteKind::Prevote, 0, Some(A), ME) };
+            let decided = Witnessed { height: H, timestamp, parent_time, synced };
+            let found = match is_first {
+                true => {
+                    assert_eq!(key.foreign_in_votes(&ctx, [&own]), None);
+                    key.height_ends(&ctx, decided).is_some()
+                }
+                false => {
+                    assert_eq!(key.height_ends(&ctx, decided), None);
+                    key.foreign_in_votes(&ctx, [&own]).is_some()
+                }
+            };
+            assert_eq!(found, is_foreign, "{timestamp:?} {own:?}");
+            assert!(!key.has_guard() && key.tick(&ctx, H, true) == Tick::Idle);
         }
-        let decided = Witnessed { height: H, timestamp, parent_time, synced };
-        assert_eq!(key.height_ends(&ctx, decided), granted);
-        assert_eq!(key.has_guard(), granted);
     }
 }
 
@@ -101,7 +125,8 @@ fn a_precommit_waits_for_the_disk_and_everything_for_the_license() {
     let tip = tip(&ctx);
     let mut key = key(&ctx, Some(blank()));
     assert!(!key.is_clear_for(VoteKind::Prevote, &tip.stack), "it listens");
-    assert_eq!((0..5).map(|_| key.tick(true)).last(), Some(Tick::Granted));
+    key.starts(&ctx, at(0));
+    assert!(hear(&mut key, &ctx, 2, H));
     assert!(key.is_clear_for(VoteKind::Precommit, &tip.stack), "nothing is stacked");
 }
 
@@ -140,5 +165,5 @@ fn an_observer_signs_nothing() {
     let mut key = OwnKey::new(&ctx, None, None, true);
     assert!(key.sign_vote(&resume(), H, owed(VoteKind::Prevote, 0, 0xaa)).is_none());
     assert_eq!(key.signing(&ctx, false, H), Signing::NotMasternode);
-    assert_eq!(key.tick(true), Tick::Idle);
+    assert_eq!(key.tick(&ctx, H, true), Tick::Idle);
 }

@@ -97,7 +97,7 @@ fn who_asks_for_votes_is_not_told_those_that_it_has() {
         let Response::Votes(answer) = node.answer(Request::Votes(request)) else { panic!() };
         let mut votes = BTreeSet::new();
         let mut proposals = 0;
-        for message in answer.0 {
+        for message in answer.messages {
             match message {
                 ConsensusMessage::Vote(vote) => assert!(votes.insert((vote.kind, vote.signer))),
                 ConsensusMessage::Proposal(_) => proposals += 1,

@@ -81,11 +81,11 @@ impl Oracle {
         message: &ConsensusMessage,
     ) -> Result<(), Violation> {
         match message {
-            ConsensusMessage::Vote(vote) => self.vote(from, vote),
+            ConsensusMessage::Vote(vote) => self.vote_leaves(from, vote),
             ConsensusMessage::Certificate(certificate) => self.certificate(from, certificate),
             ConsensusMessage::Round(certificate) => {
                 self.round_certificate(certificate)?;
-                certificate.votes.iter().try_for_each(|vote| self.vote(from, vote))
+                certificate.votes.iter().try_for_each(|vote| self.vote_leaves(from, vote))
             }
             ConsensusMessage::Proposal(proposal) => {
                 let (height, round) = (proposal.height(), proposal.round);
@@ -102,7 +102,8 @@ impl Oracle {
         }
     }
 
-    fn vote(&mut self, from: Option<u16>, vote: &Vote) -> Result<(), Violation> {
+    /// The same with one vote.
+    pub fn vote_leaves(&mut self, from: Option<u16>, vote: &Vote) -> Result<(), Violation> {
         match self.votes.vote(from, vote)? && self.votes.is_honest(vote.signer) {
             true => locks::check(&self.votes, vote),
             false => Ok(()),
@@ -124,7 +125,7 @@ impl Oracle {
             );
             return Err(Violation::new("certificates have a quorum", detail));
         }
-        self.votes.new_in(certificate).iter().try_for_each(|vote| self.vote(from, vote))
+        self.votes.new_in(certificate).iter().try_for_each(|vote| self.vote_leaves(from, vote))
     }
 
     fn round_certificate(&self, certificate: &RoundCertificate) -> Result<(), Violation> {

@@ -22,7 +22,7 @@ fn vote(kind: VoteKind, round: u32, block: BlockHash, valid: Option<u32>, signer
 
 /// Sends votes, each from its own node. The property that did not hold, if one did not.
 fn send(oracle: &mut Oracle, votes: impl IntoIterator<Item = Vote>) -> Option<&'static str> {
-    let mut sent = votes.into_iter().map(|vote| oracle.vote(Some(vote.signer), &vote));
+    let mut sent = votes.into_iter().map(|vote| oracle.vote_leaves(Some(vote.signer), &vote));
     sent.find_map(|result| result.err().map(|violation| violation.property))
 }
 
@@ -97,7 +97,7 @@ fn a_corrupt_key_may_say_anything() {
 fn what_an_honest_key_signed_leaves_its_own_node_first() {
     let mut oracle = oracle();
     let prevote = vote(VoteKind::Prevote, 0, A, None, 0);
-    let result = oracle.vote(Some(1), &prevote).unwrap_err();
+    let result = oracle.vote_leaves(Some(1), &prevote).unwrap_err();
     assert_eq!(result.property, "no signature from nowhere");
 }
 

@@ -5,7 +5,7 @@ use crate::faults::{Faults, Rhythm, Unsynced};
 pub(super) type Off = fn(&mut Faults, &Faults);
 
 /// All classes.
-pub(super) const CLASSES: [Off; 32] = [
+pub(super) const CLASSES: [Off; 33] = [
     |faults, calm| faults.byzantine = calm.byzantine,
     |faults, calm| faults.loss = calm.loss,
     |faults, calm| faults.duplicate = calm.duplicate,
@@ -37,6 +37,7 @@ pub(super) const CLASSES: [Off; 32] = [
     |faults, calm| faults.tiny_mempools = calm.tiny_mempools,
     |faults, calm| faults.forward = calm.forward,
     |faults, calm| faults.real_signatures = calm.real_signatures,
+    |faults, calm| faults.second_host = calm.second_host,
     |faults, calm| faults.payment = calm.payment,
     |faults, calm| faults.delay = calm.delay,
     |faults, calm| {
