@@ -237,8 +237,9 @@ fn only_the_next_block_is_committed() {
     assert_eq!(
         error.to_string(),
         "block 3 cannot be committed after block 1: its height is not the next one. This is a bug \
-         in the node; nothing was written. Next: start the node again and report this message"
+         in the node; nothing was written"
     );
+    assert_eq!(error.next(), "start the node again and report this message");
     commit(&store, two);
     assert_eq!(store.stats().commits, 2);
 }
