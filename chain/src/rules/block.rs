@@ -1,6 +1,6 @@
 //! Rules that a block must keep toward its parent and its own body. What its transactions do to the
 //! ledger is checked where it is done, in `ledger::execute`.
-use super::{CertifiedBlock, RuleError, verify_certificate, verify_evidence};
+use super::{CertifiedBlock, RuleError, check_commitments, verify_certificate, verify_evidence};
 use crate::{
     codec,
     crypto::SignatureScheme,
@@ -99,26 +99,6 @@ fn check_sizes(chain: &Chain, block: &Block) -> Result<(), RuleError> {
     let max = usize::try_from(chain.params().block_bytes_max).unwrap_or(usize::MAX);
     if bytes > max {
         return Err(RuleError::BlockTooLarge { bytes, max });
-    }
-    Ok(())
-}
-
-/// Whether the body is the one that the header commits to. A certificate names the header only: a
-/// body that came from a peer proves nothing against the block before this holds.
-pub fn check_commitments(block: &Block) -> Result<(), RuleError> {
-    let header = &block.header;
-    if header.transactions_root != Block::transactions_root(&block.transactions) {
-        return Err(RuleError::WrongTransactionsRoot);
-    }
-    let ids: Vec<_> = block.transactions.iter().map(|tx| tx.wtxid()).collect();
-    if header.witnesses_root != Block::witnesses_root(&ids) {
-        return Err(RuleError::WrongWitnessesRoot);
-    }
-    if header.last_commit != Block::last_commit_hash(block.last_commit.as_ref()) {
-        return Err(RuleError::WrongLastCommitHash);
-    }
-    if header.evidence != Block::evidence_hash(&block.evidence) {
-        return Err(RuleError::WrongEvidenceHash);
     }
     Ok(())
 }

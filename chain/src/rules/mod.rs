@@ -16,6 +16,7 @@ mod accuse;
 mod block;
 mod certified;
 mod commit;
+mod commitments;
 mod error;
 mod evidence;
 mod message;
@@ -24,12 +25,13 @@ mod transaction;
 
 pub use accuse::{Testimony, accuse};
 pub(crate) use block::check_evidence_place;
-pub use block::{BlockContext, check_block, check_certified_block, check_commitments};
+pub use block::{BlockContext, check_block, check_certified_block};
 pub use certified::{CertifiedBlock, CertifyError};
 pub use commit::{
     VoteError, verify_attestation, verify_certificate, verify_proposal, verify_round_certificate,
     verify_vote, verify_votes,
 };
+pub use commitments::check_commitments;
 pub use error::RuleError;
 pub use evidence::{EvidenceError, verify_evidence};
 pub use message::{MessageError, verify_message};
