@@ -1,104 +1,26 @@
 //! The ledger against a naive one: a map of outputs, and the rules of money written a second time.
+mod naive;
+mod random;
+mod rewards;
+
 use crate::{
-    fixture::{
-        COIN, Fixture, SPACING_MS, TREASURY, any_lock, genesis, hash_lock, key, open, secret,
-        two_of_three,
-    },
+    fixture::{COIN, Fixture, SPACING_MS, genesis, hash_lock, key, open, secret, two_of_three},
     generate::Source,
 };
+use naive::{Naive, issued};
 use proptest::prelude::*;
+use random::{random_block, random_commit};
 use std::collections::{BTreeMap, BTreeSet};
 use timecoin_chain::{
     crypto::{Ed25519, LtHash, PublicKey, Signer},
-    genesis::{Allocation, Chain},
+    genesis::Allocation,
     ledger::{BlockDelta, ExecuteError, LedgerView, execute, genesis_delta},
     rules::RuleError,
     types::{
-        Amount, Block, Height, Lock, OutPoint, Output, Timestamp, Transaction, WTxId, Witness,
+        Amount, Block, Height, Lock, Output, Timestamp, Transaction, WTxId, Witness,
         signing_message,
     },
 };
-
-/// Outputs by outpoint, and who has earned how much since the last payment.
-struct Naive {
-    coins: BTreeMap<OutPoint, Output>,
-    earned: Vec<u64>,
-    treasury: u64,
-    fees: u64,
-    ever: BTreeSet<OutPoint>,
-}
-
-impl Naive {
-    fn new(fixture: &Fixture) -> Self {
-        let coins: BTreeMap<_, _> = fixture
-            .view
-            .coins()
-            .map(|coin| (coin.coin.outpoint, coin.coin.output.clone()))
-            .collect();
-        let ever = coins.keys().copied().collect();
-        let earned = vec![0; fixture.chain.masternodes.len()];
-        Self { coins, earned, treasury: 0, fees: 0, ever }
-    }
-
-    fn insert(&mut self, outpoint: OutPoint, output: Output) {
-        assert!(self.ever.insert(outpoint), "{outpoint} is created twice");
-        self.coins.insert(outpoint, output);
-    }
-
-    fn transaction(&mut self, tx: &Transaction) {
-        let spent: u64 =
-            tx.body.inputs.iter().map(|input| self.coins.remove(input).unwrap().value.0).sum();
-        let txid = tx.txid();
-        for (index, output) in tx.body.outputs.iter().enumerate() {
-            self.insert(Transaction::outpoint(txid, index), output.clone());
-        }
-        self.fees += spent - tx.body.outputs.iter().map(|output| output.value.0).sum::<u64>();
-    }
-
-    fn rewards(&mut self, fixture: &Fixture, block: &Block, delta: &BlockDelta) {
-        let chain = &fixture.chain;
-        let new = issued(chain, block.header.timestamp) - issued(chain, fixture.state.timestamp);
-        let mut left = new - new / 20;
-        self.treasury += new / 20;
-        if let Some(commit) = &block.last_commit {
-            let weight = |signer: u16| chain.masternodes.get(signer).unwrap().weight;
-            let total: u64 = commit.signers.iter().map(weight).sum();
-            for signer in commit.signers.iter() {
-                let part = u128::from(new / 10 * 7) * u128::from(weight(signer));
-                let part = u64::try_from(part / u128::from(total)).unwrap();
-                self.earned[usize::from(signer)] += part;
-                left -= part;
-            }
-        }
-        self.earned[usize::from(block.header.proposer)] += left + std::mem::take(&mut self.fees);
-        if block.header.height.0.is_multiple_of(chain.params().epoch_blocks) {
-            self.pay(chain, delta);
-        }
-    }
-
-    fn pay(&mut self, chain: &Chain, delta: &BlockDelta) {
-        let record = delta.transactions.last().unwrap();
-        let mut outputs: Vec<Output> = vec![];
-        for (earned, member) in self.earned.iter_mut().zip(chain.masternodes.members()) {
-            let value = Amount(std::mem::take(earned));
-            outputs.push(Output { value, lock: member.payout.clone() });
-        }
-        let value = Amount(std::mem::take(&mut self.treasury));
-        outputs.push(Output { value, lock: chain.params().treasury.clone() });
-        outputs.retain(|output| output.value.0 > 0);
-        for (index, output) in outputs.into_iter().enumerate() {
-            assert_eq!(record.index, None);
-            self.insert(Transaction::outpoint(record.txid, index), output);
-        }
-    }
-}
-
-/// All money issued from genesis to a time.
-fn issued(chain: &Chain, time: Timestamp) -> u64 {
-    let elapsed = u128::from(time.0 - chain.genesis.time.0);
-    let issued = u128::from(chain.params().issuance_per_day.0) * elapsed / (24 * 60 * 60 * 1_000);
-    u64::try_from(issued).unwrap()
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
@@ -219,80 +141,6 @@ fn assert_verified_set_does_not_matter(
     }
 }
 
-fn random_commit(
-    before: &Fixture,
-    block: &Block,
-    source: &mut Source,
-) -> timecoin_chain::types::Certificate {
-    let set = &before.chain.masternodes;
-    loop {
-        let members = 0..u16::try_from(set.len()).unwrap();
-        let voters: Vec<u16> = members.filter(|_| source.below(4) > 0).collect();
-        if set.is_quorum(set.weight_of(voters.iter().copied())) {
-            return before.certify_by(&voters, block);
-        }
-    }
-}
-
-/// A valid block: each seed makes a transaction, also of what earlier ones of the block made.
-fn random_block(
-    fixture: &Fixture,
-    source: &mut Source,
-    seeds: &[u64],
-    coins: &BTreeMap<OutPoint, Output>,
-) -> Block {
-    let height = fixture.state.height.next();
-    let mut coins = coins.clone();
-    let mut transactions = vec![];
-    for seed in seeds {
-        let Some(tx) = random_transaction(fixture, &mut Source::new(*seed), height, &coins) else {
-            continue;
-        };
-        tx.body.inputs.iter().for_each(|input| _ = coins.remove(input));
-        let txid = tx.txid();
-        for (index, output) in tx.body.outputs.iter().enumerate() {
-            coins.insert(Transaction::outpoint(txid, index), output.clone());
-        }
-        transactions.push(tx);
-    }
-    let mut block = fixture
-        .block_at(Timestamp(fixture.state.timestamp.0 + 1 + source.below(90_000)), transactions);
-    let members = u64::try_from(fixture.chain.masternodes.len()).unwrap();
-    block.header.proposer = u16::try_from(source.below(members)).unwrap();
-    block
-}
-
-fn random_transaction(
-    fixture: &Fixture,
-    source: &mut Source,
-    height: Height,
-    coins: &BTreeMap<OutPoint, Output>,
-) -> Option<Transaction> {
-    let is_open = |lock: &Lock| !matches!(lock, Lock::Timelock { height: at, .. } if *at > height);
-    let mut open: Vec<_> = coins.iter().filter(|(_, output)| is_open(&output.lock)).collect();
-    let mut spent = vec![];
-    for _ in 0..=source.below(3) {
-        if !open.is_empty() {
-            let (outpoint, output) = open.swap_remove(source.index(open.len()));
-            spent.push((*outpoint, output.clone()));
-        }
-    }
-    let mut left: u64 = spent.iter().map(|(_, output)| output.value.0).sum();
-    left = left.checked_sub(source.below(3) * source.below(10_000))?;
-    let mut outputs = vec![];
-    for _ in 0..source.below(4) {
-        let value = source.below(left.max(1));
-        if value > 0 {
-            outputs.push(Output { value: Amount(value), lock: any_lock(source, height) });
-            left -= value;
-        }
-    }
-    if left > 0 {
-        outputs.push(Output { value: Amount(left), lock: any_lock(source, height) });
-    }
-    (!spent.is_empty() && !outputs.is_empty()).then(|| fixture.spend(&spent, outputs))
-}
-
 #[test]
 fn coins_of_every_lock_are_created_and_spent() {
     let mut fixture = Fixture::new();
@@ -325,108 +173,6 @@ fn coins_of_every_lock_are_created_and_spent() {
     let block = fixture.block(vec![spending]);
     let delta = fixture.apply(&block);
     assert_eq!((delta.spent.len(), delta.created.len()), (5, 1));
-}
-
-#[test]
-fn rewards_are_split_and_paid_at_the_end_of_an_epoch() {
-    // 14,400 TIME a day are one TIME in six seconds.
-    let mut fixture = Fixture::new();
-    let step = |fixture: &mut Fixture, proposer| {
-        let mut block = fixture.block_at(Timestamp(fixture.state.timestamp.0 + 6_000), vec![]);
-        block.header.proposer = proposer;
-        fixture.apply(&block)
-    };
-    let accrued = |fixture: &Fixture| -> Vec<u64> {
-        fixture.state.accrued.iter().chain([&fixture.state.accrued_treasury]).map(|a| a.0).collect()
-    };
-    // No certificate at height 1: the proposer has the signers' part too.
-    step(&mut fixture, 0);
-    assert_eq!(accrued(&fixture), [95_000_000, 0, 0, 0, 5_000_000]);
-    step(&mut fixture, 1);
-    assert_eq!(accrued(&fixture), [112_500_000, 42_500_000, 17_500_000, 17_500_000, 10_000_000]);
-    let delta = step(&mut fixture, 1);
-    assert_eq!(accrued(&fixture), [0; 5]);
-    let paid: Vec<(u64, Lock)> = delta
-        .created
-        .iter()
-        .map(|coin| (coin.coin.output.value.0, coin.coin.output.lock.clone()))
-        .collect();
-    let member = |index: usize| Lock::Key(fixture.secrets[index].public_key());
-    let expected = [
-        (130_000_000, member(0)),
-        (85_000_000, member(1)),
-        (35_000_000, member(2)),
-        (35_000_000, member(3)),
-        (15_000_000, Lock::Key(key(TREASURY))),
-    ];
-    assert_eq!(paid, expected);
-    assert_eq!(delta.transactions.len(), 1);
-    assert_eq!(delta.transactions[0].index, None);
-    assert_eq!(money(&fixture), u128::from(fixture.chain.supply.0) + 300_000_000);
-}
-
-#[test]
-fn rewards_can_be_spent_in_the_block_after() {
-    let mut fixture = Fixture::at_height(2);
-    let block = fixture.block(vec![]);
-    let delta = fixture.apply(&block);
-    let coin = delta.created.last().unwrap().coin.clone();
-    assert_eq!(coin.output.lock, Lock::Key(key(TREASURY)));
-    let output = Output { value: coin.output.value, lock: Lock::Key(key(1)) };
-    let tx = fixture.spend(&[(coin.outpoint, coin.output)], vec![output]);
-    let block = fixture.block(vec![tx]);
-    assert_eq!(fixture.apply(&block).spent.len(), 1);
-}
-
-#[test]
-fn signers_share_by_weight_and_absent_ones_get_nothing() {
-    let mut fixture = Fixture::of(genesis(&[100, 10, 10, 1]));
-    let before = fixture.clone();
-    let first = fixture.block_at(Timestamp(fixture.state.timestamp.0 + 6_000), vec![]);
-    fixture.apply(&first);
-    fixture.commit = Some(before.certify_by(&[0, 1], &first));
-    let accrued = fixture.state.accrued.clone();
-    let mut block = fixture.block_at(Timestamp(fixture.state.timestamp.0 + 6_000), vec![]);
-    block.header.proposer = 3;
-    fixture.apply(&block);
-    let gained: Vec<u64> =
-        fixture.state.accrued.iter().zip(accrued).map(|(now, then)| now.0 - then.0).collect();
-    let (large, small) = (70_000_000 * 100 / 110, 70_000_000 * 10 / 110);
-    assert_eq!(gained, [large, small, 0, 95_000_000 - large - small]);
-}
-
-#[test]
-fn fees_go_to_the_proposer() {
-    let fixture = Fixture::at_height(1);
-    let fee = 12_345;
-    let output = Output { value: Amount(COIN.0 - fee), lock: Lock::Key(key(2)) };
-    let tx = fixture.spend(&[fixture.coin(1, 0)], vec![output]);
-    for proposer in 0..4 {
-        let run = |transactions| {
-            let mut block = fixture.block(transactions);
-            block.header.proposer = proposer;
-            fixture.execute(&block).unwrap().state
-        };
-        let (without, with) = (run(vec![]), run(vec![tx.clone()]));
-        let mut expected = without.accrued.clone();
-        expected[usize::from(proposer)].0 += fee;
-        assert_eq!(with.accrued, expected);
-        assert_eq!(with.accrued_treasury, without.accrued_treasury);
-        assert_eq!(with.supply, without.supply);
-    }
-}
-
-#[test]
-fn without_issuance_and_fees_nothing_is_paid() {
-    let mut genesis = genesis(&[1, 1, 1, 1]);
-    genesis.params.issuance_per_day = Amount::ZERO;
-    genesis.params.epoch_blocks = 1;
-    let mut fixture = Fixture::of(genesis);
-    let root = fixture.state.coins.digest();
-    let block = fixture.block(vec![]);
-    let delta = fixture.apply(&block);
-    assert!(delta.created.is_empty() && delta.transactions.is_empty());
-    assert_eq!(fixture.state.coins.digest(), root);
 }
 
 #[test]
