@@ -75,6 +75,10 @@ pub const CANDIDATES_MAX: usize = 8;
 pub const UNSEEN_SIGNATURES_MAX: usize = 3_000;
 /// Heights ahead of the tip for which synced blocks are held (local limit).
 pub const SYNC_WINDOW: u64 = 128;
+/// Decided blocks whose changes are remembered for payments on their way into the mempool (local limit).
+pub const RECENT_BLOCKS_MAX: usize = 16;
+/// Coins that the remembered blocks change together, where there are more than [`UNDURABLE_MAX`] (local limit).
+pub const RECENT_CHANGES_MAX: usize = 200_000;
 /// Transactions that wait for a parent which is still being checked (local limit).
 pub const WAITING_MAX: usize = 10_000;
 /// Gossiped messages of one peer on one topic that wait for their verdict (local limit); more for the votes of a large
@@ -89,6 +93,7 @@ pub const INBOUND_BATCHES_MAX: usize = 64;
 /// Bytes that any value stored or decoded may take.
 pub const STORED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+const _: () = assert!(UNDURABLE_MAX < RECENT_BLOCKS_MAX);
 const _: () = assert!(2 * PROPOSAL_BYTES_MAX <= INBOUND_PEER_BYTES_MAX);
 const _: () = assert!(8 * INBOUND_PEER_BYTES_MAX <= INBOUND_BYTES_MAX);
 const _: () = assert!(TX_BYTES_MAX < TX_BATCH_BYTES_MAX);

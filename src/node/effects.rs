@@ -64,6 +64,7 @@ impl Shell {
             Effect::Refuse { ticket } => drop(self.waiting.requests.remove(&ticket)),
             Effect::Judge { ticket, verdict } => self.judge(ticket, verdict),
             Effect::Run(job) => self.workers.run(job),
+            Effect::LookUp { ticket, inputs } => self.workers.look_up(ticket, inputs),
             Effect::Verify { ticket, spends } => self.workers.verify(ticket, spends),
             Effect::Admission { ticket, results } => self.admitted(ticket, results),
             Effect::Execute(execution) => {

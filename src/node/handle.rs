@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use timecoin_chain::{
     engine::{EngineStatus, Report},
     genesis::Chain,
+    ledger::FoundCoins,
     mempool::{Acceptable, MempoolStats, Reject},
     types::{
         Amount, Block, BlockHash, Certificate, Height, Millis, Timestamp, Transaction, TxId, WTxId,
@@ -47,6 +48,8 @@ pub enum Command {
     Test {
         /// The transaction.
         transaction: Box<Transaction>,
+        /// What it spends of the ledger, looked up a moment ago.
+        found: FoundCoins,
         /// The answer.
         reply: oneshot::Sender<Result<Acceptable, Reject>>,
     },
@@ -145,13 +148,14 @@ impl NodeHandle {
         self.ask(|reply| Command::Submit { transactions, reply }).await
     }
 
-    /// Whether a transaction would be taken.
+    /// Whether a transaction would be taken. What it spends of the ledger was looked up just before.
     pub async fn test(
         &self,
         transaction: Transaction,
+        found: FoundCoins,
     ) -> Result<Result<Acceptable, Reject>, NodeError> {
         let transaction = Box::new(transaction);
-        self.ask(|reply| Command::Test { transaction, reply }).await
+        self.ask(|reply| Command::Test { transaction, found, reply }).await
     }
 
     /// The ids of waiting transactions, at most `limit`.

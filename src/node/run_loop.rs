@@ -229,13 +229,12 @@ impl Shell {
                 let source = Source::Local;
                 return self.handle(Input::Transactions { source, ticket, transactions }).await;
             }
-            Command::Test { transaction, reply } => match self.engine.trial(*transaction) {
-                Ok(Ok(trial)) => self.workers.try_out(trial, reply),
-                Ok(Err(reject)) => drop(reply.send(Err(reject))),
-                Err(error) => {
-                    return Err(End::Halted(HaltKind::Contradiction, error.to_string()));
+            Command::Test { transaction, found, reply } => {
+                match self.engine.trial(*transaction, &found) {
+                    Ok(trial) => self.workers.try_out(trial, reply),
+                    Err(reject) => drop(reply.send(Err(reject))),
                 }
-            },
+            }
             Command::MempoolIds { limit, reply } => {
                 drop(reply.send(mempool.iter().take(limit).map(|entry| entry.txid()).collect()));
             }

@@ -1,4 +1,4 @@
-//! Work that takes time, off the async threads: signatures, execution, writing.
+//! Work that takes time, off the async threads: lookups, signatures, execution, writing.
 //!
 //! Each job sends its answer back into the loop as an input. The loop is never blocked by a worker; a
 //! worker may wait for the loop.
@@ -14,9 +14,9 @@ use timecoin_chain::{
     engine::{Input, SafetyRecord},
     genesis::Chain,
     inbound::Job,
-    ledger::{BlockDelta, ExecuteError, Execution},
+    ledger::{self, BlockDelta, ExecuteError, Execution},
     mempool::{self, Acceptable, Reject, Trial, VerifiedSpend},
-    types::{Block, BlockHash, Certificate},
+    types::{Block, BlockHash, Certificate, OutPoint},
     wire::Ticket,
 };
 use timecoin_store::{Store, StoreError};
@@ -61,6 +61,15 @@ impl Workers {
         let chain = self.chain.clone();
         // A caller that has gone away needs no answer.
         self.signatures.spawn(move || drop(reply.send(trial.run(&Ed25519, &chain))));
+    }
+
+    /// Looks coins up in the store.
+    pub(super) fn look_up(&self, ticket: Ticket, inputs: Vec<Vec<OutPoint>>) {
+        let workers = self.clone();
+        self.tasks.spawn_blocking(move || {
+            let coins = ledger::look_up(&*workers.store, inputs);
+            workers.send(Input::CoinsFound { ticket, coins });
+        });
     }
 
     /// Checks signatures in batches on all cores.

@@ -1,54 +1,37 @@
-//! Transactions on their way into the mempool: rules first, signatures off the loop, rules again.
+//! Transactions on their way into the mempool, in four steps: the rules that need no coin; the coins, looked up off the
+//! loop; the other rules; the signatures, verified off the loop, and the rules again.
 //!
 //! A child that arrives while its parent is still being checked waits for it. So does the same
 //! transaction again: its witnesses may be others, and say nothing about each other.
-use super::{Effect, Engine, Source, out::Out, pool::Pool, tip::Tip};
+//!
+//! Never reads the disk: coins are as they were found, with what was decided since (`recent.rs`).
+use super::{
+    Effect, Engine, Source,
+    batch::{Batch, Stage},
+    out::Out,
+    pool::Pool,
+    recent::{Current, Recent},
+    tip::Tip,
+    verdict::verdict_on,
+};
 use crate::{
     crypto::Verified,
     inbound::{Arrival, Verdict},
-    ledger::{LedgerView, ViewError},
+    ledger::{FoundCoins, LedgerView, ViewError},
     limits::WAITING_MAX,
-    mempool::{AdmitError, Reject},
+    mempool::{Reject, Screened},
     rules::{RuleError, Spend},
-    types::{Now, Transaction, TxId, WTxId},
-    wire::Ticket,
+    types::{Now, OutPoint, Transaction, TxId, WTxId},
+    wire::{Peer, Ticket},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-/// Transactions that came together and are answered together.
-#[derive(Debug)]
-struct Batch {
-    source: Source,
-    results: Vec<Option<Result<TxId, Reject>>>,
-    /// Indices of those whose signatures are being checked, in the order of the check.
-    checking: Vec<(usize, TxId)>,
-    /// Those that are, or whose parents are, being checked.
-    waiting: Vec<(usize, Transaction)>,
-}
+/// How often the coins of a batch are looked up, at most. Once is enough unless many blocks are decided meanwhile.
+const LOOKUPS_MAX: u32 = 3;
 
-/// Everything between arrival and admission.
-#[derive(Debug, Default)]
-pub(super) struct Admissions {
-    batches: BTreeMap<Ticket, Batch>,
-    in_flight: BTreeSet<TxId>,
-    waiting: usize,
-    /// Gossiped batches that were judged during this input.
-    judged: Vec<Ticket>,
-}
-
-impl Admissions {
-    /// Transactions that wait for a parent.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting
-    }
-}
-
-/// What the rules said before signatures.
+/// What the rules said before the coins.
 enum Checked {
-    Spend(TxId, Spend),
+    Screened(Screened),
     Waits(Transaction),
     Rejected(Reject),
 }
@@ -57,102 +40,280 @@ enum Checked {
 type Admitted = (WTxId, Arc<Transaction>);
 
 impl Pool {
-    /// New transactions: what keeps the rules goes to the verifiers.
+    /// New transactions. Those of a peer that has used up its share of misses are ignored.
     pub(super) fn take<V: LedgerView>(
         &mut self,
         tip: &Tip<V>,
+        now: Now,
         (source, ticket): (Source, Ticket),
         transactions: Vec<Transaction>,
         out: &mut Out,
-    ) -> Result<(), ViewError> {
-        let mut batch = Batch {
+    ) {
+        if let Source::Peer(peer) = source
+            && self.misses.used_up(now.mono, peer)
+        {
+            return self.give_verdict(ticket, Verdict::Ignore, out);
+        }
+        let batch = Batch {
             source,
             results: transactions.iter().map(|_| None).collect(),
-            checking: Vec::new(),
-            waiting: Vec::new(),
+            stage: Stage::Idle,
+            waiting: transactions.into_iter().enumerate().collect(),
+            found: FoundCoins::default(),
+            found_at: tip.recent.height(),
+            lookups: 0,
         };
-        let numbered = transactions.into_iter().enumerate().collect();
-        let spends = self.check_rules(tip, &mut batch, numbered)?;
-        self.continue_batch(ticket, batch, spends, out);
-        Ok(())
+        self.admissions.insert(ticket, batch);
+        self.proceed(tip, now, ticket, out);
+        self.release(tip, now, out);
     }
 
-    /// Signatures of a batch are judged: admits those that are sound. None where no such batch waits.
-    pub(super) fn admit_checked<V: LedgerView>(
+    /// The coins of a batch were looked up.
+    pub(super) fn coins_found<V: LedgerView>(
+        &mut self,
+        tip: &Tip<V>,
+        now: Now,
+        ticket: Ticket,
+        coins: FoundCoins,
+        out: &mut Out,
+    ) {
+        let Some(mut batch) = self.admissions.remove(ticket) else { return };
+        match std::mem::replace(&mut batch.stage, Stage::Idle) {
+            Stage::LookingUp(screened) if tip.recent.reaches(batch.found_at) => {
+                batch.found.extend(coins);
+                self.verify(tip, now, (ticket, batch), screened, out);
+            }
+            Stage::LookingUp(screened) => {
+                self.look_up_again(tip, now, (ticket, batch), screened, out);
+            }
+            other => {
+                batch.stage = other;
+                self.admissions.insert(ticket, batch);
+            }
+        }
+        self.release(tip, now, out);
+    }
+
+    /// Signatures of a batch are judged: admits those that are sound.
+    pub(super) fn admit_verified<V: LedgerView>(
         &mut self,
         tip: &Tip<V>,
         now: Now,
         ticket: Ticket,
         results: Vec<Result<Verified<Spend>, RuleError>>,
-    ) -> Result<Option<Vec<Admitted>>, ViewError> {
-        let Some(mut batch) = self.admissions.batches.remove(&ticket) else { return Ok(None) };
-        let mut admitted = Vec::new();
-        for ((index, txid), result) in std::mem::take(&mut batch.checking).into_iter().zip(results)
-        {
-            self.admissions.in_flight.remove(&txid);
+        out: &mut Out,
+    ) -> Vec<Admitted> {
+        let Some(mut batch) = self.admissions.remove(ticket) else { return Vec::new() };
+        let verifying = match std::mem::replace(&mut batch.stage, Stage::Idle) {
+            Stage::Verifying(verifying) => verifying,
+            other => {
+                batch.stage = other;
+                self.admissions.insert(ticket, batch);
+                return Vec::new();
+            }
+        };
+        let is_current = tip.recent.reaches(batch.found_at);
+        let (mut admitted, mut overtaken) = (Vec::new(), Vec::new());
+        for ((index, txid), result) in verifying.into_iter().zip(results) {
             let result = match result {
-                Ok(spend) => self.admit(tip, now, batch.source, spend)?,
+                Ok(spend) if !is_current => {
+                    overtaken.push((index, Screened::again(spend)));
+                    continue;
+                }
+                Ok(spend) => self.admit(tip, now, (batch.source, &batch.found), spend),
                 Err(error) => Err(Reject::Rule(error)),
             };
+            self.admissions.free(&txid);
             if let Some(entry) = result.iter().find_map(|txid| self.mempool.get_by_txid(txid)) {
                 admitted.push((entry.wtxid(), entry.transaction().clone()));
             }
             batch.results[index] = Some(result);
         }
-        self.admissions.batches.insert(ticket, batch);
-        Ok(Some(admitted))
+        match overtaken.is_empty() {
+            true => self.keep_or_answer(ticket, batch, out),
+            false => self.look_up_again(tip, now, (ticket, batch), overtaken, out),
+        }
+        self.release(tip, now, out);
+        admitted
     }
 
-    /// What waited in this batch goes on, then the batches that waited only for parents in it.
-    pub(super) fn release<V: LedgerView>(
-        &mut self,
-        tip: &Tip<V>,
-        ticket: Ticket,
-        out: &mut Out,
-    ) -> Result<(), ViewError> {
-        self.release_batch(tip, ticket, out)?;
-        let idle = |batch: &Batch| batch.checking.is_empty();
-        let tickets: Vec<Ticket> =
-            self.admissions.batches.iter().filter(|(_, b)| idle(b)).map(|(t, _)| *t).collect();
-        tickets.into_iter().try_for_each(|ticket| self.release_batch(tip, ticket, out))
+    /// The batches that only waited go on when what they may have waited for is judged.
+    fn release<V: LedgerView>(&mut self, tip: &Tip<V>, now: Now, out: &mut Out) {
+        loop {
+            let tickets = self.admissions.released();
+            if tickets.is_empty() {
+                return;
+            }
+            tickets.into_iter().for_each(|ticket| self.proceed(tip, now, ticket, out));
+        }
     }
 
-    fn release_batch<V: LedgerView>(
-        &mut self,
-        tip: &Tip<V>,
-        ticket: Ticket,
-        out: &mut Out,
-    ) -> Result<(), ViewError> {
-        let Some(mut batch) = self.admissions.batches.remove(&ticket) else { return Ok(()) };
+    /// Takes up what waits in an idle batch.
+    fn proceed<V: LedgerView>(&mut self, tip: &Tip<V>, now: Now, ticket: Ticket, out: &mut Out) {
+        let Some(mut batch) = self.admissions.remove(ticket) else { return };
         let waiting = std::mem::take(&mut batch.waiting);
-        self.admissions.waiting -= waiting.len();
-        let spends = self.check_rules(tip, &mut batch, waiting)?;
-        self.continue_batch(ticket, batch, spends, out);
-        Ok(())
+        let mut screened = Vec::new();
+        for (index, transaction) in waiting {
+            match self.screen(tip, &batch, transaction) {
+                Checked::Screened(next) => {
+                    self.admissions.in_flight.insert(next.txid());
+                    screened.push((index, next));
+                }
+                Checked::Waits(transaction) => batch.waiting.push((index, transaction)),
+                Checked::Rejected(reject) => batch.results[index] = Some(Err(reject)),
+            }
+        }
+        batch.lookups = 0;
+        self.look_up(tip, now, (ticket, batch), screened, out);
     }
 
-    /// Sends the spends to be verified, or answers the batch when nothing is left to wait for.
-    fn continue_batch(&mut self, ticket: Ticket, batch: Batch, spends: Vec<Spend>, out: &mut Out) {
+    fn screen<V: LedgerView>(
+        &self,
+        tip: &Tip<V>,
+        batch: &Batch,
+        transaction: Transaction,
+    ) -> Checked {
+        let txid = transaction.txid();
+        if tip.recent.holds(&txid) {
+            return Checked::Rejected(Reject::Decided { txid });
+        }
+        let in_flight = &self.admissions.in_flight;
+        let has_room = self.admissions.waiting() + batch.waiting.len() < WAITING_MAX;
+        let mut parents = transaction.body.inputs.iter().map(|input| input.txid);
+        if has_room && (in_flight.contains(&txid) || parents.any(|id| in_flight.contains(&id))) {
+            return Checked::Waits(transaction);
+        }
+        if in_flight.contains(&txid) {
+            return Checked::Rejected(Reject::AlreadyKnown { txid });
+        }
+        match self.mempool.screen(tip.next_height(), transaction) {
+            Ok(screened) => Checked::Screened(screened),
+            Err(reject) => Checked::Rejected(reject),
+        }
+    }
+
+    /// Asks for the coins that neither a waiting transaction nor a recent block creates.
+    fn look_up<V: LedgerView>(
+        &mut self,
+        tip: &Tip<V>,
+        now: Now,
+        (ticket, mut batch): (Ticket, Batch),
+        screened: Vec<(usize, Screened)>,
+        out: &mut Out,
+    ) {
+        batch.found_at = tip.recent.height();
+        batch.found = FoundCoins::default();
+        let mut inputs = Vec::new();
+        for (_, screened) in &screened {
+            let unknown = self.unknown_inputs(&tip.recent, screened, &mut batch.found);
+            if !unknown.is_empty() {
+                inputs.push(unknown);
+            }
+        }
+        if inputs.is_empty() {
+            return self.verify(tip, now, (ticket, batch), screened, out);
+        }
+        batch.lookups += 1;
+        batch.stage = Stage::LookingUp(screened);
+        self.admissions.insert(ticket, batch);
+        out.push(Effect::LookUp { ticket, inputs });
+    }
+
+    fn unknown_inputs(
+        &self,
+        recent: &Recent,
+        screened: &Screened,
+        found: &mut FoundCoins,
+    ) -> Vec<OutPoint> {
+        let mut unknown = Vec::new();
+        for outpoint in self.mempool.ledger_inputs(screened) {
+            match recent.output(outpoint) {
+                Some(Some(output)) => found.insert(*outpoint, output.clone()),
+                Some(None) => {}
+                None => unknown.push(*outpoint),
+            }
+        }
+        unknown
+    }
+
+    /// So many blocks were decided that what the coins were found to be says nothing any more.
+    fn look_up_again<V: LedgerView>(
+        &mut self,
+        tip: &Tip<V>,
+        now: Now,
+        (ticket, mut batch): (Ticket, Batch),
+        screened: Vec<(usize, Screened)>,
+        out: &mut Out,
+    ) {
+        let lookups = batch.lookups;
+        if lookups < LOOKUPS_MAX {
+            return self.look_up(tip, now, (ticket, batch), screened, out);
+        }
+        for (index, screened) in screened {
+            self.admissions.free(&screened.txid());
+            batch.results[index] = Some(Err(Reject::Overtaken { lookups }));
+        }
+        self.keep_or_answer(ticket, batch, out);
+    }
+
+    /// The rules that need coins. What keeps them goes to the verifiers.
+    fn verify<V: LedgerView>(
+        &mut self,
+        tip: &Tip<V>,
+        now: Now,
+        (ticket, mut batch): (Ticket, Batch),
+        screened: Vec<(usize, Screened)>,
+        out: &mut Out,
+    ) {
+        let (mut spends, mut verifying) = (Vec::new(), Vec::new());
+        for (index, screened) in screened {
+            let (txid, inputs) = (screened.txid(), screened.transaction().body.inputs.len());
+            let coins = Current { recent: &tip.recent, found: &batch.found };
+            match self.mempool.check(&coins, tip.next_height(), screened) {
+                Ok(spend) => {
+                    verifying.push((index, txid));
+                    spends.push(spend);
+                }
+                Err(reject) => {
+                    self.admissions.free(&txid);
+                    if let Source::Peer(peer) = batch.source {
+                        self.charge(now, peer, inputs, &reject);
+                    }
+                    batch.results[index] = Some(Err(or_decided(&tip.recent, txid, reject)));
+                }
+            }
+        }
         if !spends.is_empty() {
+            batch.stage = Stage::Verifying(verifying);
             out.push(Effect::Verify { ticket, spends });
         }
-        if batch.checking.is_empty() && batch.waiting.is_empty() {
-            let results: Vec<_> = batch.results.into_iter().flatten().collect();
-            match batch.source {
-                Source::Local => out.push(Effect::Admission { ticket, results }),
-                Source::Peer(_) => self.judge(ticket, &results, out),
-            }
-        } else {
-            self.admissions.waiting += batch.waiting.len();
-            self.admissions.batches.insert(ticket, batch);
+        self.keep_or_answer(ticket, batch, out);
+    }
+
+    /// What was read for nothing is the share of the peer that sent it.
+    fn charge(&mut self, now: Now, peer: Peer, inputs: usize, reject: &Reject) {
+        if matches!(reject, Reject::Rule(RuleError::MissingInput { .. }) | Reject::FeeTooLow { .. })
+        {
+            self.misses.charge(now.mono, peer, inputs);
+        }
+    }
+
+    /// Answers a batch when nothing is left to wait for.
+    fn keep_or_answer(&mut self, ticket: Ticket, batch: Batch, out: &mut Out) {
+        if !matches!(batch.stage, Stage::Idle) || !batch.waiting.is_empty() {
+            return self.admissions.insert(ticket, batch);
+        }
+        let results: Vec<_> = batch.results.into_iter().flatten().collect();
+        match batch.source {
+            Source::Local => out.push(Effect::Admission { ticket, results }),
+            Source::Peer(_) => self.judge(ticket, &results, out),
         }
     }
 
     /// The verdict on a gossiped batch. What is good in one that is not forwarded goes on by itself.
     fn judge(&mut self, ticket: Ticket, results: &[Result<TxId, Reject>], out: &mut Out) {
         let verdict = verdict_on(results);
-        out.push(Effect::Judge { ticket, verdict });
-        self.admissions.judged.push(ticket);
+        self.give_verdict(ticket, verdict, out);
         if verdict != Verdict::Accept {
             let new = results.iter().flatten().filter_map(|txid| self.mempool.get_by_txid(txid));
             let transactions: Vec<_> = new.map(|entry| entry.transaction().clone()).collect();
@@ -162,76 +323,32 @@ impl Pool {
         }
     }
 
-    /// The rules before signatures, for each of a batch. Returns what is to be verified.
-    fn check_rules<V: LedgerView>(
-        &mut self,
-        tip: &Tip<V>,
-        batch: &mut Batch,
-        transactions: Vec<(usize, Transaction)>,
-    ) -> Result<Vec<Spend>, ViewError> {
-        let mut spends = Vec::new();
-        for (index, transaction) in transactions {
-            match self.check_one(tip, batch, transaction)? {
-                Checked::Spend(txid, spend) => {
-                    self.admissions.in_flight.insert(txid);
-                    batch.checking.push((index, txid));
-                    spends.push(spend);
-                }
-                Checked::Waits(transaction) => batch.waiting.push((index, transaction)),
-                Checked::Rejected(reject) => batch.results[index] = Some(Err(reject)),
-            }
-        }
-        Ok(spends)
-    }
-
-    fn check_one<V: LedgerView>(
-        &self,
-        tip: &Tip<V>,
-        batch: &Batch,
-        transaction: Transaction,
-    ) -> Result<Checked, ViewError> {
-        let txid = transaction.txid();
-        let in_flight = &self.admissions.in_flight;
-        let has_room = self.admissions.waiting + batch.waiting.len() < WAITING_MAX;
-        let mut parents = transaction.body.inputs.iter().map(|input| input.txid);
-        if has_room && (in_flight.contains(&txid) || parents.any(|id| in_flight.contains(&id))) {
-            return Ok(Checked::Waits(transaction));
-        }
-        if in_flight.contains(&txid) {
-            return Ok(Checked::Rejected(Reject::AlreadyKnown { txid }));
-        }
-        match self.mempool.check(&tip.view, tip.next_height(), transaction) {
-            Ok(spend) => Ok(Checked::Spend(txid, spend)),
-            // Its inputs are spent: by itself, in a block that is being written.
-            Err(AdmitError::Reject(_)) if tip.stack.holds(&txid) => {
-                Ok(Checked::Rejected(Reject::AlreadyKnown { txid }))
-            }
-            Err(AdmitError::Reject(reject)) => Ok(Checked::Rejected(reject)),
-            Err(AdmitError::View(error)) => Err(error),
-        }
+    fn give_verdict(&mut self, ticket: Ticket, verdict: Verdict, out: &mut Out) {
+        out.push(Effect::Judge { ticket, verdict });
+        self.admissions.judged.push(ticket);
     }
 
     fn admit<V: LedgerView>(
         &mut self,
         tip: &Tip<V>,
         now: Now,
-        source: Source,
+        (source, found): (Source, &FoundCoins),
         spend: Verified<Spend>,
-    ) -> Result<Result<TxId, Reject>, ViewError> {
+    ) -> Result<TxId, Reject> {
         let txid = spend.transaction.txid();
-        let admitted = match self.mempool.admit(&tip.view, tip.next_height(), now.mono, spend) {
-            Ok(admitted) => admitted,
-            Err(AdmitError::Reject(_)) if tip.stack.holds(&txid) => {
-                return Ok(Err(Reject::AlreadyKnown { txid }));
-            }
-            Err(AdmitError::Reject(reject)) => return Ok(Err(reject)),
-            Err(AdmitError::View(error)) => return Err(error),
-        };
+        let coins = Current { recent: &tip.recent, found };
+        let admitted = self.mempool.admit(&coins, tip.next_height(), now.mono, spend);
+        admitted.map_err(|reject| or_decided(&tip.recent, txid, reject))?;
         if source == Source::Local {
-            self.local.insert(admitted.txid);
+            self.local.insert(txid);
         }
-        Ok(Ok(admitted.txid))
+        Ok(txid)
     }
+}
+
+/// The inputs of a decided transaction are spent: by itself.
+fn or_decided(recent: &Recent, txid: TxId, reject: Reject) -> Reject {
+    if recent.holds(&txid) { Reject::Decided { txid } } else { reject }
 }
 
 impl<V: LedgerView> Engine<V> {
@@ -242,8 +359,18 @@ impl<V: LedgerView> Engine<V> {
         ticket: Ticket,
         transactions: Vec<Transaction>,
     ) {
-        let taken = self.pool.take(&self.tip, (source, ticket), transactions, &mut self.out);
-        self.out.or_halt(taken);
+        self.pool.take(&self.tip, now, (source, ticket), transactions, &mut self.out);
+        self.tell_door(now);
+    }
+
+    pub(super) fn on_coins_found(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        coins: Result<FoundCoins, ViewError>,
+    ) {
+        let Some(coins) = self.out.or_halt(coins) else { return };
+        self.pool.coins_found(&self.tip, now, ticket, coins, &mut self.out);
         self.tell_door(now);
     }
 
@@ -253,13 +380,10 @@ impl<V: LedgerView> Engine<V> {
         ticket: Ticket,
         results: Vec<Result<Verified<Spend>, RuleError>>,
     ) {
-        let admitted = self.pool.admit_checked(&self.tip, now, ticket, results);
-        let Some(Some(admitted)) = self.out.or_halt(admitted) else { return };
+        let admitted = self.pool.admit_verified(&self.tip, now, ticket, results, &mut self.out);
         for (id, body) in admitted {
             self.offer_body(id, &body, true);
         }
-        let released = self.pool.release(&self.tip, ticket, &mut self.out);
-        self.out.or_halt(released);
         self.tell_door(now);
         if !self.pool.mempool.is_empty() {
             self.hurry(now);
@@ -270,47 +394,6 @@ impl<V: LedgerView> Engine<V> {
     fn tell_door(&mut self, now: Now) {
         for ticket in std::mem::take(&mut self.pool.admissions.judged) {
             self.on_arrival(now, Arrival::Judged(ticket));
-        }
-    }
-}
-
-/// The verdict on a gossiped batch. One transaction that no honest node forwards condemns it. It is forwarded as a
-/// whole only if all of it was verified here: the next node may know more, and would blame this one for what it had
-/// no reason to verify.
-fn verdict_on(results: &[Result<TxId, Reject>]) -> Verdict {
-    let is_verified =
-        |result: &Result<TxId, Reject>| matches!(result, Ok(_) | Err(Reject::AlreadyKnown { .. }));
-    if results.iter().any(|result| matches!(result, Err(Reject::Rule(rule)) if rule.is_malice())) {
-        Verdict::Reject("a transaction that breaks a rule at any height")
-    } else if results.iter().any(Result::is_ok) && results.iter().all(is_verified) {
-        Verdict::Accept
-    } else {
-        Verdict::Ignore
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::OutPoint;
-
-    #[test]
-    fn a_batch_is_forwarded_as_it_is_only_if_all_of_it_was_verified() {
-        let txid = TxId::default();
-        let (good, known) = (Ok(txid), Err(Reject::AlreadyKnown { txid }));
-        let outpoint = OutPoint { txid, vout: 0 };
-        let unchecked = Err(Reject::Rule(RuleError::MissingInput { outpoint }));
-        let malice = Err(Reject::Rule(RuleError::BadSignature));
-        let reject = Verdict::Reject("a transaction that breaks a rule at any height");
-        let cases = [
-            (vec![good.clone()], Verdict::Accept),
-            (vec![good.clone(), known.clone()], Verdict::Accept),
-            (vec![known], Verdict::Ignore),
-            (vec![good.clone(), unchecked], Verdict::Ignore),
-            (vec![good, malice], reject),
-        ];
-        for (results, verdict) in cases {
-            assert_eq!(verdict_on(&results), verdict, "{results:?}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Where the door leads: what a peer sent becomes a verdict, a job, or work of the rooms.
 //!
 //! Never judges bytes itself: `inbound` does.
-use super::{Effect, Engine, work::Work};
+use super::{Effect, Engine, recent::Current, work::Work};
 use crate::{
     inbound::{Action, Arrival, Window},
-    ledger::{LedgerView, ViewError},
-    mempool::{AdmitError, Reject, Trial},
+    ledger::{FoundCoins, LedgerView},
+    mempool::{Reject, Trial},
     types::{Now, Transaction},
     wire::{Protocol, Request, Ticket},
 };
@@ -69,17 +69,14 @@ impl<V: LedgerView> Engine<V> {
         self.door.takes_batches()
     }
 
-    /// Whether a transaction would be admitted, up to its signatures.
+    /// Whether a transaction would be admitted, up to its signatures. Its coins were looked up a moment ago.
     ///
     /// # Errors
-    /// When the store fails.
-    pub fn trial(&self, transaction: Transaction) -> Result<Result<Trial, Reject>, ViewError> {
-        let checked = self.pool.mempool.check(&self.tip.view, self.height(), transaction);
-        match checked {
-            Ok(spend) => Ok(Ok(Trial(spend))),
-            Err(AdmitError::Reject(reject)) => Ok(Err(reject)),
-            Err(AdmitError::View(error)) => Err(error),
-        }
+    /// When it would not be admitted.
+    pub fn trial(&self, transaction: Transaction, found: &FoundCoins) -> Result<Trial, Reject> {
+        let (height, recent) = (self.height(), &self.tip.recent);
+        let screened = self.pool.mempool.screen(height, transaction)?;
+        self.pool.mempool.check(&Current { recent, found }, height, screened).map(Trial)
     }
 
     /// The round or the height has moved on.

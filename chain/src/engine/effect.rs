@@ -5,7 +5,7 @@ use crate::{
     ledger::{BlockDelta, Execution},
     mempool::Reject,
     rules::Spend,
-    types::{Block, BlockHash, Certificate, ConsensusMessage, Millis, Transaction, TxId},
+    types::{Block, BlockHash, Certificate, ConsensusMessage, Millis, OutPoint, Transaction, TxId},
     wire::{Peer, Request, Response, Ticket},
 };
 use std::sync::Arc;
@@ -82,6 +82,13 @@ pub enum Effect {
     Relay {
         /// The transactions.
         transactions: Vec<Arc<Transaction>>,
+    },
+    /// Look coins up with `ledger::look_up` in the store, off the loop; the answer is `Input::CoinsFound`.
+    LookUp {
+        /// Which.
+        ticket: Ticket,
+        /// What each transaction spends that only the store can know.
+        inputs: Vec<Vec<OutPoint>>,
     },
     /// Check signatures, off the loop; the answer is `Input::Checked`.
     Verify {

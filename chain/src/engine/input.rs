@@ -3,7 +3,7 @@ use crate::{
     consensus::Step,
     crypto::Verified,
     inbound::Outcome,
-    ledger::{BlockDelta, ExecuteError},
+    ledger::{BlockDelta, ExecuteError, FoundCoins, ViewError},
     rules::{CertifiedBlock, RuleError, Spend},
     types::{Attestation, BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
     wire::{Peer, Protocol, Request, Ticket, Topic},
@@ -93,6 +93,13 @@ pub enum Input {
         ticket: Ticket,
         /// The transactions.
         transactions: Vec<Transaction>,
+    },
+    /// The answer to `Effect::LookUp`.
+    CoinsFound {
+        /// Which.
+        ticket: Ticket,
+        /// The coins.
+        coins: Result<FoundCoins, ViewError>,
     },
     /// The answer to `Effect::Verify`.
     Checked {

@@ -10,6 +10,7 @@
 //! height may begin before a block is durable, but no precommit is signed for it; a node that knows a
 //! later final height signs nothing, nor does one whose key is not licensed (`license.rs`).
 mod admission;
+mod batch;
 mod candidate;
 mod candidates;
 mod commit;
@@ -24,12 +25,14 @@ mod input;
 mod later;
 mod license;
 mod listening;
+mod misses;
 mod out;
 mod own_key;
 mod peers;
 mod pool;
 mod proposal;
 mod propose;
+mod recent;
 mod repeat;
 mod report;
 mod round;
@@ -41,6 +44,7 @@ mod status;
 mod tests;
 mod timing;
 mod tip;
+mod verdict;
 mod voting;
 mod why;
 mod work;
@@ -176,6 +180,7 @@ impl<V: LedgerView> Engine<V> {
             Input::Transactions { source, ticket, transactions } => {
                 self.on_transactions(now, source, ticket, transactions);
             }
+            Input::CoinsFound { ticket, coins } => self.on_coins_found(now, ticket, coins),
             Input::Checked { ticket, results } => self.on_checked(now, ticket, results),
             Input::Executed { block, result } => self.on_executed(block, result),
             Input::Committed { height } => self.on_committed(now, height),

@@ -2,7 +2,7 @@
 //! node's own, which are sent again until they are in a block.
 //!
 //! Never decides what a block holds: `propose.rs` does.
-use super::{Effect, MEMPOOL_PERIOD, Timer, admission::Admissions, out::Out};
+use super::{Effect, MEMPOOL_PERIOD, Timer, batch::Admissions, misses::Misses, out::Out};
 use crate::{
     mempool::{Mempool, MempoolLimits},
     types::{ChainId, Now, Transaction, TxId},
@@ -16,6 +16,8 @@ const REGOSSIP_MAX: usize = 1_000;
 pub(super) struct Pool {
     pub(super) mempool: Mempool,
     pub(super) admissions: Admissions,
+    /// What peers made this node look up for nothing.
+    pub(super) misses: Misses,
     /// Own transactions that are not in a block yet.
     pub(super) local: BTreeSet<TxId>,
     regossips: u8,
@@ -26,6 +28,7 @@ impl Pool {
         Self {
             mempool: Mempool::new(chain, limits),
             admissions: Admissions::default(),
+            misses: Misses::default(),
             local: BTreeSet::new(),
             regossips: 0,
         }

@@ -141,6 +141,7 @@ fn brief(effect: &Effect) -> String {
         Effect::Judge { ticket, verdict } => format!("judge {} {verdict:?}", ticket.0),
         Effect::Run(job) => format!("run {} us", job.price_us()),
         Effect::Relay { transactions } => format!("relay {}", transactions.len()),
+        Effect::LookUp { ticket, inputs } => format!("look up {} {}", ticket.0, inputs.len()),
         Effect::Verify { ticket, spends } => format!("verify {} {}", ticket.0, spends.len()),
         Effect::Admission { ticket, results } => {
             let admitted = results.iter().filter(|result| result.is_ok()).count();

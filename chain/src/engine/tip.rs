@@ -5,9 +5,9 @@
 //!
 //! Invariant: the view and the state are those after the top of the stack, or after the last durable
 //! block where nothing is stacked.
-use super::candidates::Bodies;
+use super::{candidates::Bodies, recent::Recent};
 use crate::{
-    ledger::{BlockDelta, LedgerState, LedgerView, Overlay},
+    ledger::{BlockDelta, Layer, LedgerState, LedgerView, Overlay},
     limits::UNDURABLE_MAX,
     mempool::Entry,
     types::{Block, BlockHash, Certificate, Height, Millis, Timestamp, TxId, Vote, VoteKind},
@@ -23,6 +23,8 @@ pub(super) struct Tip<V> {
     /// What decided it; none at genesis.
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) stack: Stack,
+    /// What the last decided blocks changed.
+    pub(super) recent: Recent,
     /// The moment from which the minimum block spacing to the next block counts.
     pub(super) spacing_from: Millis,
 }
@@ -33,6 +35,7 @@ impl<V: LedgerView> Tip<V> {
         Self {
             view: Overlay::new(view, Vec::new()),
             stack: Stack::new(state.clone()),
+            recent: Recent::new(state.height),
             state,
             certificate: certificate.map(Arc::new),
             spacing_from: Millis::default(),
@@ -42,7 +45,9 @@ impl<V: LedgerView> Tip<V> {
     /// Stacks a decided block: the next height stands on it.
     pub(super) fn push(&mut self, stacked: Stacked) {
         self.state = Arc::new(stacked.delta.state.clone());
-        self.view.push(stacked.delta.clone());
+        let layer = Arc::new(Layer::new(stacked.delta.clone()));
+        self.recent.push(layer.clone());
+        self.view.push(layer);
         self.certificate = Some(stacked.certificate.clone());
         self.stack.blocks.push_back(stacked);
     }
@@ -148,12 +153,6 @@ impl Stack {
     pub(super) fn entry(&self, txid: &TxId) -> Option<&Entry> {
         let entries = self.blocks.iter().flat_map(|stacked| &stacked.confirmed);
         entries.into_iter().find(|entry| entry.txid() == *txid)
-    }
-
-    /// Whether a stacked block holds this transaction.
-    pub(super) fn holds(&self, txid: &TxId) -> bool {
-        let records = self.blocks.iter().flat_map(|stacked| &stacked.delta.transactions);
-        records.into_iter().any(|record| record.txid == *txid)
     }
 
     /// What decided a stacked block.

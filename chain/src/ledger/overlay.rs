@@ -3,7 +3,7 @@
 //! A layer stands for one block over the view below it. Reading is right whether or not the view below
 //! holds a layer's block already, so that a layer may be taken away any time after its block is durable.
 use super::{BlockDelta, LedgerView, PositionedCoin, ViewError};
-use crate::types::{Certificate, Height, OutPoint};
+use crate::types::{Certificate, Height, OutPoint, Output, TxId};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What one decided block changes, by outpoint.
@@ -12,6 +12,8 @@ pub struct Layer {
     delta: Arc<BlockDelta>,
     /// Index among the created coins; none for a coin that the block spends.
     changes: BTreeMap<OutPoint, Option<usize>>,
+    /// The ids of its transactions, sorted.
+    txids: Vec<TxId>,
 }
 
 impl Layer {
@@ -21,7 +23,30 @@ impl Layer {
         let created = created.map(|(index, coin)| (coin.coin.outpoint, Some(index)));
         let spent = delta.spent.iter().map(|coin| (coin.coin.outpoint, None));
         let changes = spent.chain(created).collect();
-        Self { delta, changes }
+        let mut txids: Vec<TxId> = delta.transactions.iter().map(|record| record.txid).collect();
+        txids.sort_unstable();
+        Self { delta, changes, txids }
+    }
+
+    /// The height of the block.
+    pub fn height(&self) -> Height {
+        self.delta.height
+    }
+
+    /// Whether the block holds this transaction.
+    pub fn holds(&self, txid: &TxId) -> bool {
+        self.txids.binary_search(txid).is_ok()
+    }
+
+    /// How many coins it spends and creates.
+    pub fn changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// What an output has become, if this block changes it: none where it is spent.
+    pub fn output(&self, outpoint: &OutPoint) -> Option<Option<&Output>> {
+        let change = self.changes.get(outpoint)?;
+        Some(change.map(|index| &self.delta.created[index].coin.output))
     }
 
     /// What the coin has become, if this block changes it.
@@ -50,8 +75,8 @@ impl<V> Overlay<V> {
     }
 
     /// A block is decided.
-    pub fn push(&mut self, delta: Arc<BlockDelta>) {
-        self.layers.push(Arc::new(Layer::new(delta)));
+    pub fn push(&mut self, layer: Arc<Layer>) {
+        self.layers.push(layer);
     }
 
     /// The oldest of the blocks is in the view below.

@@ -23,7 +23,7 @@ pub trait LedgerView {
 /// A view in memory, for tests and the simulator.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryView {
-    coins: BTreeMap<OutPoint, PositionedCoin>,
+    pub(super) coins: BTreeMap<OutPoint, PositionedCoin>,
     certificates: BTreeMap<Height, Certificate>,
 }
 

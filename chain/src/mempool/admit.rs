@@ -1,9 +1,9 @@
 //! Carries out an admission that was planned: what must leave leaves, then the transaction enters.
-use super::{AdmitError, Entry, Mempool, entry::first_height};
+use super::{Entry, Mempool, Reject, entry::first_height};
 use crate::{
     crypto::Verified,
-    ledger::LedgerView,
-    rules::{RuleError, Spend},
+    ledger::Coins,
+    rules::{self, RuleError, Spend},
     types::{Height, Millis, Transaction, TxId, WTxId},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -24,18 +24,23 @@ pub struct Admitted {
 }
 
 impl Mempool {
-    /// Step 2, with the signatures checked: checks again what may have changed since step 1, then
+    /// Step 3, with the signatures checked: checks again what may have changed since step 2, then
     /// admits. Where it fails, nothing has changed.
+    ///
+    /// # Errors
+    /// When it is not admitted.
     pub fn admit(
         &mut self,
-        view: &dyn LedgerView,
+        coins: &dyn Coins,
         height: Height,
         now: Millis,
         spend: Verified<Spend>,
-    ) -> Result<Admitted, AdmitError> {
+    ) -> Result<Admitted, Reject> {
         // Time never runs backwards here, so the order of admission is the order of age.
         let now = now.max(self.clock);
-        let plan = self.plan(view, height, now, &spend.transaction)?;
+        let tx = &spend.transaction;
+        rules::check_transaction(self.chain, tx)?;
+        let plan = self.plan(coins, height, now, (tx.txid(), tx))?;
         if plan.spent != spend.spent {
             // The signatures were checked against other outputs than it spends.
             return Err(RuleError::BadSignature.into());

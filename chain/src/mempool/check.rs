@@ -1,12 +1,12 @@
 //! Whether a transaction may enter, and what must leave for it. Changes nothing.
 use super::{
-    AdmitError, Mempool, Reject,
+    Mempool, Reject, Screened,
     entry::{Package, Seq},
     evict::Eviction,
 };
 use crate::{
     codec,
-    ledger::LedgerView,
+    ledger::Coins,
     rules::{self, RuleError, Spend},
     types::{Amount, Height, Millis, OutPoint, Output, Transaction, TxId},
 };
@@ -36,31 +36,33 @@ struct Inputs {
 }
 
 impl Mempool {
-    /// Step 1, before the signatures: whether the transaction would be admitted for a block at
+    /// Step 2, before the signatures: whether the transaction would be admitted for a block at
     /// `height`. Returns it with what it spends, for the signatures to be checked. The minimum fee is
     /// the one at the last change of the pool; every block is a change.
+    ///
+    /// # Errors
+    /// When it would not be admitted.
     pub fn check(
         &self,
-        view: &dyn LedgerView,
+        coins: &dyn Coins,
         height: Height,
-        tx: Transaction,
-    ) -> Result<Spend, AdmitError> {
-        let plan = self.plan(view, height, self.clock, &tx)?;
-        Ok(Spend { transaction: tx, spent: plan.spent })
+        screened: Screened,
+    ) -> Result<Spend, Reject> {
+        let txid = screened.txid();
+        let plan = self.plan(coins, height, self.clock, (txid, screened.transaction()))?;
+        Ok(Spend { transaction: screened.transaction, spent: plan.spent })
     }
 
-    /// Every rule but the signatures, the cheap ones first.
+    /// Every rule but those of a transaction alone and the signatures, the cheap ones first.
     pub(super) fn plan(
         &self,
-        view: &dyn LedgerView,
+        coins: &dyn Coins,
         height: Height,
         now: Millis,
-        tx: &Transaction,
-    ) -> Result<Plan, AdmitError> {
-        rules::check_transaction(self.chain, tx)?;
-        let txid = tx.txid();
+        (txid, tx): (TxId, &Transaction),
+    ) -> Result<Plan, Reject> {
         self.check_unknown(txid, tx)?;
-        let Inputs { spent, parents, conflicts } = self.resolve(view, tx)?;
+        let Inputs { spent, parents, conflicts } = self.resolve(coins, tx)?;
         let fee = rules::check_spend(height, tx, &spent)?;
         let own = Package { count: 1, bytes: codec::encode(tx).len(), fee };
         self.check_fee(own, now)?;
@@ -74,16 +76,8 @@ impl Mempool {
         Ok(Plan { txid, own, spent, parents, ancestors, package, replaced, eviction })
     }
 
-    fn check_unknown(&self, txid: TxId, tx: &Transaction) -> Result<(), Reject> {
-        match self.get_by_txid(&txid) {
-            None => Ok(()),
-            Some(entry) if entry.wtxid == tx.wtxid() => Err(Reject::AlreadyKnown { txid }),
-            Some(entry) => Err(Reject::OtherWitnesses { txid, known: entry.wtxid }),
-        }
-    }
-
     /// What the inputs spend, from the pool or else from the ledger.
-    fn resolve(&self, view: &dyn LedgerView, tx: &Transaction) -> Result<Inputs, AdmitError> {
+    fn resolve(&self, coins: &dyn Coins, tx: &Transaction) -> Result<Inputs, RuleError> {
         let mut spent = Vec::with_capacity(tx.body.inputs.len());
         let (mut parents, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
         for outpoint in &tx.body.inputs {
@@ -94,7 +88,7 @@ impl Mempool {
                     parents.insert(parent);
                     self.output_of(parent, outpoint)
                 }
-                None => view.coin(outpoint)?.map(|coin| coin.coin.output),
+                None => coins.output(outpoint),
             };
             spent.push(output.ok_or(RuleError::MissingInput { outpoint: *outpoint })?);
         }

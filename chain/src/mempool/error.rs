@@ -1,26 +1,8 @@
 //! Every reason for which the pool refuses a transaction, with its numbers.
 use crate::{
-    ledger::ViewError,
     rules::RuleError,
     types::{Amount, OutPoint, TxId, WTxId},
 };
-
-/// Why a transaction was not admitted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AdmitError {
-    /// The transaction was refused.
-    #[error(transparent)]
-    Reject(#[from] Reject),
-    /// The ledger could not be read: our fault.
-    #[error(transparent)]
-    View(#[from] ViewError),
-}
-
-impl From<RuleError> for AdmitError {
-    fn from(error: RuleError) -> Self {
-        Self::Reject(Reject::Rule(error))
-    }
-}
 
 /// Why the pool refuses a transaction. All but [`Reject::Rule`] are this node's policy and say
 /// nothing against whoever sent it.
@@ -31,6 +13,10 @@ pub enum Reject {
     Rule(#[from] RuleError),
     #[error("transaction {txid} is already in the mempool")]
     AlreadyKnown { txid: TxId },
+    #[error("transaction {txid} is already in a decided block")]
+    Decided { txid: TxId },
+    #[error("too many blocks were decided while it was checked, {lookups} times: send it again")]
+    Overtaken { lookups: u32 },
     #[error("transaction {txid} is already in the mempool with other witnesses, as {known}")]
     OtherWitnesses { txid: TxId, known: WTxId },
     #[error("fee {fee} for {bytes} bytes is below {needed}: {rate} units per byte are relayed")]
@@ -87,6 +73,8 @@ impl Reject {
         match self {
             Self::Rule(error) => error.code(),
             Self::AlreadyKnown { .. } => "txn-already-in-mempool",
+            Self::Decided { .. } => "txn-already-known",
+            Self::Overtaken { .. } => "chain-moved-on",
             Self::OtherWitnesses { .. } => "txn-same-nonwitness-data-in-mempool",
             Self::FeeTooLow { .. } => "min relay fee not met",
             Self::PoolFeeTooLow { .. } => "mempool min fee not met",

@@ -2,6 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `screen` | what is decided about a transaction without its coins |
 //! | `check` | decides whether a transaction may enter, and plans what must leave for it |
 //! | `replace` | the rules of replacement by fee |
 //! | `evict` | makes room in a full pool |
@@ -12,10 +13,10 @@
 //!
 //! Invariants: no two entries spend one output; every input is a coin of the ledger or an output of
 //! an earlier entry; each entry's figures about its ancestors and descendants equal a recount. The
-//! view given to a call is the ledger after the last block that `on_block` was told of, or after one
-//! that it is told of next; it is never behind.
+//! coins given to a call are those after the last block that `on_block` was told of, or after one
+//! that it is told of next; they are never behind.
 //!
-//! Never reads a clock, checks a signature or keeps a transaction whose parent it does not know.
+//! Never reads a clock or a disk, checks a signature or keeps a transaction whose parent it does not know.
 mod admit;
 mod check;
 mod entry;
@@ -25,6 +26,7 @@ mod index;
 mod on_block;
 mod rate;
 mod replace;
+mod screen;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -33,9 +35,10 @@ mod verify;
 pub use crate::rules::Spend;
 pub use admit::Admitted;
 pub use entry::{Entry, Package};
-pub use error::{AdmitError, Reject};
+pub use error::Reject;
 pub use on_block::Removed;
 pub use rate::Rate;
+pub use screen::Screened;
 pub use verify::{Acceptable, Trial, VerifiedSpend, verify};
 
 use crate::{

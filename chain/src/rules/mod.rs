@@ -36,5 +36,5 @@ pub use error::RuleError;
 pub use evidence::{EvidenceError, verify_evidence};
 pub use message::{MessageError, verify_message};
 pub(crate) use spend::first_bad_spend;
-pub use spend::{Spend, check_spend, fee_of, verify_spends};
+pub use spend::{Spend, check_height, check_spend, fee_of, verify_spends};
 pub use transaction::check_transaction;

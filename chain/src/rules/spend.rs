@@ -25,7 +25,8 @@ pub fn check_spend(
     fee_of(tx, spent)
 }
 
-fn check_height(height: Height, tx: &Transaction) -> Result<(), RuleError> {
+/// Whether a block at this height may hold the transaction.
+pub fn check_height(height: Height, tx: &Transaction) -> Result<(), RuleError> {
     let (not_before, expiry) = (tx.body.not_before, tx.body.expiry_height);
     if height < not_before {
         return Err(RuleError::NotYetValid { height, not_before });

@@ -2,6 +2,7 @@
 //! the test.
 mod candidates;
 mod evidence;
+mod payments;
 mod repeat;
 
 use crate::fixture::{Fixture, hash_lock, pay, prevote_of, seal};
@@ -18,7 +19,7 @@ use timecoin_chain::{
         Effect, Engine, EngineConfig, Held, Input, Peer, Recovered, Request, SafetyRecord, Stored,
         Ticket, Timer,
     },
-    ledger::{BlockDelta, LedgerView, MemoryView, PositionedCoin, ViewError, execute},
+    ledger::{BlockDelta, LedgerView, MemoryView, PositionedCoin, ViewError, execute, look_up},
     mempool::MempoolLimits,
     rules::{self, CertifiedBlock},
     types::{
@@ -180,6 +181,10 @@ impl Node {
                 self.view.0.borrow_mut().apply(delta);
                 self.view.0.borrow_mut().keep((**certificate).clone());
                 Some(Input::Committed { height: delta.height })
+            }
+            Effect::LookUp { ticket, inputs } => {
+                let coins = look_up(&self.view, inputs.clone());
+                Some(Input::CoinsFound { ticket: *ticket, coins })
             }
             Effect::Verify { ticket, spends } => {
                 let results =

@@ -16,7 +16,8 @@ use crate::{
 };
 use timecoin_chain::{
     codec,
-    mempool::Reject,
+    ledger::look_up,
+    mempool::{Acceptable, Reject},
     rules::RuleError,
     types::{Amount, Height, Transaction, TxId},
 };
@@ -85,12 +86,24 @@ async fn read_sent(
     let transaction = parse_transaction(&hexstring)?;
     let Some(max) = limit_of(maxfeerate) else { return Ok(transaction) };
     // What the node refuses anyway is refused with its reason when it is sent.
-    if let Ok(acceptable) = context.node.test(transaction.clone()).await?
+    if let Ok(acceptable) = tested(context, transaction.clone()).await?
         && is_above(acceptable.fee, acceptable.bytes, max)
     {
         return Err(fee_exceeded(acceptable.fee, acceptable.bytes, max));
     }
     Ok(transaction)
+}
+
+/// Whether the node would take a transaction. Its coins are read here, not on the node's loop.
+async fn tested(
+    context: &Context,
+    transaction: Transaction,
+) -> Result<Result<Acceptable, Reject>, RpcError> {
+    let inputs = transaction.body.inputs.clone();
+    // One list for each: an input that waits in the mempool does not end the lookup of the others.
+    let lists = inputs.into_iter().map(|outpoint| vec![outpoint]);
+    let found = context.reads.run(move |store| Ok(look_up(store, lists)?)).await?;
+    Ok(context.node.test(transaction, found).await?)
 }
 
 /// The limit of a fee rate; 0 is none, as in Bitcoin Core.
@@ -123,10 +136,14 @@ async fn sent(
             if is_missing && context.node.mempool_entry(txid).await?.is_some() {
                 return Ok(txid.to_string()); // Decided already, and being written.
             }
-            let place = match is_missing {
+            let is_decided = matches!(&reject, Reject::Decided { .. });
+            let place = match is_missing || is_decided {
                 true => context.reads.run(move |store| Ok(store.transaction(&txid)?)).await?,
                 false => None,
             };
+            if is_decided && place.is_none() {
+                return Ok(txid.to_string()); // Being written.
+            }
             Err(refusal(txid, &reject, place))
         }
     }
@@ -170,7 +187,7 @@ async fn test(
 ) -> Result<Tested, RpcError> {
     let (txid, wtxid) = (transaction.txid().to_string(), transaction.wtxid().to_string());
     let (mut vsize, mut fees) = (None, None);
-    let refused = match context.node.test(transaction).await? {
+    let refused = match tested(context, transaction).await? {
         Err(reject) => Some((reject.code(), reject.to_string())),
         Ok(acceptable) => {
             vsize = Some(acceptable.bytes as u64);

@@ -52,6 +52,11 @@ impl World {
             Effect::Serve { ticket, request } => self.serve(node, ticket, &request),
             // The asker is told that the node is busy; the simulator lets its patience run out.
             Effect::Refuse { ticket } => drop(self.take_ticket(node, ticket)),
+            Effect::LookUp { ticket, inputs } => {
+                self.auditor.detail(32, &ticket.0.to_le_bytes());
+                let span = self.labour.exponential(self.faults.work);
+                self.work_in(node, span, Work::LookUp { ticket, inputs });
+            }
             Effect::Verify { ticket, spends } => {
                 self.auditor.detail(20, &ticket.0.to_le_bytes());
                 let span = self.labour.exponential(self.faults.work);

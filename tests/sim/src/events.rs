@@ -11,7 +11,7 @@ use crate::{
 use std::rc::Rc;
 use timecoin_chain::{
     engine::{Held, Input, Source, Timer},
-    ledger::{ExecuteError, Execution, Overlay},
+    ledger::{self, ExecuteError, Execution, Overlay},
     limits::SYNC_BLOCKS_MAX,
     rules,
     types::{ConsensusMessage, Height},
@@ -235,6 +235,11 @@ impl World {
                 }
                 self.note(node, 6, &hash.0, || format!("executed {hash:?}: {}", result.is_ok()));
                 self.feed(node, Input::Executed { block: hash, result: result.map(Box::new) });
+            }
+            Work::LookUp { ticket, inputs } => {
+                let coins = ledger::look_up(self.nodes[node].disk.view(), inputs);
+                self.note(node, 32, &ticket.0.to_le_bytes(), || "looked coins up".into());
+                self.feed(node, Input::CoinsFound { ticket, coins });
             }
             Work::Verify { ticket, spends } => {
                 let results =

@@ -10,13 +10,14 @@ use timecoin_chain::{
     inbound::Job,
     ledger::Execution,
     rules::Spend,
-    types::Height,
+    types::{Height, OutPoint},
     wire::{Protocol, Ticket},
 };
 
 /// Work that a shell does off its loop.
 pub(crate) enum Work {
     Execute { number: u64, execution: Execution },
+    LookUp { ticket: Ticket, inputs: Vec<Vec<OutPoint>> },
     Verify { ticket: Ticket, spends: Vec<Spend> },
     Job(Job),
     Commit,

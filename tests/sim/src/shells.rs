@@ -15,7 +15,9 @@ use timecoin_chain::{
     engine::{
         Effect, Engine, EngineConfig, Held, Input, Recovered, Report, SafetyRecord, Stored, Timer,
     },
-    ledger::{LedgerState, LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta},
+    ledger::{
+        LedgerState, LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta, look_up,
+    },
     mempool::MempoolLimits,
     rules,
     types::{Certificate, ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
@@ -343,6 +345,10 @@ impl Shells {
                 self.tip = Some(certificate);
                 shell.view.0.borrow_mut().apply(&delta);
                 self.queue.push_back((index, Input::Committed { height: delta.height }));
+            }
+            Effect::LookUp { ticket, inputs } => {
+                let coins = look_up(&shell.view, inputs);
+                self.queue.push_back((index, Input::CoinsFound { ticket, coins }));
             }
             Effect::Verify { ticket, spends } => {
                 let results =

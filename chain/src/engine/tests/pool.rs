@@ -1,11 +1,11 @@
 //! From arrival to admission. Nothing here signs: verdicts on signatures are given.
-use super::{context, said, tip};
+use super::{at, context, said, tip};
 use crate::{
-    crypto::Signature,
+    crypto::{Signature, Verified},
     engine::{Source, Ticket, context::Context, out::Out, pool::Pool, tip::Tip},
-    ledger::MemoryView,
+    ledger::{Coins, FoundCoins, MemoryView},
     mempool::MempoolLimits,
-    rules::RuleError,
+    rules::{RuleError, Spend},
     types::{Amount, Height, OutPoint, Output, Transaction, TxBody, TxId, TxKind, Witness},
 };
 
@@ -41,6 +41,16 @@ fn parent_and_child(ctx: &Context, tip: &Tip<MemoryView>) -> (Transaction, Trans
     (parent, child)
 }
 
+/// What the store says of the genesis coins that a batch asks for.
+fn coins(ctx: &Context) -> FoundCoins {
+    let delta = crate::ledger::genesis_delta(&ctx.chain);
+    let mut found = FoundCoins::default();
+    for created in &delta.created {
+        found.insert(created.coin.outpoint, created.coin.output.clone());
+    }
+    found
+}
+
 #[test]
 fn what_breaks_a_rule_before_signatures_is_answered_at_once() {
     let ctx = context(None);
@@ -48,9 +58,14 @@ fn what_breaks_a_rule_before_signatures_is_answered_at_once() {
     let (parent, _) = parent_and_child(&ctx, &tip);
     let unknown = OutPoint { txid: TxId([7; 32]), vout: 0 };
     let stray = spend(&ctx, unknown, &parent.body.outputs[0]);
-    pool.take(&tip, (SOURCE, Ticket(1)), vec![stray], &mut out).unwrap();
-    pool.take(&tip, (SOURCE, Ticket(2)), vec![], &mut out).unwrap();
-    assert_eq!(said(&mut out), ["admission 1 0/1", "admission 2 0/0"]);
+    let mut expired = parent;
+    expired.body.expiry_height = Height(0);
+    pool.take(&tip, at(0), (SOURCE, Ticket(1)), vec![stray], &mut out);
+    pool.take(&tip, at(0), (SOURCE, Ticket(2)), vec![], &mut out);
+    pool.take(&tip, at(0), (SOURCE, Ticket(3)), vec![expired], &mut out);
+    assert_eq!(said(&mut out), ["look up 1 1", "admission 2 0/0", "admission 3 0/1"]);
+    pool.coins_found(&tip, at(0), Ticket(1), FoundCoins::default(), &mut out);
+    assert_eq!(said(&mut out), ["admission 1 0/1"]);
 }
 
 #[test]
@@ -58,30 +73,51 @@ fn a_child_and_a_repetition_wait_for_the_verdict_on_their_parent() {
     let ctx = context(None);
     let (tip, mut pool, mut out) = (tip(&ctx), pool(&ctx), Out::default());
     let (parent, child) = parent_and_child(&ctx, &tip);
-    pool.take(&tip, (SOURCE, Ticket(1)), vec![parent.clone()], &mut out).unwrap();
-    pool.take(&tip, (SOURCE, Ticket(2)), vec![parent, child], &mut out).unwrap();
+    pool.take(&tip, at(0), (SOURCE, Ticket(1)), vec![parent.clone()], &mut out);
+    pool.take(&tip, at(0), (SOURCE, Ticket(2)), vec![parent, child], &mut out);
+    assert_eq!(said(&mut out), ["look up 1 1"]);
+    assert_eq!(pool.admissions.waiting(), 2);
+    pool.coins_found(&tip, at(0), Ticket(1), coins(&ctx), &mut out);
     assert_eq!(said(&mut out), ["verify 1 1"]);
     assert_eq!(pool.admissions.waiting(), 2);
 
-    let now = super::at(1);
-    let bad = vec![Err(RuleError::BadSignature)];
-    let admitted = pool.admit_checked(&tip, now, Ticket(1), bad).unwrap();
-    assert_eq!(admitted, Some(vec![]));
-    pool.release(&tip, Ticket(1), &mut out).unwrap();
+    let bad = || vec![Err(RuleError::BadSignature)];
+    assert_eq!(pool.admit_verified(&tip, at(1), Ticket(1), bad(), &mut out), []);
     // The repetition may have other witnesses: it is verified, and the child still waits.
-    assert_eq!(said(&mut out), ["admission 1 0/1", "verify 2 1"]);
+    assert_eq!(said(&mut out), ["admission 1 0/1", "look up 2 1"]);
+    pool.coins_found(&tip, at(1), Ticket(2), coins(&ctx), &mut out);
+    assert_eq!(said(&mut out), ["verify 2 1"]);
     assert_eq!(pool.admissions.waiting(), 1);
 
-    let bad = vec![Err(RuleError::BadSignature)];
-    pool.admit_checked(&tip, now, Ticket(2), bad).unwrap();
-    pool.release(&tip, Ticket(2), &mut out).unwrap();
+    pool.admit_verified(&tip, at(1), Ticket(2), bad(), &mut out);
+    assert_eq!(said(&mut out), ["look up 2 1"], "without its parent only the ledger may know");
+    pool.coins_found(&tip, at(1), Ticket(2), FoundCoins::default(), &mut out);
     assert_eq!(said(&mut out), ["admission 2 0/2"], "without its parent the child spends nothing");
     assert_eq!(pool.admissions.waiting(), 0);
 }
 
 #[test]
-fn a_verdict_that_nobody_waits_for_changes_nothing() {
+fn an_admitted_parent_is_all_that_its_child_needs() {
     let ctx = context(None);
-    let (tip, mut pool) = (tip(&ctx), pool(&ctx));
-    assert_eq!(pool.admit_checked(&tip, super::at(1), Ticket(9), vec![]).unwrap(), None);
+    let (tip, mut pool, mut out) = (tip(&ctx), pool(&ctx), Out::default());
+    let (parent, child) = parent_and_child(&ctx, &tip);
+    pool.take(&tip, at(0), (SOURCE, Ticket(1)), vec![parent.clone(), child], &mut out);
+    pool.coins_found(&tip, at(0), Ticket(1), coins(&ctx), &mut out);
+    assert_eq!(said(&mut out), ["look up 1 1", "verify 1 1"]);
+    let output = coins(&ctx).output(&parent.body.inputs[0]).unwrap();
+    let good = Verified::checked(Spend { transaction: parent, spent: vec![output] });
+    pool.admit_verified(&tip, at(0), Ticket(1), vec![Ok(good)], &mut out);
+    assert_eq!(said(&mut out), ["verify 1 1"]);
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_changes_nothing() {
+    let ctx = context(None);
+    let (tip, mut pool, mut out) = (tip(&ctx), pool(&ctx), Out::default());
+    assert_eq!(pool.admit_verified(&tip, at(1), Ticket(9), vec![], &mut out), []);
+    pool.coins_found(&tip, at(1), Ticket(9), FoundCoins::default(), &mut out);
+    let (parent, _) = parent_and_child(&ctx, &tip);
+    pool.take(&tip, at(0), (SOURCE, Ticket(1)), vec![parent], &mut out);
+    pool.admit_verified(&tip, at(1), Ticket(1), vec![], &mut out);
+    assert_eq!(said(&mut out), ["look up 1 1"]);
 }

@@ -2,7 +2,7 @@
 use super::fixture::*;
 use crate::{
     codec,
-    mempool::{AdmitError, MempoolLimits, Reject},
+    mempool::{MempoolLimits, Reject},
     types::{Amount, Millis},
 };
 
@@ -31,7 +31,7 @@ fn the_cheapest_leaves_a_full_pool_and_the_floor_rises_above_it() {
         let error = ledger.admit(&mut pool, Millis(0), again).unwrap_err();
         let (fee, needed) = (Amount(29 * SMALL as u64), Amount(30 * SMALL as u64));
         let expected = Reject::PoolFeeTooLow { fee, needed, bytes: SMALL, rate: 30 };
-        assert_eq!(error, AdmitError::Reject(expected));
+        assert_eq!(error, expected);
         assert_eq!(code(error), "mempool min fee not met");
     }
 }
@@ -48,7 +48,7 @@ fn a_full_pool_refuses_what_pays_no_more_than_its_cheapest() {
     let error = ledger.admit(&mut pool, Millis(0), equal).unwrap_err();
     let (fee, bytes) = (Amount(20 * SMALL as u64), SMALL);
     let expected = Reject::Full { transactions: 2, pool_bytes: 2 * SMALL, fee, bytes };
-    assert_eq!(error, AdmitError::Reject(expected));
+    assert_eq!(error, expected);
 }
 
 #[test]

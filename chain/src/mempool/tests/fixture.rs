@@ -3,7 +3,7 @@ use crate::{
     crypto::{PublicKey, Signature, SignatureCheck, SignatureScheme},
     genesis::{Allocation, Chain, Genesis, Network, Params, Timeout},
     ledger::{self, BlockDelta, ExecuteError, LedgerState, MemoryView},
-    mempool::{AdmitError, Admitted, Mempool, MempoolLimits},
+    mempool::{Admitted, Mempool, MempoolLimits, Reject},
     rules,
     types::{
         Amount, Block, Certificate, Header, Height, Lock, Masternode, Millis, OutPoint, Output,
@@ -151,17 +151,18 @@ impl Ledger {
         Transaction { witnesses: vec![witness; inputs.len()], body }
     }
 
-    /// Both steps of an admission, with every signature accepted. The invariants hold after it, and
-    /// a refusal changes nothing and is the same in both steps.
+    /// All steps of an admission, with every signature accepted. The invariants hold after it, and
+    /// a refusal changes nothing and is the same in all steps.
     pub(super) fn admit(
         &self,
         pool: &mut Mempool,
         now: Millis,
         tx: Transaction,
-    ) -> Result<Admitted, AdmitError> {
+    ) -> Result<Admitted, Reject> {
         let height = self.next_height();
         let before: Vec<WTxId> = pool.iter().map(|entry| entry.wtxid()).collect();
-        let spend = pool.check(&self.view, height, tx)?;
+        let screened = pool.screen(height, tx)?;
+        let spend = pool.check(&self.view, height, screened)?;
         let verified = rules::verify_spends(&Blind, &self.chain.hash, vec![spend]).remove(0);
         let result = pool.admit(&self.view, height, now, verified.unwrap());
         if result.is_err() {
@@ -189,9 +190,6 @@ pub(super) fn output(tx: &Transaction, index: usize) -> (OutPoint, u64) {
     (Transaction::outpoint(tx.txid(), index), tx.body.outputs[index].value.0)
 }
 
-pub(super) fn code(error: AdmitError) -> &'static str {
-    match error {
-        AdmitError::Reject(reject) => reject.code(),
-        AdmitError::View(error) => panic!("{error}"),
-    }
+pub(super) fn code(reject: Reject) -> &'static str {
+    reject.code()
 }

@@ -2,7 +2,7 @@
 use super::fixture::*;
 use crate::{
     codec,
-    mempool::{AdmitError, MempoolLimits, Reject},
+    mempool::{MempoolLimits, Reject},
     types::{Amount, Millis},
 };
 
@@ -25,7 +25,7 @@ fn a_replacement_pays_for_what_it_replaces_and_for_itself() {
         evicts: 2,
         bytes: SMALL,
     };
-    assert_eq!(error, AdmitError::Reject(expected));
+    assert_eq!(error, expected);
 
     let enough = ledger.spend(&ledger.coins(), 1, needed);
     let admitted = ledger.admit(&mut pool, Millis(0), enough.clone()).unwrap();
@@ -44,7 +44,7 @@ fn a_replacement_pays_more_per_byte_than_each_conflict() {
     let bytes = codec::encode(&ledger.spend(&coins, 40, 0)).len() as u64;
     let equal = ledger.spend(&coins, 40, 100 * bytes);
     let error = ledger.admit(&mut pool, Millis(0), equal).unwrap_err();
-    assert!(matches!(error, AdmitError::Reject(Reject::ReplacementRateTooLow { .. })), "{error}");
+    assert!(matches!(error, Reject::ReplacementRateTooLow { .. }), "{error}");
     assert_eq!(code(error), "insufficient fee");
     ledger.must_admit(&mut pool, ledger.spend(&coins, 40, 100 * bytes + 1));
 }

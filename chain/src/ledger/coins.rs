@@ -1,0 +1,59 @@
+//! Outputs that were read already: rules that need them run without a disk.
+//!
+//! [`look_up`] reads them in bulk, off the loop. Never says what has changed since.
+use super::{LedgerView, MemoryView, ViewError};
+use crate::types::{OutPoint, Output};
+use std::collections::BTreeMap;
+
+/// Unspent outputs. Asking costs nothing and cannot fail.
+pub trait Coins {
+    /// The output, unless it is spent or never was.
+    fn output(&self, outpoint: &OutPoint) -> Option<Output>;
+}
+
+impl Coins for MemoryView {
+    fn output(&self, outpoint: &OutPoint) -> Option<Output> {
+        self.coins.get(outpoint).map(|coin| coin.coin.output.clone())
+    }
+}
+
+/// The outputs that a lookup found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundCoins(BTreeMap<OutPoint, Output>);
+
+impl FoundCoins {
+    /// Keeps one.
+    pub fn insert(&mut self, outpoint: OutPoint, output: Output) {
+        self.0.insert(outpoint, output);
+    }
+
+    /// Keeps all of another lookup.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+impl Coins for FoundCoins {
+    fn output(&self, outpoint: &OutPoint) -> Option<Output> {
+        self.0.get(outpoint).cloned()
+    }
+}
+
+/// Reads what transactions spend, one list for each. The first that is missing ends its list: such a transaction is
+/// refused whatever the rest is.
+///
+/// # Errors
+/// When the store fails.
+pub fn look_up(
+    view: &dyn LedgerView,
+    inputs: impl IntoIterator<Item = Vec<OutPoint>>,
+) -> Result<FoundCoins, ViewError> {
+    let mut found = FoundCoins::default();
+    for outpoints in inputs {
+        for outpoint in outpoints {
+            let Some(coin) = view.coin(&outpoint)? else { break };
+            found.insert(outpoint, coin.coin.output);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,64 @@
+//! What is decided about a transaction before its coins are looked up: its size and shape, its heights, and whether it
+//! waits already.
+use super::{Mempool, Reject};
+use crate::{
+    crypto::Verified,
+    rules::{self, Spend},
+    types::{Height, OutPoint, Transaction, TxId},
+};
+
+/// A transaction that keeps every rule which needs no coin.
+#[derive(Debug, Clone)]
+pub struct Screened {
+    pub(super) transaction: Transaction,
+    txid: TxId,
+}
+
+impl Screened {
+    /// The transaction.
+    pub fn transaction(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// The id of its body.
+    pub fn txid(&self) -> TxId {
+        self.txid
+    }
+
+    /// A transaction that is checked again: it was screened before its signatures were verified.
+    pub(crate) fn again(spend: Verified<Spend>) -> Self {
+        let transaction = spend.into_inner().transaction;
+        Self { txid: transaction.txid(), transaction }
+    }
+}
+
+impl Mempool {
+    /// Step 1: the rules that need no coin, for a block at `height`.
+    ///
+    /// # Errors
+    /// When it breaks one, or waits already.
+    pub fn screen(&self, height: Height, transaction: Transaction) -> Result<Screened, Reject> {
+        rules::check_transaction(self.chain, &transaction)?;
+        let txid = transaction.txid();
+        self.check_unknown(txid, &transaction)?;
+        rules::check_height(height, &transaction)?;
+        Ok(Screened { transaction, txid })
+    }
+
+    /// The inputs that only the ledger can know: no waiting transaction has them as outputs.
+    pub fn ledger_inputs<'a>(
+        &'a self,
+        screened: &'a Screened,
+    ) -> impl Iterator<Item = &'a OutPoint> {
+        let inputs = screened.transaction.body.inputs.iter();
+        inputs.filter(|outpoint| self.index.by_txid(&outpoint.txid).is_none())
+    }
+
+    pub(super) fn check_unknown(&self, txid: TxId, tx: &Transaction) -> Result<(), Reject> {
+        match self.get_by_txid(&txid) {
+            None => Ok(()),
+            Some(entry) if entry.wtxid == tx.wtxid() => Err(Reject::AlreadyKnown { txid }),
+            Some(entry) => Err(Reject::OtherWitnesses { txid, known: entry.wtxid }),
+        }
+    }
+}
