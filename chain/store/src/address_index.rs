@@ -1,4 +1,4 @@
-//! The address index: the coins of each lock. One row for each coin, written and removed with it.
+//! The address index: the coins of each lock. One row per coin, written and removed with the coin.
 use crate::{
     error::Fault,
     tables::{LOCK_KEY, LOCKS},
@@ -10,7 +10,7 @@ use timecoin_chain::{
     types::Lock,
 };
 
-/// Removes the rows of spent coins and inserts those of created ones. Returns the bytes inserted.
+/// Removes the rows of spent coins and inserts those of created coins. Returns the bytes inserted.
 pub(crate) fn write(txn: &WriteTransaction, delta: &BlockDelta) -> Result<usize, Fault> {
     let keys = |coins: &[PositionedCoin]| {
         coins.iter().map(|coin| key(&coin.coin.output.lock, coin.position)).collect()

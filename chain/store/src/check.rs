@@ -1,6 +1,6 @@
-//! Checking a whole ledger against itself: slow, for an operator who doubts the disk.
+//! Checks a whole ledger for consistency: slow, for an operator who suspects a disk fault.
 //!
-//! Never changes anything and never trusts one table for what another one says.
+//! Never changes anything and never trusts one table for the contents of another.
 use crate::{
     Store,
     error::{Fault, StoreError},
@@ -15,21 +15,21 @@ use timecoin_chain::{
     types::{Amount, Block, BlockHash, Certificate, Coin, Height},
 };
 
-/// What a check went through.
+/// What a check covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
-    /// The last committed height; every block below it is there.
+    /// The last durable height; every block below it exists.
     pub height: Height,
     /// Unspent coins.
     pub coins: u64,
-    /// What they are worth.
+    /// Their total value.
     pub value: Amount,
 }
 
 impl Store {
-    /// Reads every coin and every block: the coins must be those that the state commits to, each
-    /// must be found by its outpoint, and blocks must follow each other with their certificates up
-    /// to the state's. Takes some 10 microseconds for each coin.
+    /// Reads every coin and every block. The coins must match the commitment of the state, each
+    /// must be found by its outpoint, and the blocks with their certificates must form a chain up
+    /// to the height of the state. Takes about 10 microseconds per coin.
     pub fn check(&self) -> Result<Checked, StoreError> {
         self.ledger.read(|txn| {
             let state = read::state(txn)?;

@@ -1,8 +1,7 @@
-//! Writing a final block: one durable transaction with everything that it changes.
+//! Writes a final block: one durable transaction with everything that it changes.
 //!
-//! Rows of a table are written in the order of their keys. Never decides what a block changes, but
-//! refuses a delta that does not fit what is stored: a coin that is spent must be there, and a coin
-//! that is created must be new.
+//! Rows of a table are written in key order. Never decides what a block changes, but refuses a
+//! delta that does not fit what is stored: a spent coin must exist, and a created coin must be new.
 use crate::{
     Store, address_index,
     error::{Fault, StoreError},
@@ -18,8 +17,8 @@ use timecoin_chain::{
 };
 
 impl Store {
-    /// Makes a final block durable with all that it changes. Refuses a delta that does not lead
-    /// from the last committed block to this one.
+    /// Makes a final block durable with all its changes. Refuses a delta that does not lead from
+    /// the last durable block to this one.
     pub fn commit(
         &self,
         block: &Block,
@@ -69,7 +68,7 @@ fn check_next(
     }
 }
 
-/// Writes what a block, or the genesis, changes. Returns the bytes of the rows.
+/// Writes the changes of a block or of the genesis. Returns the bytes of the rows.
 pub(crate) fn write_delta(
     txn: &WriteTransaction,
     delta: &BlockDelta,

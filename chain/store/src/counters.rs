@@ -1,7 +1,8 @@
-//! What one database file counts.
+//! Counters of one database file.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of one file, only ever added to. They guard nothing, so their order does not matter.
+/// Counters of one file; they only increase. Nothing is synchronized through them, so relaxed
+/// ordering suffices.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) bytes_on_disk: AtomicU64,
@@ -12,7 +13,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// A durable write of rows with this many bytes.
+    /// Records a durable write of rows with this many bytes.
     pub(crate) fn wrote(&self, bytes: usize) {
         self.writes.fetch_add(1, Ordering::Relaxed);
         self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);

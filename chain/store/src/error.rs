@@ -1,8 +1,8 @@
 //! What can go wrong between the node and its disk. Each text says what happened and why;
 //! [`StoreError::next`] says what the operator does next.
 //!
-//! Every one of these is our own fault or the machine's, never a peer's: except for
-//! [`StoreError::NoAddressIndex`], the node stops.
+//! Each of these is the fault of this node or machine, never a peer's. The node stops on all of
+//! them except [`StoreError::NoAddressIndex`].
 use std::path::{Path, PathBuf};
 use timecoin_chain::{
     codec::CodecError,
@@ -11,10 +11,10 @@ use timecoin_chain::{
     types::{BlockHash, Height},
 };
 
-/// Why the store did not do what it was asked.
+/// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process, or another part of this one, has the database.
+    /// Another process, or another part of this one, has the database open.
     #[error(
         "{} is already open{}: only one node may use a data directory",
         .path.display(),
@@ -68,7 +68,7 @@ pub enum StoreError {
         /// The genesis asked for.
         expected: GenesisHash,
     },
-    /// A row of our own does not read back, or rows contradict each other.
+    /// A stored row does not decode, or rows contradict each other.
     #[error(
         "{} is damaged: table {table}, key {key}: {reason}. The disk or another program changed \
          it",
@@ -93,17 +93,17 @@ pub enum StoreError {
         /// The file.
         file: PathBuf,
     },
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The attempted action.
         action: &'static str,
         /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The database refused.
+    /// The database returned an error.
     #[error(
         "the database {} failed: {source}. What was committed before is safe",
         .file.display()
@@ -111,26 +111,26 @@ pub enum StoreError {
     Redb {
         /// The file.
         file: PathBuf,
-        /// What redb said.
+        /// redb's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The block to commit does not follow the last one.
+    /// The block to write does not follow the last one.
     #[error(
         "block {offered} cannot be committed after block {tip}: {reason}. This is a bug in the \
          node; nothing was written"
     )]
     NotNext {
-        /// The last committed height.
+        /// The last durable height.
         tip: Height,
         /// The height offered.
         offered: Height,
         /// What does not fit.
         reason: &'static str,
     },
-    /// Coins by owner were asked for and are not indexed.
+    /// Coins were requested by owner, but there is no address index.
     #[error("this node keeps no address index")]
     NoAddressIndex,
-    /// The record of what was signed does not read back.
+    /// The safety record does not decode.
     #[error(
         "the safety record in {} cannot be read: {reason}. Signing without it could sign twice \
          and be punished",
@@ -142,7 +142,7 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
-    /// The record names a block that is not beside it.
+    /// The safety record names a block that is missing in its file.
     #[error(
         "the safety record in {} names block {wanted}, which is missing beside it: the node could \
          not go on from where it was",
@@ -157,7 +157,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the disk is full: the one failure that freeing space repairs.
+    /// Whether the disk is full: the only failure that freeing space fixes.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::DiskFull { .. })
     }
@@ -217,7 +217,7 @@ impl StoreError {
         Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// What redb said about a file.
+    /// Converts an error of redb about a file.
     pub(crate) fn redb(file: &Path, error: redb::Error) -> Self {
         let file = file.to_owned();
         match error {
@@ -251,7 +251,7 @@ fn aside(file: &Path) -> String {
     format!("{}.damaged", file.display())
 }
 
-/// What goes wrong inside a transaction, before it is known in which file.
+/// An error inside a transaction, before the file is known.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Redb(redb::Error),
@@ -264,7 +264,7 @@ impl Fault {
         Self::Corrupt { table, key: key.to_string(), reason: reason.to_string() }
     }
 
-    /// Bytes of our own that do not decode.
+    /// Stored bytes that do not decode.
     pub(crate) fn decode(
         table: &'static str,
         key: impl ToString,

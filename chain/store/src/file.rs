@@ -1,7 +1,7 @@
 //! One database file: the only place that begins and ends transactions.
 //!
 //! Every read is one read transaction and every write one durable write transaction: a write that
-//! returned is on the disk, and no write is ever there in part.
+//! returned is on the disk, and no write is ever applied in part.
 use crate::{
     counters::Counters,
     error::{Fault, StoreError},
@@ -20,15 +20,15 @@ use std::{
 /// How a write reaches the disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CommitMode {
-    /// Two syncs, and the free-page map saved with each commit: opening after a crash does not walk
-    /// the file, and no content of a page can make a half-written commit look whole.
+    /// Two syncs, and the free-page map saved with each commit: opening after a crash does not scan
+    /// the file, and no page content can make an incomplete commit look complete.
     TwoPhase,
-    /// One sync. Opening after a crash walks the file, which must be small, and whoever reads must
-    /// not trust the file's weak checksums against chosen content.
+    /// One sync. Opening after a crash scans the file, which must be small, and readers must not
+    /// rely on the file's weak checksums against chosen content.
     OnePhase,
 }
 
-/// An open database and where it is.
+/// An open database and its path.
 pub(crate) struct DatabaseFile {
     database: Database,
     path: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    /// Opens, or creates in an empty backend.
+    /// Opens the database, or creates it in an empty backend.
     pub(crate) fn open(
         backend: impl StorageBackend,
         path: &Path,
@@ -64,7 +64,7 @@ impl DatabaseFile {
         &self.counters
     }
 
-    /// Answers from one consistent state.
+    /// Reads from one consistent state.
     pub(crate) fn read<T>(
         &self,
         answer: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
@@ -73,7 +73,7 @@ impl DatabaseFile {
         begun.and_then(|txn| answer(&txn)).map_err(|fault| fault.in_file(&self.path))
     }
 
-    /// Changes everything or nothing. Durable when it returns.
+    /// Applies all changes or none. Durable when it returns.
     pub(crate) fn write(
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<(), Fault>,
@@ -96,7 +96,7 @@ impl DatabaseFile {
     }
 }
 
-/// A backend that counts what is written through it.
+/// A backend that counts the bytes written through it.
 #[derive(Debug)]
 struct Counted<B> {
     backend: B,

@@ -1,13 +1,14 @@
-//! Opening: whose files they are, and what is written into new ones.
+//! Opens the files: verifies that they belong to this chain, and initializes new ones.
 //!
 //! One process at a time: the lock on `node.pid` is held as long as the store is open.
 //!
-//! A file is first looked at without changing it, then opened, then looked at again: the first look
-//! cannot read a file that a crash left, the second can. A new file gets its name when all of it is
-//! durable, so a crash leaves none that is half made. A safety file that the node itself had to make
-//! holds no record: whoever makes a key writes its first record (`safety.rs`).
+//! A file is first inspected without changing it, then opened, then inspected again: after a crash
+//! the first inspection may fail to read it, but the second can. A new file gets its name once
+//! all of it is durable, so a crash never leaves an incomplete one. A safety file that the node
+//! itself had to create holds no record: the creator of a key writes its first record
+//! (`safety.rs`).
 //!
-//! Never repairs what it does not understand.
+//! Never repairs what it does not recognize.
 use crate::{
     LEDGER_FILE, PID_FILE, SAFETY_FILE, Store, StoreOptions, address_index, commit,
     error::{Fault, StoreError},
@@ -32,12 +33,12 @@ use timecoin_chain::{
 
 /// Pages of the safety file kept in memory: the record and its block.
 const SAFETY_CACHE_BYTES: usize = 8 * 1024 * 1024;
-/// Rows of the address index that are sorted at a time when it is built.
+/// Rows of the address index sorted at a time while it is built.
 const INDEX_ROWS_AT_A_TIME: usize = 1_000_000;
 
 impl Store {
-    /// Opens the store in a directory, or creates both, the directory for its owner only. On the
-    /// first open the genesis coins are written.
+    /// Opens the store in a directory, or creates the directory, for its owner only, and the store.
+    /// The first open writes the genesis coins.
     pub fn open(dir: &Path, chain: &Chain, options: StoreOptions) -> Result<Self, StoreError> {
         create_directory(dir)?;
         let lock = lock_directory(dir)?;
@@ -53,7 +54,7 @@ impl Store {
         Ok(Self { _lock: Some(lock), ..store })
     }
 
-    /// Opens a store over backends that are not files, for tests of the disk's faults.
+    /// Opens a store over backends that are not files, to test disk faults.
     #[doc(hidden)]
     pub fn over_backends(
         ledger: impl StorageBackend,
@@ -91,7 +92,7 @@ impl Store {
                 txn.open_table(META)?.insert(META_ADDRESS_INDEX, [].as_slice())?;
             }
             commit::write_delta(txn, &delta, self.address_index)?;
-            // A table begins when it is first opened for writing; readers expect every one.
+            // A table exists only after it is opened for writing; readers expect all of them.
             txn.open_table(tables::BLOCKS)?;
             txn.open_table(tables::CERTIFICATES)?;
             txn.open_table(tables::HEIGHTS)?;
@@ -99,7 +100,7 @@ impl Store {
         })
     }
 
-    /// Builds or drops the address index where the last run had it otherwise.
+    /// Builds or drops the address index if the last run had the other setting.
     fn switch_address_index(&self) -> Result<(), StoreError> {
         let is_there =
             self.ledger.read(|txn| Ok(txn.open_table(META)?.get(META_ADDRESS_INDEX)?.is_some()))?;
@@ -135,7 +136,7 @@ pub(crate) fn open_safety_alone(
     Ok((file, lock))
 }
 
-/// Writes into a new file whose it is.
+/// Writes the identity of a new file.
 fn identify(file: &DatabaseFile, genesis: &GenesisHash) -> Result<(), StoreError> {
     match file.read(|txn| is_new(txn, file.path(), genesis))? {
         true => file.write(|txn| write_identity(txn, genesis)),
@@ -152,12 +153,12 @@ fn open_ledger(
 }
 
 fn open_safety(backend: impl StorageBackend, path: &Path) -> Result<DatabaseFile, StoreError> {
-    // The file is small, and the record has a hash of its own.
+    // The file is small, and the record has its own hash.
     DatabaseFile::open(backend, path, CommitMode::OnePhase, SAFETY_CACHE_BYTES)
 }
 
-/// Refuses a file of another chain or a later schema without changing a byte of it. What cannot be
-/// read like this is left to the real open, which repairs or reports it.
+/// Refuses a file of another chain or a later schema without changing a byte of it. A file that
+/// cannot be read this way is left to the actual open, which repairs or reports it.
 fn look_at(path: &Path, genesis: &GenesisHash) -> Result<(), StoreError> {
     if fs::metadata(path).map_or(true, |metadata| metadata.len() == 0) {
         return Ok(());
@@ -174,7 +175,7 @@ fn look_at(path: &Path, genesis: &GenesisHash) -> Result<(), StoreError> {
     identity.map(|_| ()).map_err(|fault| fault.in_file(path))
 }
 
-/// Whether nothing was ever committed to the file. An error if what was is not ours.
+/// Whether the file is empty. Returns an error if its contents belong to another chain or schema.
 fn is_new(txn: &ReadTransaction, path: &Path, genesis: &GenesisHash) -> Result<bool, Fault> {
     let meta = match txn.open_table(META) {
         Ok(meta) => meta,
@@ -243,28 +244,28 @@ fn create_directory(dir: &Path) -> Result<(), StoreError> {
     dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_directory)
 }
 
-/// Makes the names in a directory durable: a synced file whose name is lost is lost.
+/// Makes the names in a directory durable: a synced file is lost if its name is lost.
 fn sync_directory(dir: &Path) -> Result<(), StoreError> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(|error| StoreError::io("sync the directory", dir, error))
 }
 
-/// The file, or a new one beside it that has no name of its own yet.
+/// The file, or a new one without its final name.
 fn file_backend(path: &Path) -> Result<FileBackend, StoreError> {
     let mut options = File::options();
     options.read(true).write(true);
     let file = if path.exists() {
         options.open(path)
     } else {
-        // One that is left from a crash is half made.
+        // A leftover of a crash is incomplete.
         options.create(true).truncate(true).open(unnamed(path))
     };
     let file = file.map_err(|error| StoreError::io("open", path, error))?;
     FileBackend::new(file).map_err(|error| StoreError::redb(path, error.into()))
 }
 
-/// Gives a new file, now whole and durable, its name.
+/// Gives a new file, now complete and durable, its name.
 fn name_new_file(dir: &Path, path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         return Ok(());
@@ -277,8 +278,8 @@ fn unnamed(path: &Path) -> PathBuf {
     path.with_extension("redb.new")
 }
 
-/// Takes the directory for this process. The lock ends with the file, also when the process is
-/// killed; the process id in it is for people.
+/// Locks the directory for this process. The lock is released when the file closes, also when the
+/// process is killed; the process id in it is informational.
 fn lock_directory(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(PID_FILE);
     let failed = |error| StoreError::io("lock", &path, error);

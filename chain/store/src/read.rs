@@ -1,7 +1,7 @@
-//! Reading. Each question is answered from one read transaction: from the state after one block,
-//! whatever is committed meanwhile.
+//! Reads. Each query runs in one read transaction and sees the state after one block, regardless of
+//! concurrent commits.
 //!
-//! Never returns what does not decode, and never keeps what it decoded.
+//! Never returns a value that does not decode, and never caches a decoded value.
 use crate::{
     Store, address_index,
     error::{Fault, StoreError},
@@ -17,14 +17,14 @@ use timecoin_chain::{
     types::{Block, BlockHash, Certificate, Coin, Height, Lock, OutPoint, TxId},
 };
 
-/// Where a transaction stands.
+/// Where a transaction is in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The height of its block; 0 for genesis.
     pub height: Height,
-    /// Its index in the block, or nothing for rewards and genesis outputs.
+    /// Its index in the block; none for rewards and genesis outputs.
     pub index: Option<u32>,
-    /// The position of its first output; the others follow.
+    /// The position of its first output; the others follow in order.
     pub first_position: u64,
 }
 
@@ -39,12 +39,12 @@ impl LedgerView for Store {
 }
 
 impl Store {
-    /// The state after the last committed block.
+    /// The state after the last durable block.
     pub fn state(&self) -> Result<LedgerState, StoreError> {
         self.ledger.read(state)
     }
 
-    /// The certificate of the last committed block; genesis has none.
+    /// The certificate of the last durable block; none at genesis.
     pub fn tip_certificate(&self) -> Result<Option<Certificate>, StoreError> {
         self.ledger.read(|txn| {
             let table = txn.open_table(CERTIFICATES)?;
@@ -53,13 +53,13 @@ impl Store {
         })
     }
 
-    /// A block with what made it final.
+    /// A block with the certificate that made it final.
     pub fn block(&self, height: Height) -> Result<Option<(Block, Certificate)>, StoreError> {
         Ok(self.blocks(height, 1, 0)?.into_iter().find(|(block, _)| block.header.height == height))
     }
 
-    /// Consecutive blocks from a height on: at most this many, and no more bytes of blocks and
-    /// certificates than these, except that the first is returned whatever its size.
+    /// Consecutive blocks from a height on, limited by their number and by the bytes of blocks and
+    /// certificates, except that the first is returned whatever its size.
     pub fn blocks(
         &self,
         from: Height,
@@ -86,7 +86,7 @@ impl Store {
         })
     }
 
-    /// What made a height final.
+    /// The certificate that made a height final.
     pub fn certificate(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
         self.ledger.read(|txn| {
             let table = txn.open_table(CERTIFICATES)?;
@@ -103,7 +103,7 @@ impl Store {
         Ok(self.certificate(height)?.and_then(|certificate| certificate.block))
     }
 
-    /// The height of a block; of the genesis hash 0.
+    /// The height of a block; 0 for the genesis hash.
     pub fn height_of(&self, hash: &BlockHash) -> Result<Option<Height>, StoreError> {
         self.ledger.read(|txn| {
             let height = txn.open_table(HEIGHTS)?.get(&hash.0)?;
@@ -111,13 +111,13 @@ impl Store {
         })
     }
 
-    /// Where a transaction stands, if it is final.
+    /// Where a transaction is in the chain, if it is final.
     pub fn transaction(&self, txid: &TxId) -> Result<Option<Place>, StoreError> {
         self.ledger.read(|txn| place(txn, txid))
     }
 
-    /// Unspent coins with this lock, by ascending position: at most `limit`, after the position
-    /// `after`, from the first without it.
+    /// Unspent coins with this lock, by ascending position: at most `limit`, starting after the
+    /// position `after` if it is given.
     pub fn coins_of(
         &self,
         lock: &Lock,
@@ -151,7 +151,7 @@ impl Store {
     }
 }
 
-/// The state that a write starts from.
+/// The state before a write.
 pub(crate) fn state_for_update(txn: &WriteTransaction) -> Result<LedgerState, Fault> {
     state_in(&txn.open_table(META)?)
 }
@@ -183,7 +183,7 @@ pub(crate) fn coin(
     let position = place.first_position.saturating_add(u64::from(outpoint.vout));
     let Some(bytes) = txn.open_table(COINS)?.get(position)? else { return Ok(None) };
     let coin: Coin = decoded("coins", position, bytes.value())?;
-    // Beyond the transaction's outputs stand those of the next one.
+    // After the transaction's outputs come those of the next transaction.
     Ok((coin.outpoint == *outpoint).then_some(PositionedCoin { position, coin }))
 }
 

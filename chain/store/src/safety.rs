@@ -1,10 +1,10 @@
 //! The safety record: what this node signed and locked, durable before a signature leaves.
 //!
-//! One record and the blocks that it names, replaced by each write. The record is stored with a hash
-//! over its bytes, so a page that the disk lost or mixed up is never taken for a record.
+//! One record and the blocks that it names, replaced by each write. The record is stored with a
+//! hash over its bytes, so a lost or misplaced page is never taken for a record.
 //!
-//! Never forgets silently: what does not read back, or does not fit together, is an error that stops
-//! the node, because signing without the record could sign twice.
+//! Never loses a record silently: a record that does not decode, or whose parts do not match, is an
+//! error that stops the node, because signing without the record could sign twice.
 use crate::{
     Store,
     error::{Fault, StoreError},
@@ -21,8 +21,8 @@ use timecoin_chain::{
 };
 
 impl Store {
-    /// Makes a record durable before it returns, with the blocks that it names. Those that were written
-    /// with the record before need not be given again; a record without its blocks is refused.
+    /// Makes a record and the blocks that it names durable before it returns. Blocks written with
+    /// the previous record need not be passed again; a record with a missing block is refused.
     pub fn persist_safety(
         &self,
         record: &SafetyRecord,
@@ -51,14 +51,13 @@ impl Store {
         Ok(())
     }
 
-    /// The last record made durable, or nothing where none ever was: then it is lost, or this node
-    /// has no key.
+    /// The last durable record. If there is none, it is lost or this node has no key.
     pub fn load_safety(&self) -> Result<Option<Recovered>, StoreError> {
         load(&self.safety)
     }
 }
 
-/// The record of a safety file, should it hold one.
+/// The record of a safety file, if there is one.
 pub(crate) fn load(file: &DatabaseFile) -> Result<Option<Recovered>, StoreError> {
     file.read(|txn| read_record(file.path(), txn))
 }
@@ -103,7 +102,7 @@ pub(crate) fn seal(bytes: Vec<u8>) -> Vec<u8> {
     sealed
 }
 
-/// The bytes, if the hash before them is theirs.
+/// The bytes, if the hash before them matches.
 fn unseal(sealed: &[u8]) -> Option<&[u8]> {
     let (digest, bytes) = sealed.split_first_chunk::<32>()?;
     (hash("tc/safety", &[bytes]) == *digest).then_some(bytes)

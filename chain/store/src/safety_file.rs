@@ -1,6 +1,6 @@
-//! The safety file alone, without the ledger: for whoever makes, moves or shows a key's record.
+//! The safety file alone, without the ledger: to create, move or show a key's record.
 //!
-//! Takes the directory as a node does, so never while one runs.
+//! Locks the directory as a node does, so it cannot run at the same time as one.
 use crate::{
     error::StoreError,
     file::DatabaseFile,
@@ -36,12 +36,12 @@ impl SafetyFile {
         Ok(Self { file, _lock: lock })
     }
 
-    /// The record, should there be one.
+    /// The record, if there is one.
     pub fn load(&self) -> Result<Option<Recovered>, StoreError> {
         safety::load(&self.file)
     }
 
-    /// Puts a record and the blocks that it names in the place of all there is. Durable when it returns.
+    /// Replaces the stored record and its blocks. Durable when it returns.
     pub fn replace(&self, record: &SafetyRecord, blocks: &[Block]) -> Result<(), StoreError> {
         self.file.write(|txn| {
             let mut table = txn.open_table(SAFETY_BLOCKS)?;

@@ -1,20 +1,20 @@
-//! What the store did since it was opened, in numbers.
+//! Statistics of the store since it was opened.
 use crate::{Store, counters::Counters, tables};
 use redb::ReadableTableMetadata as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Figures of a store. Counts are since it was opened, both files together.
+/// Figures of a store. Counts are since it was opened, for both files together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreStats {
     /// Length of both files.
     pub bytes_on_disk: u64,
-    /// Unspent coins; nothing if the database does not answer.
+    /// Unspent coins; none if the database does not answer.
     pub coins: Option<u64>,
-    /// Blocks committed.
+    /// Blocks written.
     pub commits: u64,
     /// Safety records made durable.
     pub safety_writes: u64,
-    /// Times that the disk was asked to make writes durable.
+    /// Number of disk syncs.
     pub flushes: u64,
     /// Bytes of rows written, keys and values.
     pub bytes_written: u64,
