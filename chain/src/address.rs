@@ -1,18 +1,18 @@
 //! Addresses: bech32m (BIP-350) over a lock kind byte and 32 bytes, with a prefix per network.
 //!
-//! The network is inside the checksum, so an address of one network never pays on another.
+//! The checksum covers the network prefix, so an address of one network never pays on another.
 use crate::{crypto::PublicKey, genesis::Network, types::Lock};
 use bech32::{Bech32m, Hrp, primitives::decode::CheckedHrpstring};
 
 const KEY: u8 = 0;
 
-/// Why a text is not an address here.
+/// Why a text is not an address of this network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Not bech32m: a typing error is the usual cause.
+    /// Not bech32m, usually because of a typing error.
     #[error("not an address: {reason}")]
     Malformed {
-        /// What the bech32m decoder met.
+        /// What the bech32m decoder reported.
         reason: String,
     },
     /// An address of another network.
@@ -40,7 +40,7 @@ pub fn address_of(network: Network, key: &PublicKey) -> String {
     bech32::encode::<Bech32m>(hrp(network), &payload).expect("33 bytes fit in one bech32m string")
 }
 
-/// The address of a lock, where it has one: only single-key locks do in this version.
+/// The address of a lock, if it has one. In this version only single-key locks do.
 pub fn address_of_lock(network: Network, lock: &Lock) -> Option<String> {
     match lock {
         Lock::Key(key) => Some(address_of(network, key)),

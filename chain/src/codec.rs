@@ -1,22 +1,22 @@
 //! Canonical bytes of everything that is hashed, signed, stored or sent.
 //!
 //! The only file that names bincode: version 2.0.1, little-endian, fixed-width integers. Decoding
-//! goes through four gates in order: the length cap of the type, a decode with a memory limit, no
-//! trailing bytes, and equality of the re-encoded value is guaranteed because the encoding has one
-//! form for each value (no varints, no maps, no floats, no strings).
+//! has four gates, in order: the length cap of the type, a memory limit, no trailing bytes, and a
+//! re-encoding that equals the input. The last one holds by construction, because each value has
+//! only one encoding (no varints, no maps, no floats, no strings).
 //!
 //! Invariant: `decode(encode(x)) == x`, and `encode(decode(b)) == b` for every accepted `b`.
 use crate::limits::STORED_BYTES_MAX;
 use bincode::config;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A type with one canonical encoding and a cap on its size.
+/// A type with one canonical encoding and a maximum size.
 pub trait Canonical: Serialize + DeserializeOwned {
     /// Longest accepted encoding in bytes.
     const BYTES_MAX: usize;
 }
 
-/// Why bytes were not accepted as a value.
+/// Why bytes do not decode to a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// The bytes are longer than the type allows.
@@ -30,13 +30,13 @@ pub enum CodecError {
     /// The bytes are not an encoding of the type.
     #[error("malformed encoding: {reason}")]
     Malformed {
-        /// What the decoder met.
+        /// What the decoder reported.
         reason: String,
     },
-    /// A value was decoded and bytes were left.
+    /// Bytes are left after the decoded value.
     #[error("{trailing} trailing bytes after the value")]
     Trailing {
-        /// Bytes left.
+        /// Number of bytes left.
         trailing: usize,
     },
 }
@@ -49,14 +49,15 @@ fn settings() -> impl config::Config {
 
 /// The canonical bytes of a value.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // Most values are a few hundred bytes: growing the buffer from nothing cost a tenth of a node.
+    // Most values are a few hundred bytes. Growing the buffer from empty cost a tenth of a node's
+    // CPU time.
     let mut bytes = Vec::with_capacity(512);
     bincode::serde::encode_into_std_write(value, &mut bytes, settings())
         .expect("chain types hold only integers, arrays, vectors and enums, which always encode");
     bytes
 }
 
-/// Reads a value from exactly these bytes.
+/// Decodes a value from exactly these bytes.
 pub fn decode<T: Canonical>(bytes: &[u8]) -> Result<T, CodecError> {
     if bytes.len() > T::BYTES_MAX {
         return Err(CodecError::TooLong { bytes: bytes.len(), max: T::BYTES_MAX });

@@ -1,6 +1,6 @@
 //! The genesis: everything that all nodes of a chain must agree on before the first block.
 //!
-//! Its hash is the chain's identity. It stands in every signature, protocol name and database.
+//! Its hash identifies the chain. Every signature, protocol name and database contains it.
 pub use crate::types::{ChainId, GenesisHash};
 use crate::{
     codec::Canonical,
@@ -21,41 +21,41 @@ pub enum Network {
     Dev,
 }
 
-/// A timeout that grows with the round: `base + step * round`, at most the cap.
+/// A timeout that grows with the round: `base + step * round`, capped at `timeout_max`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeout {
-    /// In round 0.
+    /// The timeout in round 0.
     pub base: Millis,
-    /// More for each round.
+    /// The increase per round.
     pub step: Millis,
 }
 
 /// The parameters of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
-    /// From one block to the next when there is nothing to put in.
+    /// Block interval when there are no transactions.
     pub block_interval: Millis,
-    /// From one block to the next at the least.
+    /// Minimum block spacing.
     pub min_block_spacing: Millis,
-    /// How long to wait for a proposal once it is due.
+    /// How long to wait for a proposal after it is due.
     pub propose_timeout: Timeout,
-    /// How long to wait for more votes once two thirds have voted.
+    /// How long to wait for more votes after more than two thirds have voted.
     pub vote_timeout: Timeout,
-    /// No timeout is longer.
+    /// The upper limit of every timeout.
     pub timeout_max: Millis,
     /// How far a proposal's timestamp may be ahead of a voter's clock.
     pub clock_drift_max: Millis,
     /// Blocks in an epoch; rewards are paid at its end.
     pub epoch_blocks: u64,
-    /// For how many blocks after an offence evidence of it may be recorded.
+    /// For how many blocks after an offence a block may record its evidence.
     pub evidence_age_blocks: u64,
-    /// Bytes of one encoded block.
+    /// Maximum bytes of an encoded block.
     pub block_bytes_max: u64,
-    /// Units that a transaction pays for each byte at the least to be relayed.
+    /// Minimum fee per byte, in units, for a transaction to be relayed.
     pub min_relay_fee: u64,
-    /// New money each day.
+    /// New money per day.
     pub issuance_per_day: Amount,
-    /// Who receives the treasury's part of it.
+    /// Who receives the treasury's share of the issuance.
     pub treasury: Lock,
 }
 
@@ -70,12 +70,12 @@ pub struct Allocation {
     pub outputs: u64,
 }
 
-/// The beginning of a chain.
+/// The starting state of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Genesis {
     /// Which kind of network.
     pub network: Network,
-    /// When the chain begins; the first block is later.
+    /// The chain's start time; the first block is later.
     pub time: Timestamp,
     /// Its parameters.
     pub params: Params,
@@ -89,13 +89,13 @@ impl Canonical for Genesis {
     const BYTES_MAX: usize = GENESIS_BYTES_MAX;
 }
 
-/// Why a genesis cannot begin a chain.
+/// Why a genesis is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GenesisError {
-    /// The masternodes are not a set.
+    /// The masternodes do not form a valid set.
     #[error("masternodes: {0}")]
     Masternodes(#[from] SetError),
-    /// A parameter makes no sense.
+    /// A parameter is not valid.
     #[error("parameter {name}: {reason}")]
     Parameter {
         /// Which.
@@ -103,7 +103,7 @@ pub enum GenesisError {
         /// Why.
         reason: &'static str,
     },
-    /// More first outputs than allowed.
+    /// More genesis outputs than allowed.
     #[error("{outputs} genesis outputs exceed the {max} allowed")]
     Outputs {
         /// How many.
@@ -111,7 +111,7 @@ pub enum GenesisError {
         /// How many are allowed.
         max: u64,
     },
-    /// An allocation is empty or all together overflow.
+    /// An allocation is empty, or all allocations together overflow.
     #[error("allocation {index} is empty or brings the supply over the limit")]
     Allocation {
         /// Which.
@@ -120,16 +120,16 @@ pub enum GenesisError {
     /// A lock that no transaction could create, and that may not even fit in a stored coin.
     #[error("lock of {owner} {index} can never be spent: {reason}")]
     Lock {
-        /// Whose: a masternode's payout, an allocation's or the treasury's.
+        /// Which kind: a masternode's payout, an allocation's or the treasury's.
         owner: &'static str,
-        /// Which of them.
+        /// Its index.
         index: usize,
         /// Why.
         reason: &'static str,
     },
 }
 
-/// A genesis that was checked, with what follows from it.
+/// A valid genesis, with the values derived from it.
 #[derive(Debug, Clone)]
 pub struct Chain {
     /// The genesis itself.
@@ -158,7 +158,7 @@ impl Chain {
         &self.genesis.params
     }
 
-    /// The short id that stands in transactions and headers.
+    /// The short id in transactions and headers.
     pub fn id(&self) -> ChainId {
         self.hash.chain_id()
     }

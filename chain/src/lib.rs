@@ -1,8 +1,8 @@
-//! What is true in TimeCoin: types, rules, ledger, mempool, consensus, sync, and the engine that joins
-//! them. A function of its inputs.
+//! The protocol of TimeCoin: types, rules, ledger, mempool, consensus, sync, and the engine that
+//! connects them. A pure function of its inputs.
 //!
-//! Never names a clock, a socket, a disk, a thread, a random source or a log, and never iterates over
-//! an unordered map; `scripts/check` proves it.
+//! Never uses a clock, a socket, a disk, a thread, a random source or a log, and never iterates
+//! over an unordered map; `scripts/check` verifies this.
 pub mod address;
 pub mod codec;
 pub mod consensus;

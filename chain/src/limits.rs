@@ -1,7 +1,7 @@
 //! Every bound of the chain in one place, with the relations between them checked at compile time.
 //!
-//! A bound here is a rule of the network (a block or message beyond it is invalid) unless its
-//! comment says it is a local limit.
+//! A bound here is a rule of the network (a block or message above it is invalid) unless its
+//! comment says that it is a local limit.
 
 /// Bytes of one encoded transaction, witnesses included.
 pub const TX_BYTES_MAX: usize = 100_000;
@@ -15,8 +15,8 @@ pub const MULTI_KEYS_MAX: usize = 16;
 pub const BLOCK_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Transactions of one block.
 pub const BLOCK_TRANSACTIONS_MAX: usize = 20_000;
-/// Signatures in the witnesses of one block. A full block of payments with two inputs each holds 29,000;
-/// one of 16-of-16 locks would hold 61,000, and everyone must check each of them.
+/// Signatures in the witnesses of one block. A full block of payments with two inputs each holds
+/// 29,000; one of 16-of-16 locks would hold 61,000, and every node must verify each of them.
 pub const BLOCK_SIGNATURES_MAX: usize = 32_000;
 /// Masternodes that vote in one epoch.
 pub const MASTERNODES_MAX: usize = 100;
@@ -24,9 +24,9 @@ pub const MASTERNODES_MAX: usize = 100;
 pub const MASTERNODE_WEIGHT_MAX: u64 = 100;
 /// Bytes of one encoded vote.
 pub const VOTE_BYTES_MAX: usize = 256;
-/// Bytes of one encoded piece of evidence: two votes or two statements of a proposer, and a number.
+/// Bytes of one encoded piece of evidence: two votes or two proposal statements, and a number.
 pub const EVIDENCE_BYTES_MAX: usize = 2 * VOTE_BYTES_MAX + 4;
-/// Pieces of evidence in one block. Each costs everybody two signature checks.
+/// Pieces of evidence in one block. Each costs every node two signature verifications.
 pub const EVIDENCE_PER_BLOCK_MAX: usize = 8;
 /// Bytes of one encoded certificate: a signature per masternode and a fixed part.
 pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
@@ -40,22 +40,23 @@ pub const TX_BATCH_BYTES_MAX: usize = 128 * 1024;
 pub const SYNC_BLOCKS_MAX: u32 = 32;
 /// Bytes of one sync answer: at least one whole block with its certificate.
 pub const SYNC_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Transaction bodies asked for in one request.
+/// Transaction bodies per request.
 pub const BODIES_PER_REQUEST_MAX: usize = 512;
 /// Bytes of one answer with transaction bodies.
 pub const BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Rounds ahead of our own from which single votes are kept; beyond, only certificates count.
+/// Rounds ahead of the current one whose single votes are kept; further ahead only certificates
+/// count.
 pub const ROUNDS_AHEAD_MAX: u32 = 2;
 /// Rounds before the current one whose votes are kept.
 pub const ROUNDS_KEPT: u32 = 8;
 /// Votes of one key in one answer to its inquiry (local limit).
 pub const OWN_VOTES_MAX: usize = 64;
-/// Messages in one answer to who asks for votes: two certificates, a round certificate, a proposal, the
-/// votes of a round, and all votes of one key (local limit).
+/// Messages in one answer to a request for votes: two certificates, a round certificate, a
+/// proposal, the votes of a round, and all votes of one key (local limit).
 pub fn votes_answer_max(members: usize) -> usize {
     4 + 2 * members + OWN_VOTES_MAX
 }
-/// Proposals kept for one round: the first two that differ.
+/// Proposals kept for one round: the first two distinct ones.
 pub const PROPOSALS_PER_ROUND_MAX: usize = 2;
 /// Bytes of one encoded genesis.
 pub const GENESIS_BYTES_MAX: usize = 1024 * 1024;
@@ -64,33 +65,37 @@ pub const GENESIS_OUTPUTS_MAX: u64 = 2_000_000;
 /// Bytes of one encoded safety record without its block: a proposal, a polka, a
 /// round certificate, its parent's certificate and two votes.
 pub const SAFETY_BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 128 * 1024;
-/// Decided blocks that are not durable yet (local limit).
+/// Stacked blocks: decided and not yet durable (local limit).
 pub const UNDURABLE_MAX: usize = 2;
-/// Candidate blocks of one height held at a time: the proposals of the current round and of those ahead,
+/// Candidates of one height held at a time: the proposals of the current round and of later ones,
 /// the block of the valid polka and the decided one (local limit).
 pub const CANDIDATES_MAX: usize = 8;
-/// Signatures of a proposed block that were not verified here at admission. With more, the block is
-/// executed only once an honest masternode is known to have executed it. They take 65 ms of one core; the
-/// other rules of a full block take 250 ms more (`examples/bad_block` of the store) (local limit).
+/// Signatures of a proposed block that this node did not verify at admission. Above this bound the
+/// node executes the block only after it knows that an honest masternode has. They take 65 ms of
+/// one core; the other rules of a full block take another 250 ms (`examples/bad_block` of the
+/// store) (local limit).
 pub const UNSEEN_SIGNATURES_MAX: usize = 3_000;
 /// Heights ahead of the tip for which synced blocks are held (local limit).
 pub const SYNC_WINDOW: u64 = 128;
-/// Decided blocks whose changes are remembered for payments on their way into the mempool (local limit).
+/// Decided blocks whose changes are kept for transactions on their way into the mempool (local
+/// limit).
 pub const RECENT_BLOCKS_MAX: usize = 16;
-/// Coins that the remembered blocks change together, where there are more than [`UNDURABLE_MAX`] (local limit).
+/// Total coins that the kept blocks change, if there are more than [`UNDURABLE_MAX`] blocks (local
+/// limit).
 pub const RECENT_CHANGES_MAX: usize = 200_000;
-/// Transactions that wait for a parent which is still being checked (local limit).
+/// Transactions that wait for a parent whose verification is in progress (local limit).
 pub const WAITING_MAX: usize = 10_000;
-/// Gossiped messages of one peer on one topic that wait for their verdict (local limit); more for the votes of a large
-/// masternode set.
+/// Gossiped messages of one peer on one topic that wait for their verdict (local limit). Higher for
+/// votes if the masternode set is large.
 pub const INBOUND_PEER_MESSAGES_MAX: usize = 64;
-/// Bytes of the gossiped messages of one peer on one topic that wait for their verdict (local limit).
+/// Bytes of the gossiped messages of one peer on one topic that wait for their verdict (local
+/// limit).
 pub const INBOUND_PEER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of all gossiped messages that wait for their verdict (local limit).
 pub const INBOUND_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Batches of transactions in the engine at a time (local limit).
 pub const INBOUND_BATCHES_MAX: usize = 64;
-/// Bytes that any value stored or decoded may take.
+/// Maximum bytes of any stored or decoded value.
 pub const STORED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = assert!(UNDURABLE_MAX < RECENT_BLOCKS_MAX);

@@ -1,7 +1,7 @@
-//! What to ask of whom to reach the proven tip. A planner: it asks nobody itself.
+//! Plans which peer to ask for which blocks to reach the proven tip. It sends nothing itself.
 //!
-//! There is no pointer and no mode. What is missing is computed from the committed height each time,
-//! and only a checked commit certificate moves the target.
+//! There is no cursor and no mode: what is missing is computed from the decided height each time,
+//! and only a verified commit certificate moves the target.
 use crate::{
     limits::{SYNC_BLOCKS_MAX, SYNC_WINDOW},
     rules::CertifiedBlock,
@@ -12,7 +12,7 @@ use std::{
     ops::Bound::{Excluded, Unbounded},
 };
 
-/// Peers asked at the same time.
+/// Maximum peers asked at the same time.
 const IN_FLIGHT_MAX: usize = 4;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +22,7 @@ struct PeerState {
     failures: u32,
 }
 
-/// What is known of the way to the tip.
+/// Peers, the target, and the blocks received ahead of the tip.
 #[derive(Debug)]
 pub struct Planner<P> {
     peers: BTreeMap<P, PeerState>,
@@ -37,17 +37,17 @@ impl<P: Copy + Ord> Default for Planner<P> {
 }
 
 impl<P: Copy + Ord> Planner<P> {
-    /// A peer is there.
+    /// A peer connected.
     pub fn peer_up(&mut self, peer: P) {
         self.peers.entry(peer).or_default();
     }
 
-    /// A peer is gone; what it was asked is free again.
+    /// A peer disconnected; the blocks it was asked for can be asked of others.
     pub fn peer_down(&mut self, peer: P) {
         self.peers.remove(&peer);
     }
 
-    /// A peer has this height, by a checked certificate.
+    /// A verified certificate proves that a peer has this height.
     pub fn proven(&mut self, peer: P, height: Height) {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.tip = state.tip.max(height);
@@ -55,12 +55,12 @@ impl<P: Copy + Ord> Planner<P> {
         self.target = self.target.max(height);
     }
 
-    /// How many final blocks are held.
+    /// Number of final blocks held.
     pub fn held(&self) -> usize {
         self.held.len()
     }
 
-    /// The greatest height that is proven final.
+    /// The highest height proven final.
     pub fn target(&self) -> Height {
         self.target
     }
@@ -70,13 +70,13 @@ impl<P: Copy + Ord> Planner<P> {
         self.peers.keys().copied()
     }
 
-    /// The peer after this one, all in turn.
+    /// The peer after this one, in rotation.
     pub fn peer_after(&self, last: Option<P>) -> Option<P> {
         let after = last.and_then(|last| self.peers.range((Excluded(last), Unbounded)).next());
         after.or_else(|| self.peers.iter().next()).map(|(peer, _)| *peer)
     }
 
-    /// A peer answered with final blocks: keeps what is missing.
+    /// A peer answered with final blocks: keeps the missing ones.
     pub fn answered(&mut self, peer: P, committed: Height, blocks: Vec<CertifiedBlock>) {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.asked = None;
@@ -99,13 +99,13 @@ impl<P: Copy + Ord> Planner<P> {
         }
     }
 
-    /// The block after the committed one, should it be held. What is below is dropped.
+    /// The block after the decided height, if held. Drops the blocks at or below it.
     pub fn take_next(&mut self, committed: Height) -> Option<CertifiedBlock> {
         self.held = self.held.split_off(&committed.next());
         self.held.remove(&committed.next())
     }
 
-    /// Whom to ask for what now. `busy` is a height already being applied.
+    /// Which peers to ask for which blocks now. `busy` is a height already being applied.
     pub fn plan(&mut self, committed: Height, busy: Option<Height>) -> Vec<(P, BlocksRequest)> {
         let mut plan = Vec::new();
         let mut free = IN_FLIGHT_MAX - self.in_flight().min(IN_FLIGHT_MAX);

@@ -1,7 +1,7 @@
-//! What travels between nodes, as bytes: topics, protocols, requests and their answers.
+//! What nodes send each other, as bytes: topics, protocols, requests and their answers.
 //!
-//! Everything that leaves a node is encoded here; everything that arrives is decoded in `inbound`. The shell moves
-//! the bytes and knows no type of the chain.
+//! Everything that leaves a node is encoded here; everything that arrives is decoded in `inbound`.
+//! The shell moves the bytes and knows no type of the chain.
 //!
 //! Never decides whether to send.
 use crate::{
@@ -15,11 +15,11 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// A connected peer, numbered by the shell. A number is not used twice.
+/// A connected peer, numbered by the shell. Numbers are not reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Peer(pub u64);
 
-/// Something the shell waits for an answer to, numbered by the shell.
+/// A message or request whose verdict or answer the shell awaits, numbered by the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
@@ -88,7 +88,7 @@ impl Protocol {
     }
 }
 
-/// A request to a peer, or of one.
+/// A request to or from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// The certificate of the last durable block.
@@ -112,7 +112,7 @@ impl Request {
         }
     }
 
-    /// Its bytes.
+    /// The encoded request.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Status => Vec::new(),
@@ -122,7 +122,7 @@ impl Request {
         }
     }
 
-    /// Reads the request of a peer; nothing where the bytes are none.
+    /// Decodes a peer's request; none if it is malformed.
     pub fn decode(protocol: Protocol, bytes: &[u8]) -> Option<Self> {
         match protocol {
             Protocol::Status => bytes.is_empty().then_some(Self::Status),
@@ -140,14 +140,14 @@ pub enum Response {
     Status(GenesisHash, Option<Certificate>),
     /// Final blocks, ascending and without gaps.
     Blocks(Vec<(Block, Certificate)>),
-    /// Bodies that were asked for, as many as fit into one [`TransactionBatch`].
+    /// Requested bodies, as many as fit into one [`TransactionBatch`].
     Bodies(Vec<Arc<Transaction>>),
     /// Votes, certificates and a proposal.
     Votes(VotesAnswer),
 }
 
 impl Response {
-    /// Its bytes. May take milliseconds for blocks and bodies.
+    /// The encoded response. May take milliseconds for blocks and bodies.
     pub fn encode(self) -> Vec<u8> {
         match self {
             Self::Status(genesis, tip) => codec::encode(&Status { genesis, tip }),
@@ -158,21 +158,21 @@ impl Response {
     }
 }
 
-/// The bytes of a consensus message for its topic.
+/// The topic and the encoded bytes of a consensus message.
 pub fn encode_message(message: &ConsensusMessage) -> (Topic, Vec<u8>) {
     (Topic::of(message), codec::encode(message))
 }
 
-/// Bytes of transactions in one gossiped batch: below the topic's limit with room for lengths.
+/// Transaction bytes in one gossiped batch: below the topic's limit, with room for lengths.
 pub const BATCH_BYTES: usize = TX_BATCH_BYTES_MAX / 2;
 const _: () = assert!(BATCH_BYTES + TX_BYTES_MAX / 2 < TX_BATCH_BYTES_MAX);
 
-/// The bytes of a batch of transactions.
+/// The encoded batch of transactions.
 pub fn encode_transactions(transactions: &[Arc<Transaction>]) -> Vec<u8> {
     codec::encode(&TransactionBatch(transactions.iter().map(|tx| (**tx).clone()).collect()))
 }
 
-/// The length of a transaction in bytes.
+/// The encoded length of a transaction.
 pub fn transaction_bytes(transaction: &Transaction) -> usize {
     codec::encode(transaction).len()
 }

@@ -1,8 +1,8 @@
-//! How much the books of a height hold, and the most that they can.
+//! How much the books of one height hold, and their upper bound.
 use super::{Consensus, round::CERTIFICATES_MAX, round::RoundBook};
 use crate::limits::{PROPOSALS_PER_ROUND_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT};
 
-/// Counts of what was received for one height.
+/// Number of items received for one height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Books {
     /// Rounds that have a book.
@@ -16,11 +16,12 @@ pub struct Books {
 }
 
 impl Books {
-    /// The most for a set of so many masternodes, fewer than a third of them hostile: only they can be made to
-    /// stand for a round beyond those that are kept.
+    /// The upper bound for a set of this many masternodes, fewer than a third of them hostile. Only
+    /// hostile masternodes vote in rounds outside those that are kept.
     pub fn most(members: usize) -> Self {
         let near = usize::try_from(ROUNDS_KEPT + 1 + ROUNDS_AHEAD_MAX).unwrap_or(usize::MAX);
-        // Of rounds long past: those that the current round's proposals rest on, and the last that came.
+        // Past rounds: those that proposals of the current round refer to, and the latest one
+        // received.
         let rounds = near + PROPOSALS_PER_ROUND_MAX + 1;
         Self {
             rounds,
@@ -30,7 +31,7 @@ impl Books {
         }
     }
 
-    /// The greater of each count.
+    /// The maximum of each count.
     #[must_use]
     pub fn max_of(&self, other: &Self) -> Self {
         Self {
@@ -41,7 +42,7 @@ impl Books {
         }
     }
 
-    /// Whether no count is above the other's.
+    /// Whether no count exceeds the other's.
     pub fn is_within(&self, most: &Self) -> bool {
         self.rounds <= most.rounds
             && self.votes <= most.votes

@@ -1,4 +1,5 @@
-//! What goes into the state machine of a height, what comes out, and what of it survives a crash. No logic.
+//! Inputs and outputs of the state machine of one height, and the state that survives a crash. No
+//! logic.
 use crate::types::{BlockHash, Certificate, Round, RoundCertificate, Vote, VoteKind};
 
 /// Where a node is within a round.
@@ -14,7 +15,7 @@ pub enum Step {
     Precommit,
 }
 
-/// What moves the state machine.
+/// An input of the state machine.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// The round's proposer proposed this block.
@@ -33,13 +34,13 @@ pub enum Input {
         /// The verdict.
         valid: bool,
     },
-    /// A checked vote of this height.
+    /// A verified vote of this height.
     Vote(Vote),
-    /// A checked polka or commit certificate of this height.
+    /// A verified polka or commit certificate of this height.
     Certificate(Certificate),
-    /// A checked round certificate of this height.
+    /// A verified round certificate of this height.
     Round(RoundCertificate),
-    /// A timer that was asked for has run out.
+    /// A requested timer expired.
     Timeout {
         /// The round it was set in.
         round: Round,
@@ -59,7 +60,7 @@ pub enum NilReason {
     Locked,
     /// More than two thirds prevoted nil.
     NilPolka,
-    /// More than two thirds prevoted, but not for one thing.
+    /// More than two thirds prevoted, but not for one value.
     NoPolka,
 }
 
@@ -68,15 +69,15 @@ pub enum NilReason {
 pub enum RoundReason {
     /// The height began.
     NewHeight,
-    /// The round before ended without a decision.
+    /// The previous round ended without a decision.
     NoDecision,
-    /// More than a third of the weight is already there.
+    /// More than a third of the weight is already in it.
     Skip,
-    /// Continued after a restart.
+    /// The node resumes it after a restart.
     Resumed,
 }
 
-/// What the state machine wants done, in order.
+/// What the state machine asks for, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// A round began.
@@ -93,7 +94,7 @@ pub enum Output {
         /// The polka of the block to propose again.
         valid: Option<Certificate>,
     },
-    /// Vote, if this node is a masternode.
+    /// Cast a vote, if this node is a masternode.
     Cast {
         /// Prevote or precommit.
         kind: VoteKind,
@@ -101,19 +102,19 @@ pub enum Output {
         round: Round,
         /// The block, or nil.
         block: Option<BlockHash>,
-        /// The valid round it rests on.
+        /// The valid round that the vote names.
         valid_round: Option<Round>,
-        /// For a nil vote, why.
+        /// For a nil vote, the reason.
         nil: Option<NilReason>,
     },
-    /// Set the timer of a step.
+    /// Start the timer of a step.
     SetTimer {
         /// The round.
         round: Round,
         /// The step.
         step: Step,
     },
-    /// This node locked: everybody should see the polka.
+    /// This node locked: publish the polka.
     Locked(Certificate),
     /// The height is decided.
     Decide(Certificate),
@@ -130,6 +131,7 @@ pub struct Resume {
     pub locked: Option<(Round, BlockHash)>,
     /// The polka of the valid block.
     pub valid: Option<Certificate>,
-    /// What justified the round. Others may need it to come here, and those who showed it may be gone.
+    /// What justified entering the round. Others may need it to enter, and the nodes that sent it
+    /// may be gone.
     pub entry: Option<RoundCertificate>,
 }

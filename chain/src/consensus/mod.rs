@@ -1,15 +1,16 @@
 //! Tendermint (arXiv 1807.04938) for one height, as a function: inputs in, outputs out.
 //!
-//! What is added to the paper: certificates are inputs of their own and count as the votes they
-//! hold; a prevote names the valid round it rests on, and only prevotes that name the same one make
-//! a polka together; a later round may be entered through a certificate of any distance.
+//! Additions to the paper: certificates are inputs of their own and count as the votes they hold; a
+//! prevote names its valid round, and only prevotes that name the same valid round form a polka; a
+//! certificate of any later round lets a node enter that round.
 //!
-//! Knows block hashes, never blocks: whether a block is valid is told to it. Never signs: it says what
-//! to sign, and counts its own votes only when they come back. Never reads a clock: timers are asked
-//! for and come back as inputs, each naming its round and step.
+//! It knows block hashes, never blocks: validity is an input. It never signs: it outputs what to
+//! sign, and counts its own votes only when they come back as inputs. It never reads a clock: it
+//! requests timers, and each comes back as an input that names its round and step.
 //!
 //! Invariants: one prevote and one precommit output for each round; a precommit for a block only
-//! after a polka for it in that round; the lock changes only to a block with a polka in a later round.
+//! after a polka for it in that round; the lock changes only to a block with a polka in a later
+//! round.
 mod books;
 mod io;
 mod queries;
@@ -50,7 +51,7 @@ pub struct Consensus {
 }
 
 impl Consensus {
-    /// The state machine of a height; nothing happens before [`Consensus::start`].
+    /// The state machine of one height; it does nothing before [`Consensus::start`].
     pub fn new(set: Arc<MasternodeSet>, me: Option<u16>, height: Height) -> Self {
         Self {
             set,
@@ -67,7 +68,7 @@ impl Consensus {
         }
     }
 
-    /// Begins at round 0, or where a record of this height left off.
+    /// Starts at round 0, or where the record of this height left off.
     pub fn start(&mut self, resume: Option<Resume>) -> Vec<Output> {
         let mut out = Vec::new();
         match resume {
@@ -93,7 +94,7 @@ impl Consensus {
         out
     }
 
-    /// One step of the machine.
+    /// Processes one input.
     pub fn handle(&mut self, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         if self.decided {
@@ -119,7 +120,7 @@ impl Consensus {
         out
     }
 
-    /// This block is no longer held here: it is voted for again only when it is told to be valid again.
+    /// This node no longer holds the block: it votes for it only after a new validity verdict.
     pub fn forget(&mut self, block: &BlockHash) {
         self.validity.remove(block);
     }
@@ -132,13 +133,13 @@ impl Consensus {
         self.rounds.entry(round).or_insert_with(|| RoundBook::new(members))
     }
 
-    /// The first of the rounds before the current one that are kept whatever happens.
+    /// The oldest past round that is always kept.
     fn oldest_kept(&self) -> Round {
         Round(self.round.0.saturating_sub(ROUNDS_KEPT))
     }
 
-    /// Makes room for a certificate of a round long past: a proposal may rest on its polka, and of those
-    /// that came before it only what a proposal of the current round rests on is of use.
+    /// Makes room for a certificate of an old round, because a proposal may rest on its polka. Of
+    /// the old rounds received before, keeps only those that a proposal of the current round names.
     fn drop_past_rounds(&mut self) {
         let oldest = self.oldest_kept();
         let proposals = self.rounds.get(&self.round).into_iter().flat_map(RoundBook::proposals);
@@ -168,7 +169,7 @@ impl Consensus {
         for vote in certificate.votes() {
             self.add_vote_of_any_round(vote);
         }
-        // The certificate itself counts even where an equivocator's other vote came first.
+        // The certificate counts even if another vote of an equivocating signer arrived first.
         if certificate.is_polka() || certificate.is_commit() {
             self.book(certificate.round).add_certificate(certificate);
         }
@@ -183,15 +184,15 @@ impl Consensus {
             (Step::Propose, Step::Propose) => {
                 self.prevote(None, None, Some(NilReason::NoProposal), out)
             }
-            // L61: prevotes do not agree in time: precommit nil.
+            // L61: no quorum of prevotes for one value in time: precommit nil.
             (Step::Prevote, Step::Prevote) => self.precommit(None, Some(NilReason::NoPolka), out),
-            // L65: precommits do not agree in time: next round.
+            // L65: no decision in time: start the next round.
             (Step::Precommit, _) => self.next_round(out),
             _ => {}
         }
     }
 
-    /// Applies every rule that holds until none does.
+    /// Applies rules until none applies.
     fn progress(&mut self, out: &mut Vec<Output>) {
         while !self.decided && self.apply_one(out) {}
     }
@@ -207,7 +208,7 @@ impl Consensus {
             || self.time_precommits(out)
     }
 
-    /// L49: more than two thirds precommitted one block in any round: decided.
+    /// L49: 2f+1 precommits for one block in any round: decide it.
     fn decide(&mut self, out: &mut Vec<Output>) -> bool {
         let commit = self.rounds.values().find_map(|book| {
             book.certificate(&self.set, VoteKind::Precommit).filter(|found| found.block.is_some())
@@ -218,7 +219,7 @@ impl Consensus {
         true
     }
 
-    /// L55: more than a third of the weight is in a later round: join it.
+    /// L55: votes of more than a third of the weight in a later round: skip to it.
     fn skip_round(&mut self, out: &mut Vec<Output>) -> bool {
         let later = self.rounds.range(self.round.next()..).rev();
         let target = later
@@ -231,7 +232,7 @@ impl Consensus {
         true
     }
 
-    /// L22 and L28: vote on the proposal, once its block and what it rests on are known.
+    /// L22 and L28: vote on the proposal once its validity and its polka are known.
     fn vote_on_proposal(&mut self, out: &mut Vec<Output>) -> bool {
         if self.step != Step::Propose {
             return false;
@@ -243,8 +244,9 @@ impl Consensus {
             proposal.valid_round.is_none_or(has_polka).then_some((*proposal, valid))
         });
         let Some((proposal, valid)) = ready else { return false };
-        // L23 and L29, without the paper's "or it is the locked block": whoever precommitted a block
-        // votes for nothing that rests on less than that, so that a vote that does is proof of amnesia.
+        // L23 and L29, without the paper's "or it is the locked block": a locked
+        // masternode prevotes a block only on a polka no earlier than its lock, so a prevote for
+        // another block on less proves amnesia.
         let lock_allows = self
             .locked
             .is_none_or(|(locked, _)| proposal.valid_round.is_some_and(|vr| vr >= locked));
@@ -256,10 +258,11 @@ impl Consensus {
         true
     }
 
-    /// Beyond the paper: a polka of a round that is over comes to light, and its block is proposed again.
+    /// Not in the paper: a polka of a past round arrives late, and its block is proposed again.
     ///
-    /// Whoever locked on it votes for nothing that rests on less. In the paper everybody sees the polka
-    /// before the round ends; here a Byzantine masternode may have shown it to one only.
+    /// A masternode that locked on it prevotes nothing on an earlier polka. In the paper everybody
+    /// sees the polka before the round ends; here a Byzantine masternode may have shown it to a
+    /// single node.
     fn learn_of_past_polka(&mut self) -> bool {
         let known = self.valid.as_ref().map_or(Round(0), |valid| valid.round.next());
         if known >= self.round {
@@ -277,7 +280,7 @@ impl Consensus {
 
     /// L36: a polka for a valid block in this round: lock it and precommit it.
     fn lock_on_polka(&mut self, out: &mut Vec<Output>) -> bool {
-        // A node that came back between its prevote and its precommit may hold the polka already.
+        // A node that restarted between its prevote and its precommit may already hold the polka.
         let is_done = self.step == Step::Precommit
             && self.valid.as_ref().is_some_and(|valid| valid.round >= self.round);
         if self.step == Step::Propose || is_done {
@@ -297,7 +300,7 @@ impl Consensus {
         true
     }
 
-    /// L44: a polka for nil in this round: precommit nil.
+    /// L44: 2f+1 prevotes for nil in this round: precommit nil.
     fn follow_nil_polka(&mut self, out: &mut Vec<Output>) -> bool {
         let is_nil = self.step == Step::Prevote
             && self.polka(self.round).is_some_and(|polka| polka.block.is_none());
@@ -307,12 +310,12 @@ impl Consensus {
         is_nil
     }
 
-    /// L34: more than two thirds prevoted, for whatever: give the others a little time.
+    /// L34: 2f+1 prevotes for any value: start the prevote timer.
     fn time_prevotes(&mut self, out: &mut Vec<Output>) -> bool {
         self.step == Step::Prevote && self.time_votes(VoteKind::Prevote, Step::Prevote, out)
     }
 
-    /// L47: more than two thirds precommitted, for whatever: the same.
+    /// L47: 2f+1 precommits for any value: start the precommit timer.
     fn time_precommits(&mut self, out: &mut Vec<Output>) -> bool {
         self.time_votes(VoteKind::Precommit, Step::Precommit, out)
     }
@@ -338,7 +341,7 @@ impl Consensus {
         self.start_round(self.round.next(), RoundReason::NoDecision, out);
     }
 
-    /// L11: begins a round.
+    /// L11: starts a round.
     fn start_round(&mut self, round: Round, reason: RoundReason, out: &mut Vec<Output>) {
         self.round = round;
         self.step = Step::Propose;

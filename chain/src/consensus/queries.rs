@@ -1,4 +1,4 @@
-//! What the state machine answers about itself. Changes nothing.
+//! Queries of the state machine. They change nothing.
 use super::{Consensus, Resume, Step, round::ProposalFact};
 use crate::{
     limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
@@ -37,18 +37,20 @@ impl Consensus {
         self.valid.as_ref()
     }
 
-    /// What justified the current round, for those who are behind. None in round 0.
+    /// What justified entering the current round, for nodes that are behind. None in round 0.
     pub fn entry(&self) -> Option<&RoundCertificate> {
         self.entry.as_ref()
     }
 
-    /// Whether single votes of this round are kept. Beyond, only certificates count.
+    /// Whether single votes of this round are kept. For rounds further ahead only certificates
+    /// count.
     pub fn admits_round(&self, round: Round) -> bool {
         round.0 <= self.round.0.saturating_add(ROUNDS_AHEAD_MAX)
             && round.0.saturating_add(ROUNDS_KEPT) >= self.round.0
     }
 
-    /// Whether a proposal counts: it is among the first of its round, or its block has a polka there.
+    /// Whether a proposal counts: it is among the first of its round, or its block has a polka in
+    /// it.
     pub fn admits_proposal(
         &self,
         round: Round,
@@ -60,8 +62,8 @@ impl Consensus {
             || self.has_polka_for(round, block)
     }
 
-    /// Whether the proposal of this round is known: the one that the round's polka is for, or any
-    /// where there is none.
+    /// Whether the proposal of this round is known: the one that has the round's polka, or any
+    /// proposal if there is no polka.
     pub fn has_proposal(&self, round: Round) -> bool {
         let Some(book) = self.rounds.get(&round) else { return false };
         match self.polka(round).and_then(|polka| polka.block) {
@@ -73,7 +75,7 @@ impl Consensus {
         }
     }
 
-    /// The blocks that may be voted on in a round: those proposed, and the one with a polka.
+    /// The blocks that may be voted on in a round: the proposed ones, and the one with a polka.
     pub fn blocks_in(&self, round: Round) -> impl Iterator<Item = BlockHash> {
         let books = self.rounds.get(&round).into_iter();
         let proposed = books.flat_map(|book| book.proposals()).map(|proposal| proposal.block);
@@ -94,14 +96,14 @@ impl Consensus {
         self.rounds.get(&round).into_iter().flat_map(move |book| book.tally(kind).votes())
     }
 
-    /// The polka of a round for a block or nil, should there be one.
+    /// The polka of a round for a block or nil, if there is one.
     pub fn polka(&self, round: Round) -> Option<Certificate> {
         let book = self.rounds.get(&round)?;
         book.certificate(&self.set, VoteKind::Prevote)
     }
 
-    /// Whether more than a third of the weight prevoted this block in one round: an honest masternode
-    /// has executed it and found it valid.
+    /// Whether more than a third of the weight prevoted this block in one round. If so, an honest
+    /// masternode executed it and found it valid.
     pub fn is_backed(&self, block: &BlockHash) -> bool {
         self.rounds.iter().any(|(round, book)| {
             let weight = book.tally(VoteKind::Prevote).weight_for(block);
@@ -109,7 +111,7 @@ impl Consensus {
         })
     }
 
-    /// Whether this is the first proposal of its round that came here.
+    /// Whether this is the first proposal of its round received here.
     pub fn is_first_of(&self, round: Round, block: &BlockHash) -> bool {
         let book = self.rounds.get(&round);
         let first = book.and_then(|book| book.proposals().first());

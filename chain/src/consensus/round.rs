@@ -1,4 +1,4 @@
-//! Everything received for one round. Bounded: two proposals, two votes a masternode, four
+//! Everything received for one round. Bounded: two proposals, two votes per masternode, four
 //! certificates.
 use super::{Step, tally::Tally};
 use crate::{
@@ -7,7 +7,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Certificates kept for one round. Two that conflict already need a third of the weight to cheat.
+/// Certificates kept per round. Two conflicting ones already need Byzantine masternodes with more
+/// than a third of the weight.
 pub(super) const CERTIFICATES_MAX: usize = 4;
 
 /// What a proposal says.
@@ -37,12 +38,12 @@ impl RoundBook {
         }
     }
 
-    /// How many votes are here.
+    /// Number of votes.
     pub(super) fn votes(&self) -> usize {
         self.prevotes.votes().count() + self.precommits.votes().count()
     }
 
-    /// How many certificates.
+    /// Number of certificates.
     pub(super) fn certificates(&self) -> usize {
         self.certificates.len()
     }
@@ -51,7 +52,7 @@ impl RoundBook {
         &self.proposals
     }
 
-    /// Whether a proposal is one of the first that differ.
+    /// Whether a proposal is among the first distinct ones.
     pub(super) fn admits(&self, proposal: ProposalFact) -> bool {
         self.proposals.contains(&proposal) || self.proposals.len() < PROPOSALS_PER_ROUND_MAX
     }
@@ -84,18 +85,18 @@ impl RoundBook {
         }
     }
 
-    /// A certificate of this kind, received whole or collected from votes.
+    /// A certificate of this kind, received as such or collected from votes.
     pub(super) fn certificate(&self, set: &MasternodeSet, kind: VoteKind) -> Option<Certificate> {
         let received = self.certificates.iter().find(|certificate| certificate.kind == kind);
         received.cloned().or_else(|| self.tally(kind).certificate(set))
     }
 
-    /// Everyone who voted in this round, once.
+    /// The signers of all votes in this round, without repetition.
     pub(super) fn voters(&self) -> BTreeSet<u16> {
         self.one_vote_each().iter().map(|vote| vote.signer).collect()
     }
 
-    /// One vote of everyone who voted, by signer: the precommit where there is one.
+    /// One vote of each signer, by signer: its precommit if there is one.
     pub(super) fn one_vote_each(&self) -> Vec<Vote> {
         let mut votes: Vec<Vote> =
             self.precommits.votes().chain(self.prevotes.votes()).cloned().collect();
@@ -104,7 +105,7 @@ impl RoundBook {
         votes
     }
 
-    /// Marks the timer of a step as set; false where it was.
+    /// Marks the timer of a step as started; false if it already was.
     pub(super) fn start_timer(&mut self, step: Step) -> bool {
         self.timers.insert(step)
     }

@@ -1,4 +1,4 @@
-//! The state machine against the paper: describe, feed, compare all outputs.
+//! The state machine against the paper: each test feeds inputs and compares all outputs.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod lock;
 mod other_rounds;
@@ -21,7 +21,7 @@ fn set() -> Arc<MasternodeSet> {
     Arc::new(MasternodeSet::new((0..4).map(member).collect()).unwrap())
 }
 
-/// A machine of masternode `me` in round 0, past its first outputs.
+/// The machine of masternode `me` in round 0, after its first outputs.
 fn machine(me: u16) -> Consensus {
     let mut machine = Consensus::new(set(), Some(me), H);
     machine.start(None);
@@ -79,7 +79,7 @@ fn started(round: u32, reason: RoundReason) -> Output {
     Output::RoundStarted { round: Round(round), reason }
 }
 
-/// Feeds inputs; each row names its outputs.
+/// Feeds inputs; each row lists the expected outputs.
 fn table(machine: &mut Consensus, rows: Vec<(&str, Input, Vec<Output>)>) {
     for (description, input, expected) in rows {
         assert_eq!(machine.handle(input), expected, "{description}");
@@ -271,7 +271,7 @@ fn a_node_resumes_where_its_record_left_it() {
     );
 }
 
-/// Its prevote waited for the disk, and the polka came meanwhile.
+/// Its prevote waited for the disk, and the polka arrived in the meantime.
 #[test]
 fn a_node_that_comes_back_with_the_polka_of_its_round_precommits_its_block() {
     let mut machine = Consensus::new(set(), Some(3), H);

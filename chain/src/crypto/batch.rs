@@ -2,35 +2,37 @@
 //!
 //! A signature (R, s) of a message under a key A is valid when s is below the group order, A and R
 //! are canonical encodings of points, A is not of small order, and the cofactored equation
-//! `[8][s]B = [8]R + [8][k]A` holds (k is SHA-512 over the bytes as sent). That is ZIP-215 with a byte
-//! check in front, so one by one and in a batch give the same answer.
+//! `[8][s]B = [8]R + [8][k]A` holds (k is SHA-512 over the bytes as sent). This is ZIP-215 with a
+//! byte check in front, so single and batch verification give the same result.
 //!
-//! Invariant: the answer for one signature never depends on the others in its batch.
+//! Invariant: the result for one signature never depends on the others in its batch.
 use super::{PublicKey, Signature};
 use ed25519_zebra::{VerificationKeyBytes, batch};
 use std::convert::Infallible;
 
-/// One signature to check.
+/// One signature to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignatureCheck {
     /// The key that should have signed.
     pub key: PublicKey,
     /// The 32-byte message.
     pub message: [u8; 32],
-    /// What was received.
+    /// The received signature.
     pub signature: Signature,
 }
 
-/// Signatures checked in one batch: enough for a batch to pay, few enough for a bad one to end it soon.
+/// Signatures verified in one batch: large enough to be efficient, small enough to stop early at a
+/// bad one.
 pub const SIGNATURE_BATCH: usize = 128;
 
-/// A way to check signatures: ed25519 in the node, an ideal oracle in the simulator.
+/// A way to verify signatures: ed25519 in the node, an ideal oracle in the simulator.
 pub trait SignatureScheme: Send + Sync {
     /// Whether all are valid.
     fn all_valid(&self, checks: &[SignatureCheck]) -> bool;
 
-    /// The answer for each, the same as asking one by one. A batch that fails is checked one by one:
-    /// whoever sends only bad signatures costs three times as much as honest ones, not ten times.
+    /// The result for each signature, the same as from single verification. A batch that fails is
+    /// verified one by one: a sender of only bad signatures costs three times as much as an honest
+    /// one, not ten times.
     fn each_valid(&self, checks: &[SignatureCheck]) -> Vec<bool> {
         let mut answers = Vec::with_capacity(checks.len());
         for batch in checks.chunks(SIGNATURE_BATCH) {
@@ -44,9 +46,9 @@ pub trait SignatureScheme: Send + Sync {
         answers
     }
 
-    /// The index of the first that is not valid. Checks no batch after that of the bad one.
+    /// The index of the first invalid signature. Verifies no batch after the one that holds it.
     ///
-    /// What it returns once [`Self::is_cancelled`] is true means nothing.
+    /// The result is meaningless once [`Self::is_cancelled`] is true.
     fn first_invalid(&self, checks: &[SignatureCheck]) -> Option<usize> {
         let mut batches = checks.chunks(SIGNATURE_BATCH).enumerate();
         batches.find_map(|(number, batch)| {
@@ -57,12 +59,13 @@ pub trait SignatureScheme: Send + Sync {
         })
     }
 
-    /// The same for one batch, halved until one is left: a bad one costs twice the batch.
+    /// [`Self::first_invalid`] for one batch, by bisection: a bad batch costs twice as much as a
+    /// good one.
     fn first_invalid_of_batch(&self, batch: &[SignatureCheck]) -> Option<usize> {
         if self.all_valid(batch) {
             return None;
         }
-        // Invariant: all before `first` are valid, and one from `first` to `end` is not.
+        // Invariant: all before `first` are valid, and at least one from `first` to `end` is not.
         let (mut first, mut end) = (0, batch.len());
         while end - first > 1 {
             let middle = first + (end - first) / 2;
@@ -74,13 +77,13 @@ pub trait SignatureScheme: Send + Sync {
         Some(first)
     }
 
-    /// Whether nobody waits for the answer any more. The shell that runs the work says so.
+    /// Whether the result is no longer needed. Set by the shell that runs the work.
     fn is_cancelled(&self) -> bool {
         false
     }
 }
 
-/// The real scheme.
+/// The ed25519 scheme of the node.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ed25519;
 
@@ -105,7 +108,7 @@ fn item(check: &SignatureCheck) -> batch::Item {
     batch::Item::from((VerificationKeyBytes::from(check.key.0), signature, &check.message[..]))
 }
 
-/// Batch coefficients drawn from the batch itself: the core has no source of randomness, and a
+/// Batch coefficients derived from the batch itself: the core has no source of randomness, and a
 /// forger would have to find a batch whose own hash cancels its errors (Fiat-Shamir).
 struct Coefficients(blake3::OutputReader);
 
@@ -144,8 +147,8 @@ fn has_canonical_points(check: &SignatureCheck) -> bool {
     is_canonical(&check.key.0) && !is_small_order(&check.key.0) && is_canonical(check.signature.r())
 }
 
-/// Whether the bytes are the one encoding of their point, should they encode a point at all:
-/// y is below p = 2^255 - 19, and the sign bit is clear where x is zero (y = 1 and y = -1).
+/// Whether the bytes, if they encode a point, are its canonical encoding: y is below
+/// p = 2^255 - 19, and the sign bit is clear if x is zero (y = 1 and y = -1).
 fn is_canonical(bytes: &[u8; 32]) -> bool {
     let mut y = *bytes;
     y[31] &= 0x7f;
@@ -196,7 +199,8 @@ mod tests {
     use super::*;
     use rand_core::Rng as _;
 
-    /// Whoever knows the coefficients before choosing a part of a signature can forge two that cancel.
+    /// An attacker who knows the coefficients before choosing part of a signature can forge two
+    /// that cancel.
     #[test]
     fn the_coefficients_depend_on_every_part_of_every_signature() {
         let check = |byte: u8| SignatureCheck {

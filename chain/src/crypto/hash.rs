@@ -1,11 +1,11 @@
-//! SHA-256 with a domain tag, so that bytes of one kind never hash like bytes of another.
+//! SHA-256 with a domain tag, so that data of different kinds never has the same hash.
 use crate::codec;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 over the tag's length, the tag, then the parts in order.
 ///
-/// Parts are concatenated without lengths: at most the last may vary in length.
+/// Parts are concatenated without lengths: only the last may vary in length.
 pub fn hash(tag: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update([u8::try_from(tag.len()).expect("tags are short literals")]);
@@ -21,7 +21,7 @@ pub fn hash_of<T: Serialize>(tag: &str, value: &T) -> [u8; 32] {
     hash(tag, &[&codec::encode(value)])
 }
 
-/// Declares a 32-byte identifier that prints as hexadecimal and mixes with no other.
+/// Declares a 32-byte identifier type that prints as hexadecimal.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -1,6 +1,6 @@
-//! LtHash16: a commitment to a set that does not depend on order and is updated in place
-//! (Bellare and Micciancio 1997; Lewi et al., "Securing Update Propagation with Homomorphic
-//! Hashing", 2019). 1,024 lanes of 16 bits, 2,048 bytes.
+//! LtHash16: a commitment to a set that is independent of order and updated in place (Bellare and
+//! Micciancio 1997; Lewi et al., "Securing Update Propagation with Homomorphic Hashing", 2019).
+//! 1,024 lanes of 16 bits, 2,048 bytes.
 //!
 //! Invariant: adding an element and removing it again gives the same state.
 use super::hash;
@@ -29,7 +29,7 @@ impl LtHash {
         self.fold(element, u16::wrapping_sub);
     }
 
-    /// 32 bytes that stand for the set.
+    /// A 32-byte digest of the set.
     pub fn digest(&self) -> [u8; 32] {
         let bytes: Vec<u8> = self.0.iter().flat_map(|lane| lane.to_le_bytes()).collect();
         hash("tc/lthash", &[&bytes])

@@ -1,5 +1,5 @@
-//! Merkle root with distinct leaf and node tags and a bound count, so that neither a duplicated
-//! last leaf (CVE-2012-2459) nor an inner node passed off as a leaf gives the same root.
+//! Merkle root with distinct leaf and node tags and a hashed-in count, so that neither a duplicated
+//! last leaf (CVE-2012-2459) nor an inner node presented as a leaf gives the same root.
 use super::hash;
 
 /// The root over 32-byte leaves in order. An odd node is promoted unchanged.

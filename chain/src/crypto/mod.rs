@@ -1,6 +1,6 @@
-//! Hashes, keys, signatures and the one rule by which a signature is accepted.
+//! Hashes, keys, signatures and the one rule that accepts a signature.
 //!
-//! Never generates randomness: keys are made from secret bytes that the caller drew.
+//! Never generates randomness: keys are made from secret bytes that the caller supplies.
 mod batch;
 mod hash;
 mod keys;

@@ -1,17 +1,17 @@
-//! A value whose signatures were checked. Its type is the proof; nothing else carries it.
+//! A value whose signatures hold. The type itself is the proof.
 
-/// A checked value. Only the functions of this crate that check signatures make one.
+/// A verified value. Only the functions of this crate that verify signatures create one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
 impl<T> Verified<T> {
-    /// Wraps a value whose signatures the caller has just checked. Private to this crate, and
+    /// Wraps a value whose signatures the caller has just verified. Private to this crate, and
     /// called only from functions named `verify`.
     pub(crate) fn checked(value: T) -> Self {
         Self(value)
     }
 
-    /// The same checked content in another shape.
+    /// The same verified content in another type.
     pub(crate) fn map<U>(self, wrap: impl FnOnce(T) -> U) -> Verified<U> {
         Verified(wrap(self.0))
     }

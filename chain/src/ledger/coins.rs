@@ -1,13 +1,13 @@
-//! Outputs that were read already: rules that need them run without a disk.
+//! Outputs read in advance, so that the rules that need them run without a disk.
 //!
-//! [`look_up`] reads them in bulk, off the loop. Never says what has changed since.
+//! [`look_up`] reads them in bulk, off the loop. Later changes are not included.
 use super::{LedgerView, MemoryView, ViewError};
 use crate::types::{OutPoint, Output};
 use std::collections::BTreeMap;
 
-/// Unspent outputs. Asking costs nothing and cannot fail.
+/// Unspent outputs. A query does no I/O and cannot fail.
 pub trait Coins {
-    /// The output, unless it is spent or never was.
+    /// The output, if it exists and is unspent.
     fn output(&self, outpoint: &OutPoint) -> Option<Output>;
 }
 
@@ -22,12 +22,12 @@ impl Coins for MemoryView {
 pub struct FoundCoins(BTreeMap<OutPoint, Output>);
 
 impl FoundCoins {
-    /// Keeps one.
+    /// Adds an output.
     pub fn insert(&mut self, outpoint: OutPoint, output: Output) {
         self.0.insert(outpoint, output);
     }
 
-    /// Keeps all of another lookup.
+    /// Adds all outputs of another lookup.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -39,11 +39,11 @@ impl Coins for FoundCoins {
     }
 }
 
-/// Reads what transactions spend, one list for each. The first that is missing ends its list: such a transaction is
-/// refused whatever the rest is.
+/// Reads the outputs that transactions spend, one list per transaction. The first missing output
+/// ends its list: the transaction is rejected whatever the rest is.
 ///
 /// # Errors
-/// When the store fails.
+/// If the store fails.
 pub fn look_up(
     view: &dyn LedgerView,
     inputs: impl IntoIterator<Item = Vec<OutPoint>>,

@@ -1,7 +1,7 @@
-//! A block and a view give a delta, or the rule that the block breaks.
+//! Executes a block over a view: returns a delta, or the rule that the block breaks.
 //!
-//! Invariant: deterministic. The same block, parent state and coins give the same delta and the same
-//! first error, whichever signatures were checked before.
+//! Invariant: deterministic. The same block, parent state and coins give the same delta and the
+//! same first error, whichever signatures were verified before.
 use super::{
     BlockDelta, LedgerState, LedgerView, PositionedCoin, TransactionRecord, ViewError, rewards,
 };
@@ -16,22 +16,23 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Why a block was not executed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExecuteError {
-    /// The block is invalid: its maker's fault.
+    /// The block is invalid: the fault of its proposer.
     #[error("invalid block: {0}")]
     Rule(#[from] RuleError),
     /// The ledger could not be read: our fault.
     #[error(transparent)]
     View(#[from] ViewError),
-    /// Nobody waits for the verdict any more: nobody's fault.
+    /// The verdict is no longer needed: nobody's fault.
     #[error("the execution was cancelled")]
     Cancelled,
 }
 
 /// Applies a block to the state after its parent.
 ///
-/// `verified` holds the transactions whose signatures were checked at admission; they are not
-/// checked again. The signatures of the others are judged last: a block that breaks another rule costs
-/// none of them. Ends early, with [`ExecuteError::Cancelled`], when the scheme is cancelled.
+/// `verified` holds the transactions whose signatures were verified at admission; they are not
+/// verified again. The signatures of the others are verified last, so a block that breaks another
+/// rule costs no signature verification. Returns [`ExecuteError::Cancelled`] early when the scheme
+/// is cancelled.
 pub fn execute(
     scheme: &dyn SignatureScheme,
     chain: &Chain,
@@ -44,7 +45,7 @@ pub fn execute(
     apply(scheme, chain, view, parent, block, verified)
 }
 
-/// The same for a final block, whose body was compared with its header.
+/// Like [`execute`], for a final block, whose body already matches its header.
 pub fn execute_certified(
     scheme: &dyn SignatureScheme,
     chain: &Chain,
@@ -81,7 +82,7 @@ fn apply(
     run.finish(parent)
 }
 
-/// A block half applied.
+/// The state of an execution in progress.
 struct Run<'a> {
     chain: &'a Chain,
     view: &'a dyn LedgerView,
@@ -150,7 +151,7 @@ impl<'a> Run<'a> {
             }
             let own = self.positions.get(&outpoint).and_then(|at| self.created.remove(at));
             let output = match own {
-                // Created and spent in one block: it never reaches the store.
+                // Created and spent in the same block: it never reaches the store.
                 Some(coin) => coin.coin.output,
                 None => {
                     let coin = self.view.coin(&outpoint)?;
@@ -178,7 +179,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All are valid or the block is not: nothing is asked of those after the first bad one.
+    /// One bad signature makes the block invalid: verification stops at the first one.
     fn check_signatures(&mut self, scheme: &dyn SignatureScheme) -> Result<(), ExecuteError> {
         let (indices, spends): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.unverified).into_iter().unzip();
@@ -192,7 +193,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Each offence was checked and is the first of its offender.
+    /// Each offence is verified and is the first of its offender.
     fn record_offences(&mut self) {
         for evidence in &self.block.evidence {
             let offence = self.state.offences.get_mut(usize::from(evidence.offender()));

@@ -1,5 +1,5 @@
-//! A block to execute, as a unit of work: the engine hands it out, a shell runs it on whatever thread it
-//! likes and hands the answer back.
+//! A block to execute, as a unit of work: the engine creates it, the shell runs it on any thread
+//! and returns the result.
 use super::{
     BlockDelta, ExecuteError, Layer, LedgerState, LedgerView, Overlay, execute, execute_certified,
 };
@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, sync::Arc};
 /// What is executed.
 #[derive(Debug, Clone)]
 pub enum Executable {
-    /// A proposed block: nothing of it was checked.
+    /// A proposed block: nothing is verified.
     Proposed(Arc<Block>),
     /// A final block.
     Certified(CertifiedBlock),
@@ -42,7 +42,7 @@ impl From<CertifiedBlock> for Executable {
     }
 }
 
-/// All that the execution of a block needs but the coins of durable blocks.
+/// Everything that the execution of a block needs except the coins of durable blocks.
 #[derive(Debug, Clone)]
 pub struct Execution {
     /// What is executed.
@@ -51,7 +51,7 @@ pub struct Execution {
     pub parent: Arc<LedgerState>,
     /// The coins of ancestors that may not be durable yet, oldest first.
     pub layers: Vec<Arc<Layer>>,
-    /// Transactions whose signatures were checked at admission.
+    /// Transactions whose signatures were verified at admission.
     pub verified: BTreeSet<WTxId>,
 }
 

@@ -1,4 +1,4 @@
-//! The state that a chain begins with, as the delta from nothing.
+//! The first state of a chain, as a delta from the empty state.
 use super::{BlockDelta, LedgerState, PositionedCoin, TransactionRecord};
 use crate::{
     codec,
@@ -14,7 +14,7 @@ pub fn genesis_delta(chain: &Chain) -> BlockDelta {
     let mut transactions = Vec::new();
     let mut next_position = 0_u64;
     for (index, allocation) in chain.genesis.allocations.iter().enumerate() {
-        // One made-up transaction for each 50,000 outputs keeps output numbers within 16 bits.
+        // One synthetic transaction per 50,000 outputs keeps output indices within 16 bits.
         for (part, first) in (0..allocation.outputs).step_by(50_000).enumerate() {
             let counters = codec::encode(&(index as u64, part as u64));
             let txid = TxId(hash("tc/genesis-tx", &[&chain.hash.0, &counters]));

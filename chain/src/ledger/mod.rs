@@ -1,7 +1,7 @@
-//! The ledger: which coins exist, and what a block does to them.
+//! The ledger: which coins exist, and how a block changes them.
 //!
-//! `execute` is the only function that applies a block; the proposer, the voter, replay, sync and the
-//! tests all call it. It reads coins through a view and returns a delta; it never writes.
+//! `execute` is the only function that applies a block: the proposer, the voter, replay, sync and
+//! the tests all call it. It reads coins through a view and returns a delta; it never writes.
 mod coins;
 mod delta;
 mod execute;

@@ -1,16 +1,17 @@
-//! Coins as they are after blocks that are decided and not yet durable.
+//! Coins after stacked blocks: decided and not yet durable.
 //!
-//! A layer stands for one block over the view below it. Reading is right whether or not the view below
-//! holds a layer's block already, so that a layer may be taken away any time after its block is durable.
+//! A layer holds the changes of one block over the view below it. Reads are correct whether or not
+//! the view below already includes a layer's block, so a layer may be removed at any time after its
+//! block becomes durable.
 use super::{BlockDelta, LedgerView, PositionedCoin, ViewError};
 use crate::types::{Certificate, Height, OutPoint, Output, TxId};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What one decided block changes, by outpoint.
+/// The changes of one decided block, by outpoint.
 #[derive(Debug)]
 pub struct Layer {
     delta: Arc<BlockDelta>,
-    /// Index among the created coins; none for a coin that the block spends.
+    /// Index among the created coins; none if the block spends the coin.
     changes: BTreeMap<OutPoint, Option<usize>>,
     /// The ids of its transactions, sorted.
     txids: Vec<TxId>,
@@ -38,25 +39,25 @@ impl Layer {
         self.txids.binary_search(txid).is_ok()
     }
 
-    /// How many coins it spends and creates.
+    /// Number of coins it spends and creates.
     pub fn changes(&self) -> usize {
         self.changes.len()
     }
 
-    /// What an output has become, if this block changes it: none where it is spent.
+    /// The output after this block, if the block changes it: none if spent.
     pub fn output(&self, outpoint: &OutPoint) -> Option<Option<&Output>> {
         let change = self.changes.get(outpoint)?;
         Some(change.map(|index| &self.delta.created[index].coin.output))
     }
 
-    /// What the coin has become, if this block changes it.
+    /// The coin after this block, if the block changes it.
     fn coin(&self, outpoint: &OutPoint) -> Option<Option<PositionedCoin>> {
         let change = self.changes.get(outpoint)?;
         Some(change.map(|index| self.delta.created[index].clone()))
     }
 }
 
-/// A view with decided blocks on top, oldest first.
+/// A view with stacked blocks on top, oldest first.
 #[derive(Debug, Clone)]
 pub struct Overlay<V> {
     below: V,
@@ -74,12 +75,12 @@ impl<V> Overlay<V> {
         &self.layers
     }
 
-    /// A block is decided.
+    /// Adds the layer of a decided block.
     pub fn push(&mut self, layer: Arc<Layer>) {
         self.layers.push(layer);
     }
 
-    /// The oldest of the blocks is in the view below.
+    /// Removes the oldest layer: the view below includes its block.
     pub fn settle(&mut self) {
         if !self.layers.is_empty() {
             self.layers.remove(0);
@@ -95,7 +96,7 @@ impl<V: LedgerView> LedgerView for Overlay<V> {
         }
     }
 
-    /// Of the durable blocks: a layer knows what its block changes, not what made it final.
+    /// From the durable blocks: a layer has no certificate.
     fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
         self.below.certificate(height)
     }

@@ -1,9 +1,9 @@
 //! New money and fees: who earns them and when they are paid.
 //!
-//! Issuance follows time, not blocks: the total issued at a timestamp is a function of the time since
-//! genesis, so cadence does not change supply. Of each block's issuance 5 % go to the treasury, 25 %
-//! to the proposer and 70 % to the signers of the parent's certificate by weight; fees go to the
-//! proposer. Rewards are paid as coins at the end of an epoch.
+//! Issuance follows time, not blocks: the total issued at a timestamp is a function of the time
+//! since genesis, so the block rate does not change the supply. Each block's issuance is split: 5 %
+//! to the treasury, 25 % to the proposer and 70 % to the signers of the parent's certificate by
+//! weight. Fees go to the proposer. Rewards are paid as coins at the end of an epoch.
 use super::LedgerState;
 use crate::{
     crypto::hash,
@@ -28,7 +28,7 @@ pub(super) fn accrue(
     let treasury = issued / 20;
     let signers_part = issued / 10 * 7;
     let paid_to_signers = accrue_signers(chain, state, block, signers_part)?;
-    // What division leaves over is the proposer's, so that nothing is lost.
+    // The proposer gets the remainder of the division, so that nothing is lost.
     let proposer = issued - treasury - paid_to_signers;
     credit(&mut state.accrued_treasury, treasury)?;
     let account = &mut state.accrued[usize::from(block.header.proposer)];
@@ -55,7 +55,7 @@ fn accrue_signers(
     Ok(paid)
 }
 
-/// At the end of an epoch: empties the accounts and returns what is to be created.
+/// At the end of an epoch: resets the accrued rewards and returns the outputs that pay them.
 pub(super) fn pay(chain: &Chain, state: &mut LedgerState) -> Vec<Output> {
     if !state.height.0.is_multiple_of(chain.params().epoch_blocks) {
         return Vec::new();
@@ -73,7 +73,7 @@ pub(super) fn pay(chain: &Chain, state: &mut LedgerState) -> Vec<Output> {
         .collect()
 }
 
-/// The id under which the rewards of a height are found.
+/// The txid of the rewards of a height.
 pub(super) fn reward_txid(chain: &Chain, height: Height) -> TxId {
     TxId(hash("tc/reward", &[&chain.hash.0, &height.0.to_le_bytes()]))
 }

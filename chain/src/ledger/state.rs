@@ -1,4 +1,4 @@
-//! The small part of the ledger's state: what is not a coin. It fits in one database record.
+//! The ledger state except the coins. It fits in one database record.
 use crate::{
     codec::{self, Canonical},
     crypto::{LtHash, hash, hash_of},
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct LedgerState {
     /// The last block's height.
     pub height: Height,
-    /// The last block; for genesis the genesis hash.
+    /// The last block's hash; for genesis the genesis hash.
     pub block: BlockHash,
     /// Its timestamp.
     pub timestamp: Timestamp,
@@ -24,10 +24,10 @@ pub struct LedgerState {
     pub supply: Amount,
     /// Rewards not yet paid, by index in the masternode set.
     pub accrued: Vec<Amount>,
-    /// The treasury's part not yet paid.
+    /// The treasury's share not yet paid.
     pub accrued_treasury: Amount,
-    /// For each masternode, the height of the block that recorded an offence of it. One is enough: a
-    /// key that broke the rules once is not trusted again.
+    /// For each masternode, the height of the block that recorded its offence. One is enough: a key
+    /// that broke the rules once is not trusted again.
     pub offences: Vec<Option<Height>>,
     /// Hash of the chain's parameters.
     pub params: [u8; 32],

@@ -3,20 +3,20 @@ use super::{BlockDelta, PositionedCoin};
 use crate::types::{Certificate, Height, OutPoint};
 use std::collections::BTreeMap;
 
-/// The store could not answer: our fault, never a peer's. The node stops.
+/// The store failed: our fault, never a peer's. The node stops.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("reading the ledger failed: {reason}")]
 pub struct ViewError {
-    /// What the store said.
+    /// What the store reported.
     pub reason: String,
 }
 
 /// The ledger after a block: its unspent coins, and the proofs that led to it.
 pub trait LedgerView {
-    /// The coin of an output, with its position, unless it is spent or never was.
+    /// The coin of an output, with its position, if it exists and is unspent.
     fn coin(&self, outpoint: &OutPoint) -> Result<Option<PositionedCoin>, ViewError>;
 
-    /// What made a height final; none at genesis and beyond the last committed block.
+    /// The certificate that made a height final; none at genesis and above the last durable block.
     fn certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError>;
 }
 
@@ -28,12 +28,12 @@ pub struct MemoryView {
 }
 
 impl MemoryView {
-    /// Keeps what made a block final.
+    /// Stores the certificate that made a block final.
     pub fn keep(&mut self, certificate: Certificate) {
         self.certificates.insert(certificate.height, certificate);
     }
 
-    /// Applies a committed block.
+    /// Applies a block.
     pub fn apply(&mut self, delta: &BlockDelta) {
         for spent in &delta.spent {
             self.coins.remove(&spent.coin.outpoint);
@@ -43,7 +43,7 @@ impl MemoryView {
         }
     }
 
-    /// All coins in the order of their outpoints.
+    /// All coins, ordered by outpoint.
     pub fn coins(&self) -> impl Iterator<Item = &PositionedCoin> {
         self.coins.values()
     }

@@ -1,4 +1,4 @@
-//! Carries out an admission that was planned: what must leave leaves, then the transaction enters.
+//! Carries out a planned admission: removes what must leave, then inserts the transaction.
 use super::{Entry, Mempool, Reject, entry::first_height};
 use crate::{
     crypto::Verified,
@@ -8,27 +8,28 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 
-/// What an admission did.
+/// The result of an admission.
 #[derive(Debug, Clone)]
 pub struct Admitted {
-    /// The transaction that entered.
+    /// The admitted transaction.
     pub transaction: Arc<Transaction>,
     /// The id of its body.
     pub txid: TxId,
     /// Its id with witnesses.
     pub wtxid: WTxId,
-    /// What it replaced, with descendants, the last admitted first.
+    /// The transactions it replaced, with descendants, the last admitted first.
     pub replaced: Vec<Entry>,
-    /// What left because the pool was full, with descendants, the last admitted first.
+    /// The transactions evicted because the pool was full, with descendants, the last admitted
+    /// first.
     pub evicted: Vec<Entry>,
 }
 
 impl Mempool {
-    /// Step 3, with the signatures checked: checks again what may have changed since step 2, then
-    /// admits. Where it fails, nothing has changed.
+    /// Step 3, after signature verification: repeats the checks whose result may have changed since
+    /// step 2, then admits. On an error nothing has changed.
     ///
     /// # Errors
-    /// When it is not admitted.
+    /// If the transaction is not admitted.
     pub fn admit(
         &mut self,
         coins: &dyn Coins,
@@ -36,13 +37,13 @@ impl Mempool {
         now: Millis,
         spend: Verified<Spend>,
     ) -> Result<Admitted, Reject> {
-        // Time never runs backwards here, so the order of admission is the order of age.
+        // The pool's clock never runs backwards, so the order of admission is the order of age.
         let now = now.max(self.clock);
         let tx = &spend.transaction;
         rules::check_transaction(self.chain, tx)?;
         let plan = self.plan(coins, height, now, (tx.txid(), tx))?;
         if plan.spent != spend.spent {
-            // The signatures were checked against other outputs than it spends.
+            // The signatures were verified against outputs other than those it spends.
             return Err(RuleError::BadSignature.into());
         }
         self.clock = now;

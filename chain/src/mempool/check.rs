@@ -1,4 +1,4 @@
-//! Whether a transaction may enter, and what must leave for it. Changes nothing.
+//! Decides whether a transaction may enter and what must leave for it. Changes nothing.
 use super::{
     Mempool, Reject, Screened,
     entry::{Package, Seq},
@@ -12,23 +12,23 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// All that an admission will do.
+/// Everything that an admission will do.
 pub(super) struct Plan {
     pub(super) txid: TxId,
     pub(super) own: Package,
     pub(super) spent: Vec<Output>,
     pub(super) parents: BTreeSet<Seq>,
-    /// All that it depends on, without itself.
+    /// Everything it depends on, without itself.
     pub(super) ancestors: BTreeSet<Seq>,
-    /// Their figures, itself included.
+    /// Its ancestors and itself, summed up.
     pub(super) package: Package,
-    /// What leaves because it spends the same, with descendants.
+    /// Transactions it replaces because they spend the same outputs, with descendants.
     pub(super) replaced: BTreeSet<Seq>,
-    /// What leaves because the pool is full, with descendants.
+    /// Transactions evicted because the pool is full, with descendants.
     pub(super) eviction: Eviction,
 }
 
-/// What the inputs of a transaction lead to.
+/// What the inputs of a transaction resolve to.
 struct Inputs {
     spent: Vec<Output>,
     parents: BTreeSet<Seq>,
@@ -36,12 +36,12 @@ struct Inputs {
 }
 
 impl Mempool {
-    /// Step 2, before the signatures: whether the transaction would be admitted for a block at
-    /// `height`. Returns it with what it spends, for the signatures to be checked. The minimum fee is
-    /// the one at the last change of the pool; every block is a change.
+    /// Step 2, before signature verification: whether the transaction would be admitted for a block
+    /// at `height`. Returns it with the outputs it spends, for verification. The minimum fee is the
+    /// one at the last change of the pool; every block is a change.
     ///
     /// # Errors
-    /// When it would not be admitted.
+    /// If the transaction would not be admitted.
     pub fn check(
         &self,
         coins: &dyn Coins,
@@ -53,7 +53,7 @@ impl Mempool {
         Ok(Spend { transaction: screened.transaction, spent: plan.spent })
     }
 
-    /// Every rule but those of a transaction alone and the signatures, the cheap ones first.
+    /// Checks every rule except those of a transaction alone and the signatures, cheap ones first.
     pub(super) fn plan(
         &self,
         coins: &dyn Coins,
@@ -76,7 +76,7 @@ impl Mempool {
         Ok(Plan { txid, own, spent, parents, ancestors, package, replaced, eviction })
     }
 
-    /// What the inputs spend, from the pool or else from the ledger.
+    /// The outputs that the inputs spend, from the pool or else from the ledger.
     fn resolve(&self, coins: &dyn Coins, tx: &Transaction) -> Result<Inputs, RuleError> {
         let mut spent = Vec::with_capacity(tx.body.inputs.len());
         let (mut parents, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
@@ -113,12 +113,12 @@ impl Mempool {
             let rate = floor.units_per_byte();
             return Err(Reject::PoolFeeTooLow { fee, needed, bytes, rate });
         }
-        // No sum over a part of the pool can overflow once the sum over all of it does not.
+        // If the sum over the whole pool does not overflow, no partial sum does.
         self.index.total().fee.checked_add(fee).ok_or(RuleError::SupplyOverflow)?;
         Ok(())
     }
 
-    /// Bounds the walk over the ancestors before it begins.
+    /// Bounds the walk over the ancestors before it starts.
     fn check_parents(&self, parents: &BTreeSet<Seq>) -> Result<(), Reject> {
         let (ancestors, max) = (parents.len() + 1, self.limits.ancestors_max);
         if ancestors > max {

@@ -1,45 +1,45 @@
-//! A waiting transaction and what is known about its family in the pool.
+//! A transaction in the pool and the figures of its family.
 use super::Rate;
 use crate::types::{Amount, Height, Lock, Millis, Output, Transaction, TxId, WTxId, Witness};
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
-/// The number of an admission. A child's is above its parents', so ascending order is an order in
-/// which a block may hold them.
+/// The sequence number of an admission. A child's is above its parents', so ascending order is a
+/// valid order in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Seq(pub(super) u64);
 
-/// A place in an order by rate: at one rate, the earlier admission is the better.
+/// A sort key by rate: at equal rates the earlier admission ranks higher.
 pub(super) type Key = (Rate, Reverse<Seq>);
 
-/// Several transactions taken together.
+/// Sums over several transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Package {
-    /// How many.
+    /// Number of transactions.
     pub count: usize,
     /// Their encoded bytes.
     pub bytes: usize,
-    /// What they pay.
+    /// Their fees.
     pub fee: Amount,
 }
 
 impl Package {
-    /// What they pay for their bytes.
+    /// Their fee rate.
     pub fn rate(&self) -> Rate {
         Rate { fee: self.fee, bytes: self.bytes }
     }
 
-    /// With more. Nothing where the fees overflow.
+    /// Adds another package. None if the fees overflow.
     pub(super) fn checked_add(self, other: Self) -> Option<Self> {
         let fee = self.fee.checked_add(other.fee)?;
         Some(Self { count: self.count + other.count, bytes: self.bytes + other.bytes, fee })
     }
 
-    /// With more of the same pool.
+    /// Adds another package of the same pool.
     pub(super) fn plus(self, other: Self) -> Self {
         self.checked_add(other).expect("the fees of the whole pool were summed at admission")
     }
 
-    /// Without a part.
+    /// Subtracts a part.
     pub(super) fn minus(self, part: Self) -> Self {
         Self {
             count: self.count - part.count,
@@ -49,7 +49,7 @@ impl Package {
     }
 }
 
-/// A waiting transaction.
+/// A transaction in the pool.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub(super) transaction: Arc<Transaction>,
@@ -87,12 +87,12 @@ impl Entry {
         self.bytes
     }
 
-    /// What it pays.
+    /// Its fee.
     pub fn fee(&self) -> Amount {
         self.fee
     }
 
-    /// What it pays for its bytes.
+    /// Its fee rate.
     pub fn rate(&self) -> Rate {
         Rate { fee: self.fee, bytes: self.bytes }
     }
@@ -107,22 +107,22 @@ impl Entry {
         self.height_added
     }
 
-    /// The first height at which it may stand in a block.
+    /// The first height at which a block may contain it.
     pub fn first_height(&self) -> Height {
         self.first_height
     }
 
-    /// The last height at which it may stand in a block.
+    /// The last height at which a block may contain it.
     pub fn expiry_height(&self) -> Height {
         self.transaction.body.expiry_height
     }
 
-    /// The waiting transactions it depends on, and itself.
+    /// Its unconfirmed ancestors and itself.
     pub fn ancestors(&self) -> Package {
         self.ancestors
     }
 
-    /// The waiting transactions that depend on it, and itself.
+    /// Its descendants in the pool and itself.
     pub fn descendants(&self) -> Package {
         self.descendants
     }
@@ -132,27 +132,27 @@ impl Entry {
         Package { count: 1, bytes: self.bytes, fee: self.fee }
     }
 
-    /// How good it is for a block once its ancestors have this size and fee: the lesser of its own
-    /// rate and theirs with it. So a child pulls in its cheap parents only as far as it pays for
+    /// Its rank for block selection, given the size and fee of its ancestors: the lower of its own
+    /// rate and its rate with them. A child thus pulls in cheap parents only as far as it pays for
     /// them, and gains nothing from parents that pay more than it does.
     pub(super) fn score(&self, ancestors: Package) -> Rate {
         self.rate().min(ancestors.rate())
     }
 
-    /// How late it is evicted: the greater of its own rate and that of all that would leave with it.
-    /// So a parent is kept for the sake of a child that pays for it.
+    /// Its rank for eviction: the higher of its own rate and the rate of everything that would
+    /// leave with it. A parent is thus kept if its child pays for it.
     pub(super) fn worth(&self) -> Rate {
         self.rate().max(self.descendants.rate())
     }
 
-    /// Whether it may stand in a block at this height. Its locks were checked at admission and locks
-    /// only open, so the heights decide.
+    /// Whether a block at this height may contain it. Its locks were checked at admission and locks
+    /// never close again, so only the heights matter.
     pub(super) fn is_valid_at(&self, height: Height) -> bool {
         (self.first_height..=self.expiry_height()).contains(&height)
     }
 }
 
-/// The first height at which a transaction and all the locks that it opens allow it in a block.
+/// The first height at which the transaction and all locks it opens allow it in a block.
 pub(super) fn first_height(tx: &Transaction, spent: &[Output]) -> Height {
     let locks =
         spent.iter().zip(&tx.witnesses).map(|(output, witness)| match (&output.lock, witness) {

@@ -1,11 +1,11 @@
-//! Every reason for which the pool refuses a transaction, with its numbers.
+//! Every reason for which the pool rejects a transaction, with its numbers.
 use crate::{
     rules::RuleError,
     types::{Amount, OutPoint, TxId, WTxId},
 };
 
-/// Why the pool refuses a transaction. All but [`Reject::Rule`] are this node's policy and say
-/// nothing against whoever sent it.
+/// Why the pool rejects a transaction. All variants except [`Reject::Rule`] are local policy and do
+/// not blame the sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each message names its fields")]
 pub enum Reject {
@@ -67,8 +67,8 @@ pub enum Reject {
 }
 
 impl Reject {
-    /// A name for metrics and clients that stays the same when the message changes: Bitcoin Core's
-    /// where it has one.
+    /// A stable name for metrics and clients, independent of the message text: Bitcoin Core's name
+    /// if it has one.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Rule(error) => error.code(),

@@ -1,5 +1,4 @@
-//! Making room in a full pool: what pays least for its bytes leaves first, with all that depends on
-//! it.
+//! Eviction from a full pool: the lowest fee rate leaves first, with all its descendants.
 use super::{
     Mempool, Rate, Reject,
     entry::{Package, Seq},
@@ -10,13 +9,13 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 pub(super) struct Eviction {
     pub(super) entries: BTreeSet<Seq>,
-    /// The highest rate among what leaves: nothing enters at it for a while.
+    /// The highest rate among the evicted: it raises the minimum fee.
     pub(super) rate: Option<Rate>,
 }
 
 impl Mempool {
-    /// What must leave so that a transaction fits once what it replaces is gone. What leaves is worth
-    /// less than the transaction and is not something that it depends on.
+    /// What must leave so that the transaction fits once those it replaces are gone. Everything
+    /// evicted is worth less than the transaction and is not one of its ancestors.
     pub(super) fn make_room(
         &self,
         own: Package,
@@ -63,7 +62,7 @@ impl Mempool {
         }
     }
 
-    /// Whether less than half of the pool is used, so that nothing has to be kept out.
+    /// Whether less than half of the pool is used, so that no minimum fee above the base is needed.
     pub(super) fn is_half_empty(&self) -> bool {
         self.len() < self.limits.transactions_max.div_ceil(2)
             && self.bytes() < self.limits.bytes_max.div_ceil(2)

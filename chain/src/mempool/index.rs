@@ -1,5 +1,5 @@
-//! The entries in all their orders. Two functions change it, `insert` and `remove`, and each leaves
-//! every order and every family figure right.
+//! The entries in all their orders. Only `insert` and `remove` change it, and each keeps every
+//! order and every family figure correct.
 use super::entry::{Entry, Key, Package, Seq};
 use crate::types::{Height, OutPoint, TxId, WTxId};
 use std::{
@@ -22,8 +22,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Adds an entry whose parents and ancestor figures are filled in. Nothing in the pool may spend
-    /// its outputs or inputs.
+    /// Adds an entry whose parents and ancestor figures are set. Nothing in the pool may spend its
+    /// outputs or inputs.
     pub(super) fn insert(&mut self, entry: Entry, ancestors: &BTreeSet<Seq>) {
         let seq = self.next;
         self.next = Seq(seq.0.checked_add(1).expect("2^64 admissions do not happen"));
@@ -46,8 +46,8 @@ impl Index {
         self.entries.insert(seq, entry);
     }
 
-    /// Takes an entry out and the figures about it from its whole family. Of several entries of one
-    /// family, take confirmed ones in ascending and all others in descending order, so that the
+    /// Removes an entry and updates the figures of its whole family. Of several entries of one
+    /// family, remove confirmed ones in ascending and all others in descending order, so that the
     /// family stays connected.
     pub(super) fn remove(&mut self, seq: Seq) -> Entry {
         let (ancestors, descendants) = (self.ancestors(seq), self.descendants(seq));
@@ -77,7 +77,7 @@ impl Index {
         entry
     }
 
-    /// Takes entries out together with all that depends on them.
+    /// Removes entries together with all their descendants.
     pub(super) fn remove_with_descendants(&mut self, seqs: BTreeSet<Seq>) -> Vec<Entry> {
         let mut all = seqs;
         for seq in all.clone() {
@@ -86,7 +86,7 @@ impl Index {
         all.into_iter().rev().map(|seq| self.remove(seq)).collect()
     }
 
-    /// Changes family figures, and the orders that follow from them.
+    /// Changes family figures and the orders that depend on them.
     fn change(&mut self, seq: Seq, change: impl FnOnce(&mut Entry)) {
         let entry = self.get_mut(seq);
         let (old_score, old_worth) = (score_key(seq, entry), worth_key(seq, entry));
@@ -126,17 +126,17 @@ impl Index {
         self.entries.len()
     }
 
-    /// All entries together.
+    /// The sums over all entries.
     pub(super) fn total(&self) -> Package {
         self.total
     }
 
-    /// In the order of admission.
+    /// Entries in order of admission.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Seq, &Entry)> {
         self.entries.iter().map(|(seq, entry)| (*seq, entry))
     }
 
-    /// Best for a block first.
+    /// Highest score first.
     pub(super) fn best_first(&self) -> impl Iterator<Item = Key> {
         self.by_score.iter().rev().copied()
     }
@@ -146,22 +146,22 @@ impl Index {
         self.by_worth.iter().map(|(_, Reverse(seq))| *seq)
     }
 
-    /// Those whose last height is below this one.
+    /// Entries whose last height is below this one.
     pub(super) fn expired_at(&self, height: Height) -> impl Iterator<Item = Seq> {
         self.by_expiry.range(..(height, Seq::default())).map(|(_, seq)| *seq)
     }
 
-    /// All that an entry depends on, without itself.
+    /// All ancestors of an entry, without itself.
     pub(super) fn ancestors(&self, seq: Seq) -> BTreeSet<Seq> {
         self.reach(self.get(seq).parents.clone(), |entry| &entry.parents)
     }
 
-    /// All that depends on an entry, without itself.
+    /// All descendants of an entry, without itself.
     pub(super) fn descendants(&self, seq: Seq) -> BTreeSet<Seq> {
         self.reach(self.get(seq).children.clone(), |entry| &entry.children)
     }
 
-    /// These parents and all that they depend on.
+    /// These parents and all their ancestors.
     pub(super) fn with_ancestors(&self, parents: BTreeSet<Seq>) -> BTreeSet<Seq> {
         self.reach(parents, |entry| &entry.parents)
     }

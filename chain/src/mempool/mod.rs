@@ -1,22 +1,23 @@
-//! The transactions that wait for a block.
+//! The pool of unconfirmed transactions.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `screen` | what is decided about a transaction without its coins |
+//! | `screen` | checks what needs no coins |
 //! | `check` | decides whether a transaction may enter, and plans what must leave for it |
 //! | `replace` | the rules of replacement by fee |
 //! | `evict` | makes room in a full pool |
-//! | `admit` | carries a plan out |
-//! | `select` | chooses for a block |
+//! | `admit` | carries out a plan |
+//! | `select` | selects transactions for a block |
 //! | `on_block` | follows the chain |
 //! | `index` | the entries in all their orders |
 //!
 //! Invariants: no two entries spend one output; every input is a coin of the ledger or an output of
-//! an earlier entry; each entry's figures about its ancestors and descendants equal a recount. The
-//! coins given to a call are those after the last block that `on_block` was told of, or after one
-//! that it is told of next; they are never behind.
+//! an earlier entry; each entry's ancestor and descendant figures equal a recount. The coins given
+//! to a call are those after the last block passed to `on_block`, or after a block that will be
+//! passed next; they are never behind.
 //!
-//! Never reads a clock or a disk, checks a signature or keeps a transaction whose parent it does not know.
+//! Never reads a clock or a disk, verifies a signature or keeps a transaction whose parent it does
+//! not know.
 mod admit;
 mod check;
 mod entry;
@@ -48,22 +49,22 @@ use crate::{
 use index::Index;
 use rate::Floor;
 
-/// How much the pool holds and for how long. Local limits: nodes may differ.
+/// Capacity and retention of the pool. Local limits: nodes may differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MempoolLimits {
-    /// Transactions at the most.
+    /// Maximum number of transactions.
     pub transactions_max: usize,
-    /// Encoded bytes of all transactions at the most. The memory used is up to three times as much,
-    /// and about 1 KB for each transaction.
+    /// Maximum encoded bytes of all transactions. Memory use is up to three times as much, plus
+    /// about 1 KB per transaction.
     pub bytes_max: usize,
-    /// How long a transaction waits before it is forgotten.
+    /// How long a transaction stays before it expires.
     pub expiry: Millis,
-    /// Units that a transaction pays for each of its bytes at the least, and what a replacement pays
-    /// for each of its bytes on top of what it replaces.
+    /// Minimum fee in units per byte, and the additional fee per byte that a replacement pays on
+    /// top of the fees of what it replaces.
     pub min_fee_rate: u64,
-    /// Waiting transactions that one may depend on, itself included.
+    /// Maximum ancestors in the pool, the transaction included.
     pub ancestors_max: usize,
-    /// Waiting transactions that may depend on one, itself included.
+    /// Maximum descendants in the pool, the transaction included.
     pub descendants_max: usize,
 }
 
@@ -81,37 +82,37 @@ impl Default for MempoolLimits {
 }
 
 impl MempoolLimits {
-    /// The defaults with a chain's relay fee.
+    /// The defaults, with the chain's relay fee.
     pub fn for_params(params: &Params) -> Self {
         Self { min_fee_rate: params.min_relay_fee, ..Self::default() }
     }
 }
 
-/// The pool. One owner holds it; no part of it is shared.
+/// The pool. It has one owner; no part of it is shared.
 #[derive(Debug, Clone)]
 pub struct Mempool {
     chain: ChainId,
     limits: MempoolLimits,
     index: Index,
     floor: Floor,
-    /// The last moment that a change was made at.
+    /// The time of the last change.
     clock: Millis,
 }
 
 /// Figures about the whole pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MempoolStats {
-    /// How many transactions wait.
+    /// Number of transactions.
     pub transactions: usize,
     /// Their encoded bytes.
     pub bytes: usize,
-    /// What they pay together.
+    /// The sum of their fees.
     pub fees: Amount,
-    /// What a new transaction must pay for each byte, rounded up.
+    /// Minimum fee per byte for a new transaction, rounded up.
     pub min_fee_rate: u64,
-    /// How many may wait.
+    /// Maximum number of transactions.
     pub transactions_max: usize,
-    /// How many bytes they may have.
+    /// Maximum encoded bytes.
     pub bytes_max: usize,
 }
 
@@ -137,43 +138,43 @@ impl Mempool {
         self.index.by_txid(id).map(|seq| self.index.get(seq))
     }
 
-    /// Whether this transaction waits, with these witnesses.
+    /// Whether this transaction is in the pool, with these witnesses.
     pub fn contains(&self, id: &WTxId) -> bool {
         self.index.by_wtxid(id).is_some()
     }
 
-    /// Whether a transaction with this body waits.
+    /// Whether a transaction with this body is in the pool.
     pub fn contains_txid(&self, id: &TxId) -> bool {
         self.index.by_txid(id).is_some()
     }
 
-    /// Which waiting transaction spends an output.
+    /// The transaction in the pool that spends an output.
     pub fn spender(&self, outpoint: &OutPoint) -> Option<TxId> {
         self.index.spender(outpoint).map(|seq| self.index.get(seq).txid)
     }
 
-    /// The entries in the order of admission: parents before children.
+    /// The entries in order of admission: parents before children.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.index.iter().map(|(_, entry)| entry)
     }
 
-    /// How many transactions wait.
+    /// Number of transactions.
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Whether none waits.
+    /// Whether the pool is empty.
     pub fn is_empty(&self) -> bool {
         self.index.len() == 0
     }
 
-    /// Encoded bytes of all waiting transactions.
+    /// Encoded bytes of all transactions.
     pub fn bytes(&self) -> usize {
         self.index.total().bytes
     }
 
-    /// Units that a transaction must pay for each of its bytes to enter now, rounded up. It rises
-    /// when a full pool evicts, halves with time, and falls back once half of the pool is free.
+    /// Minimum units per byte for a transaction to enter now, rounded up. It rises when a full pool
+    /// evicts, halves over time, and resets once half of the pool is free.
     pub fn min_fee_rate(&self, now: Millis) -> u64 {
         self.floor.rate(now).units_per_byte().max(self.limits.min_fee_rate)
     }

@@ -1,23 +1,23 @@
-//! Follows the chain: what a block confirmed, contradicted or outlived leaves the pool.
+//! Follows the chain: removes what a block confirms, conflicts with or expires.
 use super::{Entry, Mempool, entry::Seq};
 use crate::types::{Block, Height, Millis, Transaction};
 use std::collections::BTreeSet;
 
-/// What a block took out of the pool.
+/// What a block removed from the pool.
 #[derive(Debug, Clone, Default)]
 pub struct Removed {
-    /// In the block, in its order. A block may have confirmed one with other witnesses.
+    /// Transactions of the block, in its order. The block may contain one with other witnesses.
     pub confirmed: Vec<Entry>,
-    /// Spends what the block spends, or depends on such a transaction. The last admitted first.
+    /// Transactions that conflict with the block, and their descendants. The last admitted first.
     pub conflicting: Vec<Entry>,
-    /// Past its last height or older than the pool keeps, or depends on such a transaction. The last
-    /// admitted first.
+    /// Transactions past their last height or their time in the pool, and their descendants. The
+    /// last admitted first.
     pub expired: Vec<Entry>,
 }
 
 impl Mempool {
-    /// Removes what a final block confirmed, what conflicts with it, and what cannot stand in a block
-    /// at `next_height` any more. Children of confirmed transactions stay.
+    /// Removes what a block confirmed, what conflicts with it, and what can no longer be in a block
+    /// at `next_height`. Children of confirmed transactions stay.
     pub fn on_block(&mut self, block: &Block, next_height: Height, now: Millis) -> Removed {
         self.clock = self.clock.max(now);
         let transactions = &block.transactions;
@@ -32,8 +32,8 @@ impl Mempool {
         Removed { confirmed, conflicting, expired }
     }
 
-    /// The one entry that can be this transaction is the one that spends its first input, so nothing
-    /// is hashed. In a block parents come first, so the family stays connected.
+    /// Only the entry that spends the transaction's first input can be that transaction, so no
+    /// hashing is needed. In a block parents come first, so the family stays connected.
     fn take_confirmed(&mut self, tx: &Transaction) -> Option<Entry> {
         let seq = self.index.spender(tx.body.inputs.first()?)?;
         let is_same = self.index.get(seq).transaction.body == tx.body;

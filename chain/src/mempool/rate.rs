@@ -1,8 +1,8 @@
-//! Fee rates: compared by multiplication, never divided, and the rising and falling floor.
+//! Fee rates, compared by multiplication and never divided, and the dynamic minimum fee.
 use crate::types::{Amount, Millis};
 use std::cmp::Ordering;
 
-/// A fee for a number of bytes. Two rates are equal when their quotients are.
+/// A fee for a number of bytes. Two rates are equal if their quotients are.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
     /// The fee.
@@ -12,14 +12,14 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The fee for so many bytes at this rate, rounded up; the largest amount where it is more.
+    /// The fee for this many bytes at this rate, rounded up; saturates at the largest amount.
     pub fn fee_for(self, bytes: usize) -> Amount {
         let product = u128::from(self.fee.0) * (bytes as u128);
         let fee = product.div_ceil((self.bytes as u128).max(1));
         Amount(u64::try_from(fee).unwrap_or(u64::MAX))
     }
 
-    /// The rate in whole units for each byte, rounded up.
+    /// The rate in whole units per byte, rounded up.
     pub fn units_per_byte(self) -> u64 {
         self.fee_for(1).0
     }
@@ -47,13 +47,13 @@ impl PartialEq for Rate {
 
 impl Eq for Rate {}
 
-/// The floor halves in this time. A pool that stays full raises it again at once, so a short time
-/// costs nothing and lets a quiet pool recover.
+/// Half-life of the floor. A pool that stays full raises the floor again at once, so a short
+/// half-life costs nothing and lets a quiet pool recover.
 const FLOOR_HALF_LIFE: Millis = Millis(10 * 60 * 1_000);
-/// The floor is kept in units for this many bytes, so that it can fall below one unit for a byte.
+/// The floor is kept in units per this many bytes, so that it can fall below one unit per byte.
 const FLOOR_BYTES: usize = 1_000;
 
-/// What a transaction must pay after others were evicted: more than they did, halving with time.
+/// The minimum fee after an eviction: above the rate of the evicted, halving over time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Floor {
     units: u64,
@@ -61,7 +61,7 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    /// The floor at a moment: halved for each whole half-life, in a straight line between.
+    /// The floor at a time: halved for each whole half-life, linear in between.
     pub(super) fn rate(&self, now: Millis) -> Rate {
         let elapsed = now.since(self.since).0;
         let halvings = u32::try_from(elapsed / FLOOR_HALF_LIFE.0).unwrap_or(u32::MAX);
@@ -72,7 +72,7 @@ impl Floor {
         Rate { fee: Amount(units), bytes: FLOOR_BYTES }
     }
 
-    /// Raises the floor to a rate and so many units for each byte above it; it never lowers.
+    /// Raises the floor to this many units per byte above a rate; never lowers it.
     pub(super) fn raise(&mut self, evicted: Rate, above: u64, now: Millis) {
         let step = above.saturating_mul(FLOOR_BYTES as u64);
         let units = evicted.fee_for(FLOOR_BYTES).0.saturating_add(step);
@@ -81,7 +81,7 @@ impl Floor {
         }
     }
 
-    /// Forgets it.
+    /// Resets the floor.
     pub(super) fn clear(&mut self) {
         self.units = 0;
     }

@@ -1,5 +1,5 @@
-//! Replacement by fee: a transaction that spends what others in the pool spend takes their place
-//! when it pays for it. The rules are those of BIP-125 without signalling, as CKB has them.
+//! Replacement by fee: a transaction replaces the pool's transactions that spend the same outputs
+//! if it pays for them. The rules are those of BIP-125 without signalling, as in CKB.
 use super::{
     Mempool, Reject,
     entry::{Package, Seq},
@@ -7,11 +7,11 @@ use super::{
 use crate::types::{Amount, Transaction};
 use std::collections::BTreeSet;
 
-/// Transactions that one replacement may remove at the most.
+/// Maximum transactions that one replacement may remove.
 pub(super) const REPLACED_MAX: usize = 100;
 
 impl Mempool {
-    /// The conflicts and all that depends on them, unless they are too many.
+    /// The conflicts and all their descendants, unless there are too many.
     pub(super) fn replaced_with(&self, conflicts: &BTreeSet<Seq>) -> Result<BTreeSet<Seq>, Reject> {
         let mut replaced = BTreeSet::new();
         for &conflict in conflicts {
@@ -56,8 +56,8 @@ impl Mempool {
         }
     }
 
-    /// BIP-125 rule 2: its unconfirmed inputs are among those of its conflicts, so it does not wait
-    /// for cheaper parents than they did.
+    /// BIP-125 rule 2: its unconfirmed inputs are among those of its conflicts, so it does not
+    /// depend on cheaper parents than they did.
     fn check_adds_no_unconfirmed(
         &self,
         tx: &Transaction,
@@ -88,7 +88,7 @@ impl Mempool {
         }
     }
 
-    /// BIP-125 rules 3 and 4: it pays all that is lost, and again for its own relay.
+    /// BIP-125 rules 3 and 4: it pays the fees of all it replaces, and its own relay on top.
     fn check_pays_for(&self, own: Package, replaced: &BTreeSet<Seq>) -> Result<(), Reject> {
         let packages = replaced.iter().map(|seq| self.index.get(*seq).alone());
         let lost = packages.fold(Package::default(), Package::plus);

@@ -1,5 +1,5 @@
-//! What is decided about a transaction before its coins are looked up: its size and shape, its heights, and whether it
-//! waits already.
+//! Checks of a transaction before its coins are looked up: its size and shape, its heights, and
+//! whether it is already in the pool.
 use super::{Mempool, Reject};
 use crate::{
     crypto::Verified,
@@ -7,7 +7,7 @@ use crate::{
     types::{Height, OutPoint, Transaction, TxId},
 };
 
-/// A transaction that keeps every rule which needs no coin.
+/// A transaction that keeps every rule that needs no coins.
 #[derive(Debug, Clone)]
 pub struct Screened {
     pub(super) transaction: Transaction,
@@ -25,7 +25,7 @@ impl Screened {
         self.txid
     }
 
-    /// A transaction that is checked again: it was screened before its signatures were verified.
+    /// A transaction to be checked again: it was screened before signature verification.
     pub(crate) fn again(spend: Verified<Spend>) -> Self {
         let transaction = spend.into_inner().transaction;
         Self { txid: transaction.txid(), transaction }
@@ -33,10 +33,10 @@ impl Screened {
 }
 
 impl Mempool {
-    /// Step 1: the rules that need no coin, for a block at `height`.
+    /// Step 1: the rules that need no coins, for a block at `height`.
     ///
     /// # Errors
-    /// When it breaks one, or waits already.
+    /// If the transaction breaks a rule or is already in the pool.
     pub fn screen(&self, height: Height, transaction: Transaction) -> Result<Screened, Reject> {
         rules::check_transaction(self.chain, &transaction)?;
         let txid = transaction.txid();
@@ -45,7 +45,8 @@ impl Mempool {
         Ok(Screened { transaction, txid })
     }
 
-    /// The inputs that only the ledger can know: no waiting transaction has them as outputs.
+    /// The inputs that only the ledger can resolve: they are not outputs of transactions in the
+    /// pool.
     pub fn ledger_inputs<'a>(
         &'a self,
         screened: &'a Screened,

@@ -1,8 +1,8 @@
-//! Chooses transactions for a block.
+//! Selects transactions for a block.
 //!
-//! Always the best next: the entry with the highest score goes in, and before it the ancestors that
-//! are not yet in. Each time the descendants of what went in are scored again, for they now need to
-//! bring less. A score is the lesser of the own rate and the rate with the ancestors still missing.
+//! Greedy: the entry with the highest score goes in next, after its ancestors that are not yet in.
+//! The descendants of what went in are then scored again, because they have fewer missing
+//! ancestors. A score is the lower of the own rate and the rate with the missing ancestors.
 use super::{
     Entry, Mempool,
     entry::{Key, Package, Seq},
@@ -15,17 +15,17 @@ use std::{
     iter::Peekable,
 };
 
-/// So many in a row that did not fit end the selection, once little is left.
+/// After this many consecutive misfits the selection ends, once little space is left.
 const MISFITS_MAX: usize = 1_000;
-/// With less than this left, hardly anything fits.
+/// Below this many bytes left, hardly anything fits.
 const NEARLY_FULL_BYTES: usize = 4_000;
-/// The same for signatures.
+/// Below this many signatures left, hardly anything fits.
 const NEARLY_FULL_SIGNATURES: usize = 32;
 
 impl Mempool {
-    /// Transactions for a block at `height`, in the order in which it may hold them: parents before
-    /// children, and by score otherwise. Their encoded bytes are at most `bytes_max` together, their
-    /// signatures as many as a block may hold.
+    /// Transactions for a block at `height`, in a valid order: parents before children, otherwise
+    /// by score. Their encoded bytes are at most `bytes_max` together, and their signatures at most
+    /// those that a block may hold.
     pub fn select(&self, height: Height, bytes_max: usize, count_max: usize) -> Vec<&Entry> {
         let mut selection = Selection {
             index: &self.index,
@@ -52,7 +52,7 @@ impl Mempool {
     }
 }
 
-/// A block half chosen.
+/// A selection in progress.
 struct Selection<'a> {
     index: &'a Index,
     height: Height,
@@ -60,16 +60,16 @@ struct Selection<'a> {
     count_left: usize,
     signatures_left: usize,
     chosen: Vec<&'a Entry>,
-    /// Those chosen that have relatives; nothing asks for the others again.
+    /// Selected entries that have relatives; the others are never looked up again.
     included: BTreeSet<Seq>,
-    /// For entries some of whose ancestors are in: those still missing, itself included.
+    /// For entries with some ancestors already in: the missing ones, itself included.
     missing: BTreeMap<Seq, Package>,
-    /// The same entries by their new score, until they have been tried with it.
+    /// The same entries by their new score, until they are tried with it.
     rescored: BTreeSet<Key>,
 }
 
 impl<'a> Selection<'a> {
-    /// The best that was not tried yet with its present score.
+    /// The best entry not yet tried with its current score.
     fn next(&mut self, fixed: &mut Peekable<impl Iterator<Item = Key>>) -> Option<Seq> {
         let is_stale = |Reverse(seq): Reverse<Seq>| {
             self.included.contains(&seq) || self.missing.contains_key(&seq)
@@ -80,7 +80,7 @@ impl<'a> Selection<'a> {
         best.map(|(_, Reverse(seq))| seq)
     }
 
-    /// Puts an entry in, after its missing ancestors, when all of them are valid and fit.
+    /// Adds an entry after its missing ancestors, if all of them are valid and fit.
     fn include(&mut self, seq: Seq) -> bool {
         let entry = self.index.get(seq);
         let package = self.missing.get(&seq).copied().unwrap_or(entry.ancestors);
@@ -122,7 +122,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// An ancestor of this entry went in: less is missing.
+    /// An ancestor of this entry went in: updates its score.
     fn rescore(&mut self, seq: Seq, ancestor: Package) {
         let entry = self.index.get(seq);
         let before = self.missing.get(&seq).copied().unwrap_or(entry.ancestors);

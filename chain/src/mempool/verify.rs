@@ -1,6 +1,6 @@
-//! Signatures of transactions on their way into the mempool: work for the pool, between the two steps of admission.
+//! Signature verification between the last two steps of admission: work for the pool.
 //!
-//! Never looks at the mempool itself, which may have changed meanwhile.
+//! Never reads the mempool, which may have changed in the meantime.
 use super::Reject;
 use crate::{
     codec,
@@ -10,10 +10,10 @@ use crate::{
     types::{Amount, TxId},
 };
 
-/// What verification says of one transaction.
+/// The result of verifying one transaction.
 pub type VerifiedSpend = Result<Verified<Spend>, RuleError>;
 
-/// Verifies the signatures of transactions. One answer for each, in order.
+/// Verifies the signatures of transactions. One result for each, in order.
 pub fn verify(
     scheme: &dyn SignatureScheme,
     chain: &Chain,
@@ -22,18 +22,18 @@ pub fn verify(
     rules::verify_spends(scheme, &chain.hash, spends)
 }
 
-/// A transaction that keeps every rule of admission but that of its signatures, and is not to be admitted.
+/// A transaction that passed every admission rule except signatures, and is not to be admitted.
 #[derive(Debug, Clone)]
 pub struct Trial(pub(crate) Spend);
 
-/// What an acceptable transaction would pay and weigh.
+/// The fee and size of an acceptable transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acceptable {
     /// The id of its body.
     pub txid: TxId,
     /// Its encoded length.
     pub bytes: usize,
-    /// What it pays.
+    /// Its fee.
     pub fee: Amount,
 }
 

@@ -1,33 +1,36 @@
-//! Who can be accused of what, from everything that was said at one height.
+//! Who can be accused of what, given everything said at one height.
 //!
 //! # A fork names more than a third
-//! Let two blocks have commit certificates at one height, `v1` in round `r1` and `v2` in `r2 >= r1`, and
-//! let the weight that breaks the rules be no quorum, so that an honest masternode is in every
-//! certificate.
-//! - `r2 == r1`: whoever is in both certificates precommitted twice in one slot. Two quorums share
-//!   more than a third.
-//! - `r2 > r1`: an honest masternode precommitted `v2`, so it saw a polka for it. Let `r` be the first
-//!   round after `r1` in which an honest one saw a polka for a block `v' != v1`, and `vr` the valid round
-//!   that all its prevotes name. More than a third of the weight is in this polka and in the commit of
-//!   `v1`.
+//! Let two blocks have commit certificates at one height, `v1` in round `r1` and `v2` in
+//! `r2 >= r1`. Assume that the weight that breaks the rules is no quorum, so that every certificate
+//! has an honest signer.
+//! - `r2 == r1`: every signer of both certificates precommitted twice in one slot. Two quorums
+//!   share more than a third.
+//! - `r2 > r1`: an honest masternode precommitted `v2`, so it saw a polka for it. Let `r` be the
+//!   first round after `r1` in which an honest one saw a polka for a block `v' != v1`, and `vr` the
+//!   valid round that all prevotes of this polka name. More than a third of the weight is in both
+//!   this polka and the commit of `v1`.
 //!   - `vr` is none or before `r1`: all of them are guilty of amnesia.
-//!   - `vr` is between `r1` and `r`: an honest prevoter saw a polka for `v'` there, but `r` is the first.
-//!   - `vr == r1`: an honest prevoter saw a polka for `v'` in `r1`, and an honest precommitter of `v1` saw
-//!     one for `v1` there. Whoever is in both, more than a third, prevoted twice in one slot.
+//!   - `vr` is between `r1` and `r`: an honest prevoter saw a polka for `v'` there, which contradicts
+//!     the choice of `r` as the first such round.
+//!   - `vr == r1`: an honest prevoter saw a polka for `v'` in `r1`, and an honest precommitter of
+//!     `v1` saw one for `v1` there. The signers of both, more than a third, prevoted twice in one
+//!     slot.
 //!
-//! So the votes of honest nodes together hold the proof. If those who break the rules are a quorum by
-//! themselves, they can precommit what never had a polka, and only the first case is left.
+//! So the votes of honest nodes together hold the proof. If the rule breakers are a quorum by
+//! themselves, they can precommit a block that never had a polka, and only the first case remains.
 //!
 //! # The innocent are safe
-//! An honest masternode signs one message for each slot, and after a precommit in round `r1` its lock
-//! is at `r1` or later: the strict lock rule lets it prevote a block only on a polka of a round no
-//! earlier. The paper's other way, to prevote the locked block on any proposal, is not taken, and so the
-//! rule can be read off two votes.
+//! An honest masternode signs one message for each slot, and after a precommit in round `r1` its
+//! lock is at `r1` or later: the strict lock rule lets it prevote a block only on a polka of a
+//! round no earlier. The paper's alternative, to prevote the locked block on any proposal, is not
+//! implemented, so two votes suffice to show a violation.
 use crate::types::{Certificate, Evidence, ProposalStatement, Round, Vote, VoteKind};
 use std::collections::BTreeMap;
 
-/// Evidence against everybody whom these votes of one height prove guilty: one piece for each, by
-/// ascending index. What certificates hold counts as [`Certificate::votes`]. Signatures were checked.
+/// Evidence against every masternode that these votes of one height prove guilty: one piece for
+/// each, by ascending index. Certificates contribute their [`Certificate::votes`]. Signatures are
+/// verified.
 pub fn accuse(votes: impl IntoIterator<Item = Vote>) -> Vec<Evidence> {
     let mut testimony = Testimony::default();
     let mut accused = BTreeMap::new();
@@ -39,7 +42,7 @@ pub fn accuse(votes: impl IntoIterator<Item = Vote>) -> Vec<Evidence> {
 
 /// What was said at one height: one vote for each slot, one proposal for each round.
 ///
-/// Signatures were checked. Bounded by who decides which rounds are heard, and by
+/// Signatures are verified. Bounded by the rounds that the caller lets in, and by
 /// [`Testimony::forget_before`].
 #[derive(Debug, Clone, Default)]
 pub struct Testimony {
@@ -48,8 +51,8 @@ pub struct Testimony {
 }
 
 impl Testimony {
-    /// Keeps a vote, unless another of its slot is here. Returns the evidence that it makes with what
-    /// was said before.
+    /// Keeps a vote unless its slot is taken. Returns the evidence that it makes with earlier
+    /// statements.
     pub fn hear(&mut self, vote: Vote) -> Option<Evidence> {
         let said = self.votes.entry(vote.signer).or_default();
         let slot = (vote.round, vote.kind);
@@ -71,12 +74,12 @@ impl Testimony {
         evidence
     }
 
-    /// Keeps what a certificate holds.
+    /// Keeps the votes of a certificate.
     pub fn hear_certificate(&mut self, certificate: &Certificate) -> Vec<Evidence> {
         certificate.votes().filter_map(|vote| self.hear(vote)).collect()
     }
 
-    /// Keeps a proposal, unless another of its round is here.
+    /// Keeps a proposal unless another one of its round is kept.
     pub fn hear_proposal(&mut self, statement: ProposalStatement) -> Option<Evidence> {
         match self.proposals.get(&statement.round) {
             Some(earlier) => Evidence::of_proposals(earlier, &statement),
@@ -87,12 +90,12 @@ impl Testimony {
         }
     }
 
-    /// All votes that were kept.
+    /// All kept votes.
     pub fn votes(&self) -> impl Iterator<Item = &Vote> {
         self.votes.values().flat_map(BTreeMap::values)
     }
 
-    /// The votes of a masternode that were kept: its last lock first, then from the latest round on.
+    /// The kept votes of a masternode: its last lock first, then by descending round.
     pub fn votes_of(&self, signer: u16) -> impl Iterator<Item = &Vote> {
         let said = self.votes.get(&signer).into_iter().flat_map(|said| said.values().rev());
         let lock = said.clone().find(|vote| is_lock(vote));
@@ -100,18 +103,18 @@ impl Testimony {
         lock.into_iter().chain(said.filter(move |vote| Some((vote.round, vote.kind)) != slot))
     }
 
-    /// How many votes and proposals are kept.
+    /// Number of kept votes and proposals.
     pub fn len(&self) -> usize {
         self.votes().count() + self.proposals.len()
     }
 
-    /// Whether nothing was said.
+    /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Drops what was said before a round, but for everybody's last precommit for a block: the lock
-    /// that a later prevote may break.
+    /// Drops statements before a round, except each masternode's last precommit for a block: the
+    /// lock that a later prevote may break.
     pub fn forget_before(&mut self, round: Round) {
         self.proposals = self.proposals.split_off(&round);
         for said in self.votes.values_mut() {
@@ -122,7 +125,7 @@ impl Testimony {
     }
 }
 
-/// Whether a vote locks who signed it.
+/// Whether a vote locks its signer.
 fn is_lock(vote: &Vote) -> bool {
     vote.kind == VoteKind::Precommit && vote.block.is_some()
 }

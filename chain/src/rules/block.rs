@@ -1,5 +1,5 @@
-//! Rules that a block must keep toward its parent and its own body. What its transactions do to the
-//! ledger is checked where it is done, in `ledger::execute`.
+//! Rules of a block against its parent and its own body. `ledger::execute` checks what its
+//! transactions do to the ledger.
 use super::{CertifiedBlock, RuleError, check_commitments, verify_certificate, verify_evidence};
 use crate::{
     codec,
@@ -9,22 +9,22 @@ use crate::{
     types::{Block, BlockHash, Evidence, Header, Height, Timestamp},
 };
 
-/// What a block is checked against: the last final block and the ledger after it.
+/// What a block is checked against: the parent block and the ledger after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockContext {
-    /// The last final height.
+    /// The parent's height.
     pub height: Height,
-    /// Its block; for genesis the genesis hash.
+    /// Its hash; for genesis the genesis hash.
     pub block: BlockHash,
     /// Its timestamp; for genesis the genesis time.
     pub timestamp: Timestamp,
     /// The state root after it.
     pub state_root: [u8; 32],
-    /// For each masternode, the height at which an offence of it was recorded.
+    /// For each masternode, the height at which its offence was recorded.
     pub offences: Vec<Option<Height>>,
 }
 
-/// All rules of a block but those of its transactions.
+/// Checks all rules of a block except those of its transactions.
 pub fn check_block(
     scheme: &dyn SignatureScheme,
     chain: &Chain,
@@ -38,7 +38,7 @@ pub fn check_block(
     check_last_commit(scheme, chain, parent, block)
 }
 
-/// The same for a final block, whose body was compared with its header.
+/// Like [`check_block`], for a final block, whose body already matches its header.
 pub fn check_certified_block(
     scheme: &dyn SignatureScheme,
     chain: &Chain,
@@ -119,7 +119,7 @@ fn check_evidence(
     Ok(())
 }
 
-/// Few, and each offender once.
+/// A bounded list, each offender once.
 fn check_evidence_list(evidence: &[Evidence]) -> Result<(), RuleError> {
     let (count, max) = (evidence.len(), EVIDENCE_PER_BLOCK_MAX);
     if count > max {
@@ -132,8 +132,8 @@ fn check_evidence_list(evidence: &[Evidence]) -> Result<(), RuleError> {
     }
 }
 
-/// Whether evidence may stand in the block after `parent`: of a height that is not too old, against
-/// somebody of whom no offence is recorded.
+/// Whether the block after `parent` may contain this evidence: its height is not too old, and no
+/// offence of its offender is recorded.
 pub(crate) fn check_evidence_place(
     chain: &Chain,
     parent: Height,

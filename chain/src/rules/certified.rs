@@ -1,7 +1,7 @@
-//! A final block with its proof, checked once.
+//! A final block with its proof, verified once.
 //!
-//! Invariant: the body of a `CertifiedBlock` is the one that its header commits to, and a verified commit
-//! certificate names it. Nobody who holds one checks either again.
+//! Invariant: the body of a `CertifiedBlock` is the one that its header commits to, and a verified
+//! commit certificate names it. Code that holds one verifies neither again.
 use super::{RuleError, VoteError, check_commitments, verify_certificate};
 use crate::{
     crypto::SignatureScheme,
@@ -17,23 +17,23 @@ pub struct CertifiedBlock {
     certificate: Arc<Certificate>,
 }
 
-/// Why a block and a certificate are not a final block. The fault of whoever sent them.
+/// Why a block and a certificate are not a final block. The fault of their sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertifyError {
-    /// It is a polka, or a commit certificate of something else.
-    #[error("the certificate is no commit of this block")]
+    /// It is a polka, or a commit certificate of another block.
+    #[error("the certificate is not a commit certificate of this block")]
     OtherBlock,
-    /// The certificate proves nothing.
+    /// The certificate is not valid.
     #[error("the certificate proves nothing: {0}")]
     Certificate(#[from] VoteError),
-    /// The certificate names the header, and this is not its body.
-    #[error("the body is not the header's: {0}")]
+    /// The certificate names the header, but the body does not match it.
+    #[error("the body does not match the header: {0}")]
     Body(#[from] RuleError),
 }
 
 impl CertifiedBlock {
-    /// Checks that this certificate makes this block final: the certificate first, so that hashing a
-    /// body costs its sender a real one.
+    /// Verifies that this certificate makes this block final. The certificate comes first: without
+    /// a valid one a sender cannot make this node hash a body.
     pub fn verify(
         scheme: &dyn SignatureScheme,
         genesis: &GenesisHash,
@@ -55,7 +55,7 @@ impl CertifiedBlock {
         &self.block
     }
 
-    /// What made it final.
+    /// The certificate that made it final.
     pub fn certificate(&self) -> &Arc<Certificate> {
         &self.certificate
     }

@@ -1,6 +1,6 @@
-//! Rules of votes, proposals and certificates: who signed, and is it enough.
+//! Rules of votes, proposals and certificates: who signed, and whether their weight suffices.
 //!
-//! Invariant: a `Verified` certificate has a quorum of distinct members of the set it was checked
+//! Invariant: a `Verified` certificate has a quorum of distinct members of the set it was verified
 //! against, and every one of its signatures is valid.
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Why a consensus message is not acceptable. The fault of its sender.
+/// Why a consensus message is invalid. The fault of its sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each message names its fields")]
 pub enum VoteError {
@@ -43,7 +43,7 @@ pub enum VoteError {
     RepeatedTransaction { id: WTxId },
 }
 
-/// Checks one vote against the set that votes on its height.
+/// Verifies one vote against the set that votes on its height.
 pub fn verify_vote(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -57,7 +57,7 @@ pub fn verify_vote(
     Ok(Verified::checked(vote))
 }
 
-/// Checks many votes in one batch. Each answer is what it would be alone.
+/// Verifies many votes in one batch. Each result is the same as from single verification.
 pub fn verify_votes(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -78,7 +78,7 @@ pub fn verify_votes(
         .collect()
 }
 
-/// Checks a masternode's attestation of the votes that it holds of a key, and those votes.
+/// Verifies a masternode's attestation of the votes that it holds of a key, and those votes.
 pub fn verify_attestation(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -102,7 +102,7 @@ pub fn verify_attestation(
     Ok(Verified::checked(attestation))
 }
 
-/// Checks a polka or commit certificate.
+/// Verifies a polka or commit certificate.
 pub fn verify_certificate(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -142,7 +142,7 @@ pub fn verify_certificate(
     Ok(Verified::checked(certificate))
 }
 
-/// Checks a round certificate.
+/// Verifies a round certificate.
 pub fn verify_round_certificate(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -170,8 +170,8 @@ pub fn verify_round_certificate(
     Ok(Verified::checked(certificate))
 }
 
-/// Checks a proposal's signature and, for a re-proposal, its polka. The block is checked when its
-/// body is there.
+/// Verifies a proposal's signature and, for a re-proposal, its polka. The block is checked when its
+/// body is available.
 pub fn verify_proposal(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -190,7 +190,7 @@ pub fn verify_proposal(
     if !scheme.all_valid(&[SignatureCheck { key, message, signature: proposal.signature }]) {
         return Err(VoteError::BadSignature);
     }
-    // From here on only a masternode can make us work.
+    // From here on only a masternode can cause work.
     check_contents(&proposal)?;
     check_transaction_ids(&proposal.transactions)?;
     if let Some(polka) = proposal.polka.clone() {
@@ -218,8 +218,8 @@ fn check_named_polka(proposal: &Proposal) -> Result<(), VoteError> {
     }
 }
 
-/// The signature covers the header only: without this, whoever passes a proposal on could make
-/// others gather the wrong body for a sound block.
+/// The signature covers the header only: without this check a relaying peer could make others fetch
+/// the wrong body for a valid block.
 fn check_contents(proposal: &Proposal) -> Result<(), VoteError> {
     let header = &proposal.header;
     let fits = header.witnesses_root == Block::witnesses_root(&proposal.transactions)
@@ -228,8 +228,8 @@ fn check_contents(proposal: &Proposal) -> Result<(), VoteError> {
     if fits { Ok(()) } else { Err(VoteError::WrongContents) }
 }
 
-/// An id is short and what it stands for may be large: repeated, it would make a small message into
-/// a block that fits in no memory.
+/// An id is short and its transaction may be large: repeated ids would turn a small message into a
+/// block that does not fit in memory.
 fn check_transaction_ids(ids: &[WTxId]) -> Result<(), VoteError> {
     let (count, max) = (ids.len(), BLOCK_TRANSACTIONS_MAX);
     if count > max {

@@ -1,9 +1,9 @@
-//! What a header commits to: the body is compared with it alone, whatever the parent is.
+//! Compares a body with the commitments of its header, independent of the parent.
 use super::RuleError;
 use crate::types::Block;
 
-/// Whether the body is the one that the header commits to. A certificate names the header only: a
-/// body that came from a peer proves nothing against the block before this holds.
+/// Whether the body is the one that the header commits to. A certificate names the header only:
+/// until this holds, a body from a peer says nothing about the validity of the block.
 pub fn check_commitments(block: &Block) -> Result<(), RuleError> {
     let header = &block.header;
     if header.transactions_root != Block::transactions_root(&block.transactions) {

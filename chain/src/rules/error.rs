@@ -1,7 +1,7 @@
-//! Every way in which a transaction or block breaks a rule. Listing the variants lists the rules.
+//! Every rule that a transaction or block can break, one variant per rule.
 use crate::types::{Amount, Height, OutPoint, Timestamp};
 
-/// A broken rule: the fault of whoever made the transaction or block.
+/// A broken rule: the fault of the creator of the transaction or block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "each message names its fields")]
 pub enum RuleError {
@@ -109,8 +109,8 @@ pub enum RuleError {
 }
 
 impl RuleError {
-    /// Whether a transaction breaks this rule whatever the height and the state of the ledger: no honest
-    /// node passes such a one on.
+    /// Whether a transaction breaks this rule at any height and in any ledger state: no honest node
+    /// relays such a transaction.
     pub fn is_malice(&self) -> bool {
         !matches!(
             self,
@@ -122,7 +122,7 @@ impl RuleError {
         )
     }
 
-    /// A name for metrics and clients that stays the same when the message changes.
+    /// A stable name for metrics and clients, independent of the message text.
     pub fn code(&self) -> &'static str {
         match self {
             Self::TransactionVersion { .. } => "version",

@@ -1,7 +1,7 @@
-//! Rules of evidence: what a pair of signed statements must be to prove an offence.
+//! Rules of evidence: which pairs of signed statements prove an offence.
 //!
-//! Invariant: no honest masternode can be named by verified evidence. Its guard signs one message for
-//! each slot, and it prevotes against its lock only on a polka no earlier than the lock.
+//! Invariant: verified evidence never names an honest masternode. Its guard signs one message for
+//! each slot, and prevotes against its lock only on a polka no earlier than the lock.
 use super::{VoteError, commit::vote_check};
 use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
@@ -28,7 +28,7 @@ pub enum EvidenceError {
     BadSignature,
 }
 
-/// Checks evidence against the set that votes on its height.
+/// Verifies evidence against the set that votes on its height.
 pub fn verify_evidence(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -64,7 +64,7 @@ fn check_conflict(evidence: &Evidence) -> Result<(), EvidenceError> {
     }
 }
 
-/// One offence has one encoding: else the same thing could be gossiped twice.
+/// One offence has one encoding: otherwise it could be gossiped twice.
 fn check_order(evidence: &Evidence) -> Result<(), EvidenceError> {
     let value = |vote: &Vote| (vote.block, vote.valid_round);
     let is_ordered = match evidence {

@@ -1,4 +1,4 @@
-//! Rules of a consensus message of any kind: its signatures, and the form that gives them a meaning.
+//! Rules of a consensus message of any kind: its signatures and its form.
 use super::{
     EvidenceError, VoteError, verify_certificate, verify_evidence, verify_proposal,
     verify_round_certificate, verify_vote,
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Why a consensus message is refused. The fault of its sender.
+/// Why a consensus message is rejected. The fault of its sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// A vote, a certificate or a proposal breaks a rule.
@@ -22,7 +22,7 @@ pub enum MessageError {
     Evidence(#[from] EvidenceError),
 }
 
-/// Checks a consensus message against the set that votes on its height.
+/// Verifies a consensus message against the set that votes on its height.
 pub fn verify_message(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,

@@ -1,4 +1,4 @@
-//! Rules that need the outputs a transaction spends and the height of the block it would stand in.
+//! Rules that need the outputs a transaction spends and the height of its block.
 use super::RuleError;
 use crate::{
     crypto::{PublicKey, Signature, SignatureCheck, SignatureScheme, Verified, hash},
@@ -14,7 +14,7 @@ pub struct Spend {
     pub spent: Vec<Output>,
 }
 
-/// All rules but the signatures. Returns the fee.
+/// Checks all rules except the signatures. Returns the fee.
 pub fn check_spend(
     height: Height,
     tx: &Transaction,
@@ -25,7 +25,7 @@ pub fn check_spend(
     fee_of(tx, spent)
 }
 
-/// Whether a block at this height may hold the transaction.
+/// Whether a block at this height may contain the transaction.
 pub fn check_height(height: Height, tx: &Transaction) -> Result<(), RuleError> {
     let (not_before, expiry) = (tx.body.not_before, tx.body.expiry_height);
     if height < not_before {
@@ -70,7 +70,7 @@ fn check_locks(height: Height, tx: &Transaction, spent: &[Output]) -> Result<(),
     Ok(())
 }
 
-/// What is left for the proposer.
+/// The inputs minus the outputs: the proposer's fee.
 pub fn fee_of(tx: &Transaction, spent: &[Output]) -> Result<Amount, RuleError> {
     let inputs = Amount::checked_sum(spent.iter().map(|output| output.value))
         .ok_or(RuleError::InputOverflow)?;
@@ -79,7 +79,8 @@ pub fn fee_of(tx: &Transaction, spent: &[Output]) -> Result<Amount, RuleError> {
     inputs.checked_sub(outputs).ok_or(RuleError::Overspend { inputs, outputs })
 }
 
-/// Checks the signatures of many transactions in one batch. Each answer is what it would be alone.
+/// Verifies the signatures of many transactions in one batch. Each result is the same as from
+/// single verification.
 pub fn verify_spends(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -100,8 +101,8 @@ pub fn verify_spends(
         .collect()
 }
 
-/// The index of the first transaction with a bad signature: the judgement of a block, which one bad
-/// signature condemns. Meaningless once the scheme is cancelled.
+/// The index of the first transaction with a bad signature, which makes a whole block invalid.
+/// Meaningless once the scheme is cancelled.
 pub(crate) fn first_bad_spend(
     scheme: &dyn SignatureScheme,
     genesis: &GenesisHash,
@@ -123,7 +124,8 @@ fn signature_checks(genesis: &GenesisHash, spend: &Spend) -> Vec<SignatureCheck>
         message,
         signature: *signature,
     };
-    // `check_spend` has refused what does not fit; a check that always fails keeps it so.
+    // `check_spend` has already rejected a witness that does not fit; a check that always fails
+    // makes sure.
     let never = check(&PublicKey::default(), &Signature::from_bytes(&[0; 64]));
     let mut checks = Vec::with_capacity(spend.spent.len());
     if spend.spent.len() != spend.transaction.witnesses.len() {

@@ -1,4 +1,4 @@
-//! Rules that a transaction must keep by itself.
+//! Rules of a transaction by itself.
 use super::RuleError;
 use crate::{
     codec,
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// All rules that need nothing but the transaction and the chain it must be for.
+/// Checks all rules that need only the transaction and its chain.
 pub fn check_transaction(chain: ChainId, tx: &Transaction) -> Result<(), RuleError> {
     check_version(tx)?;
     check_chain(chain, tx)?;

@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 pub struct Amount(pub u64);
 
 impl Amount {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
     /// Units in one TIME.
     pub const UNITS_PER_TIME: u64 = 100_000_000;
@@ -19,17 +19,17 @@ impl Amount {
         Self(time * Self::UNITS_PER_TIME)
     }
 
-    /// The sum, or nothing where it overflows.
+    /// The sum; none on overflow.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference, or nothing where it is negative.
+    /// The difference; none if negative.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// The sum of many, or nothing where it overflows.
+    /// The sum of many; none on overflow.
     pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
@@ -56,7 +56,7 @@ pub enum AmountError {
         /// The text.
         text: String,
     },
-    /// More than 64 bits hold.
+    /// More than 64 bits can hold.
     #[error("`{text}` is more TIME than can exist")]
     TooLarge {
         /// The text.

@@ -7,20 +7,20 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What votes are about.
+/// The header of a block. Votes name its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Format version, 1.
     pub version: u16,
     /// The chain it belongs to.
     pub chain: ChainId,
-    /// Its number.
+    /// The block's height.
     pub height: Height,
-    /// The block before; for height 1 the genesis hash.
+    /// The parent block; for height 1 the genesis hash.
     pub parent: BlockHash,
     /// The proposer's clock: strictly after the parent's.
     pub timestamp: Timestamp,
-    /// Index in the masternode set of who made the block. A re-proposal keeps it.
+    /// Masternode index of the block's first proposer. A re-proposal keeps it.
     pub proposer: u16,
     /// The ledger's state root after the parent block.
     pub state_root: [u8; 32],
@@ -40,7 +40,7 @@ impl Header {
     /// The version that this program writes and accepts.
     pub const VERSION: u16 = 1;
 
-    /// The block's identity.
+    /// The block's hash.
     pub fn hash(&self) -> BlockHash {
         BlockHash(hash_of("tc/block", self))
     }
@@ -49,7 +49,7 @@ impl Header {
 /// A header with its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// What votes are about.
+    /// The header.
     pub header: Header,
     /// Transactions in order: a parent comes before its child.
     pub transactions: Vec<Transaction>,
@@ -64,7 +64,7 @@ impl Canonical for Block {
 }
 
 impl Block {
-    /// The block's identity.
+    /// The block's hash.
     pub fn hash(&self) -> BlockHash {
         self.header.hash()
     }
@@ -80,7 +80,7 @@ impl Block {
         merkle_root(ids.into_iter().map(|id| &id.0))
     }
 
-    /// The hash of a parent's certificate, or of its absence.
+    /// The hash of the parent's certificate, or of its absence.
     pub fn last_commit_hash(last_commit: Option<&Certificate>) -> [u8; 32] {
         last_commit.map_or_else(|| hash("tc/nocommit", &[]), |commit| hash_of("tc/commit", commit))
     }

@@ -1,7 +1,7 @@
 //! Certificates: more than two thirds of the weight signed one vote.
 //!
-//! A certificate is a bitmap over the ordered masternode set and signatures in index order, so a
-//! signer cannot be counted twice: there is no way to write it.
+//! A certificate is a bitmap over the ordered masternode set and signatures in index order, so its
+//! encoding cannot count a signer twice.
 use super::{BlockHash, GenesisHash, Height, MasternodeSet, Round, Vote, VoteKind};
 use crate::{
     codec::Canonical,
@@ -13,24 +13,24 @@ use serde::{Deserialize, Serialize};
 /// A set of indices into the masternode set.
 ///
 /// Canonical form: one byte for every eight masternodes, no bit beyond the last one. The length is
-/// checked against the set before a bit is read.
+/// checked against the set before any bit is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SignerSet(Vec<u8>);
 
 impl SignerSet {
-    /// No one of a set with this many members.
+    /// The empty set, for this many members.
     pub fn empty(members: usize) -> Self {
         Self(vec![0; members.div_ceil(8)])
     }
 
-    /// Adds an index; beyond the set it does nothing.
+    /// Adds an index; ignores one beyond the set.
     pub fn insert(&mut self, index: u16) {
         if let Some(byte) = self.0.get_mut(usize::from(index / 8)) {
             *byte |= 1 << (index % 8);
         }
     }
 
-    /// Whether the index is in.
+    /// Whether the set contains the index.
     pub fn contains(&self, index: u16) -> bool {
         self.0.get(usize::from(index / 8)).is_some_and(|byte| byte & (1 << (index % 8)) != 0)
     }
@@ -43,12 +43,12 @@ impl SignerSet {
         })
     }
 
-    /// How many are in.
+    /// Number of indices.
     pub fn len(&self) -> usize {
         self.0.iter().map(|byte| byte.count_ones() as usize).sum()
     }
 
-    /// Whether none is in.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -59,10 +59,10 @@ impl SignerSet {
     }
 }
 
-/// One vote signed by many.
+/// The same vote signed by many masternodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
-    /// Prevotes make a polka, precommits for a block make it final.
+    /// Prevotes form a polka; precommits for a block make it final.
     pub kind: VoteKind,
     /// The height voted on.
     pub height: Height,
@@ -83,8 +83,8 @@ impl Canonical for Certificate {
 }
 
 impl Certificate {
-    /// Collects votes, all for one thing, given in ascending order of signer.
-    /// Returns nothing for no votes.
+    /// Collects votes for one value, given in ascending order of signer.
+    /// Returns none for an empty list.
     pub fn collect<'a>(members: usize, votes: impl IntoIterator<Item = &'a Vote>) -> Option<Self> {
         let mut votes = votes.into_iter().peekable();
         let first = (*votes.peek()?).clone();
@@ -106,14 +106,14 @@ impl Certificate {
         })
     }
 
-    /// Whether a vote says the same and its signer is not in.
+    /// Whether a vote has the same content and its signer is missing.
     pub fn lacks(&self, vote: &Vote) -> bool {
         (self.kind, self.height, self.round, self.block, self.valid_round)
             == (vote.kind, vote.height, vote.round, vote.block, vote.valid_round)
             && !self.signers.contains(vote.signer)
     }
 
-    /// Adds a vote that it lacks.
+    /// Adds a missing vote.
     pub fn add(&mut self, vote: &Vote) {
         let place = self.signers.iter().take_while(|&signer| signer < vote.signer).count();
         self.signers.insert(vote.signer);
@@ -135,12 +135,12 @@ impl Certificate {
         Vote::message(genesis, self.kind, self.height, self.round, self.block, self.valid_round)
     }
 
-    /// The weight that signed.
+    /// The weight of the signers.
     pub fn weight(&self, set: &MasternodeSet) -> u64 {
         set.weight_of(self.signers.iter())
     }
 
-    /// The single votes it was collected from, in index order.
+    /// The single votes it holds, in index order.
     pub fn votes(&self) -> impl Iterator<Item = Vote> + '_ {
         self.signers.iter().zip(&self.signatures).map(|(signer, signature)| Vote {
             kind: self.kind,
@@ -154,15 +154,15 @@ impl Certificate {
     }
 }
 
-/// Votes of more than a third of the weight in one round: at least one honest masternode is there,
-/// so whoever is in an earlier round may join (arXiv 1807.04938, line 55).
+/// Votes of more than a third of the weight in one round: at least one honest masternode is in it,
+/// so nodes in an earlier round may join (arXiv 1807.04938, line 55).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoundCertificate {
     /// The height of all votes.
     pub height: Height,
     /// The round of all votes.
     pub round: Round,
-    /// One vote a signer, by strictly ascending signer.
+    /// One vote per signer, by strictly ascending signer.
     pub votes: Vec<Vote>,
 }
 

@@ -1,8 +1,8 @@
-//! Proof that a masternode signed what no honest one signs. Anybody can check it, with nothing but the
+//! Proof that a masternode signed what no honest one signs. Anybody can verify it with only the
 //! masternode set.
 //!
-//! A pair stands in one order only, so that two signed statements make one piece of evidence and not
-//! two. Whether it holds is decided in `rules::verify_evidence`.
+//! A pair has one order only, so that two signed statements make one piece of evidence, not two.
+//! `rules::verify_evidence` decides whether it holds.
 use super::{BlockHash, Height, ProposalStatement, Round, Vote, VoteKind};
 use crate::{codec::Canonical, limits::EVIDENCE_BYTES_MAX};
 use serde::{Deserialize, Serialize};
@@ -33,12 +33,13 @@ impl EvidenceKind {
 /// Proof of an offence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Evidence {
-    /// Two votes of one kind in one round that differ, the lesser (block, valid round) first.
+    /// Two different votes of one kind in one round, the lesser (block, valid round) first.
     Votes(Vote, Vote),
-    /// Two proposals for one round that differ, the lesser (block, valid round) first.
+    /// Two different proposals for one round, the lesser (block, valid round) first.
     Proposals(ProposalStatement, ProposalStatement),
-    /// A precommit for a block, then a prevote for another in a later round that rests on no polka as
-    /// late as the precommit. The precommit locked its signer, and nothing it names unlocks it.
+    /// A precommit for a block, then a prevote for another block in a later round that names no
+    /// polka as late as the precommit. The precommit locked its signer, and the prevote
+    /// names nothing that unlocks it.
     Amnesia {
         /// The lock.
         precommit: Vote,
@@ -52,7 +53,7 @@ impl Canonical for Evidence {
 }
 
 impl Evidence {
-    /// The evidence that two votes of one signer at one height make, should they.
+    /// The evidence that two votes of one signer at one height make, if they conflict.
     pub fn of_votes(one: &Vote, other: &Vote) -> Option<Self> {
         if one.conflicts_with(other) {
             let (first, second) = ordered(one, other, |vote| (vote.block, vote.valid_round));
@@ -66,7 +67,7 @@ impl Evidence {
             .then(|| Self::Amnesia { precommit: precommit.clone(), prevote: prevote.clone() })
     }
 
-    /// The evidence that two proposals make, should they.
+    /// The evidence that two proposals make, if they conflict.
     pub fn of_proposals(one: &ProposalStatement, other: &ProposalStatement) -> Option<Self> {
         one.conflicts_with(other).then(|| {
             let (first, second) = ordered(one, other, ProposalStatement::value);
@@ -74,7 +75,7 @@ impl Evidence {
         })
     }
 
-    /// Index in the masternode set of who signed both.
+    /// Masternode index of the signer of both.
     pub fn offender(&self) -> u16 {
         match self {
             Self::Votes(vote, _) | Self::Amnesia { prevote: vote, .. } => vote.signer,
@@ -98,7 +99,7 @@ impl Evidence {
         }
     }
 
-    /// Which offence.
+    /// The kind of offence.
     pub fn kind(&self) -> EvidenceKind {
         match self {
             Self::Votes(..) => EvidenceKind::Votes,
@@ -108,7 +109,7 @@ impl Evidence {
     }
 }
 
-/// For the operator: should the masternode be his own, its key may be in two nodes.
+/// For the operator: if the masternode is their own, two nodes may use its key.
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |block: Option<BlockHash>| block.map_or("nil".into(), |block| block.to_string());
@@ -144,7 +145,7 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// Whether a prevote breaks the lock that a precommit of the same masternode is: the strict lock rule
+/// Whether a prevote breaks the lock of a precommit of the same masternode: the strict lock rule
 /// lets it prevote a block only on a polka no earlier than its lock.
 pub(crate) fn is_amnesia(precommit: &Vote, prevote: &Vote) -> bool {
     let kinds = (precommit.kind, prevote.kind) == (VoteKind::Precommit, VoteKind::Prevote);

@@ -1,4 +1,4 @@
-//! Heights, rounds and the two clocks. None of them mix, and heights have no sum.
+//! Heights, rounds and the two clocks. They do not mix, and heights cannot be added.
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Sub};
 
@@ -23,7 +23,7 @@ impl Height {
     }
 }
 
-/// Blocks between two heights; zero where the second is not below the first.
+/// Number of blocks between two heights; zero if the second is not below the first.
 impl Sub for Height {
     type Output = u64;
     fn sub(self, other: Self) -> u64 {
@@ -56,35 +56,35 @@ impl fmt::Display for Round {
     }
 }
 
-/// Milliseconds of a monotonic clock, or a span of them. Never compared between nodes.
+/// Milliseconds of a monotonic clock, or a duration. Never compared between nodes.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// This moment and a span later.
+    /// This time plus a duration.
     pub const fn plus(self, span: Self) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 
-    /// The span since an earlier moment; zero where it is not earlier.
+    /// The duration since an earlier time; zero if it is not earlier.
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Milliseconds since 1970-01-01 UTC, as a proposer's clock shows them.
+/// Milliseconds since 1970-01-01 UTC, by a proposer's clock.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct Timestamp(pub u64);
 
-/// What the shell's clocks show when an input is handled.
+/// The readings of the shell's clocks when an input is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// The monotonic clock: timers are set on it.
+    /// The monotonic clock, for timers.
     pub mono: Millis,
-    /// The wall clock: block timestamps are compared with it.
+    /// The wall clock, for block timestamps.
     pub wall: Timestamp,
 }

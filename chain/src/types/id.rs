@@ -1,13 +1,13 @@
-//! Identities of chains and blocks. They stand in almost every other type, and are made of none.
+//! Identifiers of chains and blocks. Almost every other type contains them; they depend on none.
 use serde::{Deserialize, Serialize};
 
 crate::crypto::id! {
-    /// The identity of a chain: the tagged hash of its genesis.
+    /// The identifier of a chain: the tagged hash of its genesis.
     GenesisHash
 }
 
 impl GenesisHash {
-    /// The short form that stands in every transaction and header.
+    /// The short form in every transaction and header.
     pub fn chain_id(&self) -> ChainId {
         let mut id = [0; 4];
         id.copy_from_slice(&self.0[..4]);
@@ -26,6 +26,6 @@ impl std::fmt::Display for ChainId {
 }
 
 crate::crypto::id! {
-    /// The identity of a block: the tagged hash of its header.
+    /// The identifier of a block: the tagged hash of its header.
     BlockHash
 }

@@ -1,4 +1,4 @@
-//! The ordered, weighted set of masternodes that votes, its quorum and its proposers.
+//! The ordered, weighted set of voting masternodes, its quorum and its proposers.
 //!
 //! Invariant: nothing lowers the quorum. It is `3 * weight > 2 * total`, in 128 bits.
 use super::{Height, Lock, Round};
@@ -19,10 +19,10 @@ pub struct Masternode {
     pub payout: Lock,
 }
 
-/// Why a list of masternodes is not a set that can vote.
+/// Why a list of masternodes is not a valid set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetError {
-    /// Nobody, or too many.
+    /// None, or too many.
     #[error("{count} masternodes, between 1 and {max} are allowed")]
     Count {
         /// How many.
@@ -30,7 +30,7 @@ pub enum SetError {
         /// How many are allowed.
         max: usize,
     },
-    /// No weight, or too much.
+    /// Zero weight, or too much.
     #[error("masternode {index} has weight {weight}, between 1 and {max} is allowed")]
     Weight {
         /// Which.
@@ -83,12 +83,12 @@ impl MasternodeSet {
         &self.members
     }
 
-    /// How many members.
+    /// Number of members.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Never: a set has at least one member.
+    /// Always false: a set has at least one member.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -104,49 +104,51 @@ impl MasternodeSet {
         u16::try_from(found).ok()
     }
 
-    /// The weight of all members.
+    /// The total weight of all members.
     pub fn total_weight(&self) -> u64 {
         self.total
     }
 
-    /// The weight of these members; an unknown index weighs nothing. Each index must come once.
+    /// The weight of these members; an unknown index weighs nothing. Indices must be distinct.
     pub fn weight_of(&self, indices: impl IntoIterator<Item = u16>) -> u64 {
         indices.into_iter().filter_map(|index| self.get(index)).map(|member| member.weight).sum()
     }
 
-    /// Whether a weight is more than two thirds: enough for a certificate.
+    /// Whether a weight is more than two thirds of the total: enough for a certificate.
     pub fn is_quorum(&self, weight: u64) -> bool {
         let (three_of_it, two_of_all) = (3 * u128::from(weight), 2 * u128::from(self.total));
         three_of_it > two_of_all
     }
 
-    /// Whether a weight is more than one third: at least one honest member is among it.
+    /// Whether a weight is more than one third of the total: it includes at least one honest
+    /// member.
     pub fn is_honest_part(&self, weight: u64) -> bool {
         3 * u128::from(weight) > u128::from(self.total)
     }
 
-    /// Who proposes: the next in the rotation for each height and each round.
+    /// The proposer: the next member in the rotation for each height and each round.
     pub fn proposer(&self, height: Height, round: Round) -> u16 {
         let turns = self.rotation.len() as u64;
         let turn = (height.0 % turns + u64::from(round.0) % turns) % turns;
         self.rotation[usize::try_from(turn).expect("a rotation is at most 10,000 turns long")]
     }
 
-    /// The commitment to the set that headers carry.
+    /// The hash of the set, as headers carry it.
     pub fn hash(&self) -> [u8; 32] {
         self.hash
     }
 }
 
-/// One cycle of smooth weighted round-robin: every turn each member gains its weight, the richest
-/// proposes and pays the total; of equally rich ones the first.
+/// One cycle of smooth weighted round-robin: in every turn each member gains its weight, the member
+/// with the highest balance proposes and pays the total; ties go to the lowest index.
 ///
-/// In as many turns in a row as a cycle has, wherever they begin, each member proposes exactly its
-/// weight divided by the greatest common divisor of all weights. Within a cycle, counted from where it
-/// begins, nobody is a whole turn ahead of its share, and none of `n` members more than
-/// `1/2 + 1/3 + ... + 1/n` turns behind (4.2 for 100). For a turn adds one to what all are behind, and
-/// the one furthest behind takes it: no `k` of them are ever behind by more on average than some `k + 1`
-/// were before, plus `1/(k + 1)`, and all `n` together are never behind.
+/// In any run of consecutive turns as long as a cycle, each member proposes exactly as often as its
+/// weight divided by the greatest common divisor of all weights. Counted from the start of a cycle,
+/// no member is a whole turn ahead of its share, and none of `n` members is more than
+/// `1/2 + 1/3 + ... + 1/n` turns behind (4.2 for 100). The reason: a turn adds one to the total
+/// lag, and the member furthest behind takes it. So the average lag of any `k` members never
+/// exceeds that of some `k + 1` members before the turn plus `1/(k + 1)`, and the lag of all `n`
+/// together is never positive.
 fn rotation(members: &[Masternode], total: u64) -> Vec<u16> {
     let divisor = members.iter().fold(total, |divisor, member| gcd(divisor, member.weight));
     let mut credits = vec![0_i64; members.len()];
@@ -213,7 +215,7 @@ mod tests {
         assert!(!turns.windows(4).any(|four| four.iter().all(|&turn| turn == 2)), "{turns:?}");
     }
 
-    /// Sets of every size and kind of weights, always the same.
+    /// Sets of every size and kind of weights, the same in every run.
     fn many_sets() -> Vec<Vec<u64>> {
         let hundred = |tier: fn(usize) -> usize| (0..100).map(|n| [1, 10, 100][tier(n)]).collect();
         let mut sets: Vec<Vec<u64>> = vec![

@@ -1,4 +1,4 @@
-//! What travels between nodes beside the chain's own objects.
+//! What nodes send each other, apart from the chain's own objects.
 use super::{
     Block, Certificate, Evidence, GenesisHash, Height, Proposal, Round, RoundCertificate,
     SignerSet, Transaction, Vote, WTxId,
@@ -10,7 +10,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Everything that consensus gossips.
+/// Every gossiped consensus message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConsensusMessage {
     /// One vote.
@@ -19,7 +19,7 @@ pub enum ConsensusMessage {
     Proposal(Box<Proposal>),
     /// A polka or a commit certificate.
     Certificate(Certificate),
-    /// Why a later round began.
+    /// Justification for entering a later round.
     Round(RoundCertificate),
     /// Proof of an offence.
     Evidence(Evidence),
@@ -30,7 +30,7 @@ impl Canonical for ConsensusMessage {
 }
 
 impl ConsensusMessage {
-    /// The height it is about.
+    /// The message's height.
     pub fn height(&self) -> Height {
         match self {
             Self::Vote(vote) => vote.height,
@@ -50,7 +50,7 @@ impl Canonical for TransactionBatch {
     const BYTES_MAX: usize = BODIES_BYTES_MAX;
 }
 
-/// Which transactions a node wants.
+/// The transactions that a node requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodiesRequest(pub Vec<WTxId>);
 
@@ -58,7 +58,7 @@ impl Canonical for BodiesRequest {
     const BYTES_MAX: usize = 32 * BODIES_PER_REQUEST_MAX + 16;
 }
 
-/// Which votes of a round a node has; the answer is the others, or a better certificate.
+/// Which votes of a round a node has. The answer is the missing ones, or a better certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VotesRequest {
     /// The height it is at.
@@ -71,37 +71,37 @@ pub struct VotesRequest {
     pub precommits: SignerSet,
     /// Whether it has a proposal of the round.
     pub has_proposal: bool,
-    /// Whose other votes it wants too: its own, when it has just started.
+    /// Set by a node that has just started: asks for all votes of its own key too.
     pub inquiry: Option<Inquiry>,
 }
 
-/// A node that has just started asks what is known of its own key.
+/// A node that has just started asks for the known votes of its own key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inquiry {
     /// Its index in the set.
     pub of: u16,
-    /// A number that nobody can know before the start: the attestation repeats it.
+    /// A number that nobody can predict before the start: the attestation repeats it.
     pub nonce: [u8; 32],
 }
 
-/// A masternode's answer to an inquiry: all that it holds of the key's votes, signed as a whole, so that
-/// nobody on the way can leave one out, and nobody else can answer.
+/// A masternode's answer to an inquiry: all votes of the key that it holds, signed as a whole, so
+/// that no relay can leave one out and nobody else can answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attestation {
-    /// What was asked.
+    /// The inquiry it answers.
     pub inquiry: Inquiry,
     /// The height that the masternode is deciding.
     pub height: Height,
-    /// The votes that it holds of the height that was asked for and later ones.
+    /// The votes it holds, of the requested height and later ones.
     pub votes: Vec<Vote>,
-    /// Who attests.
+    /// Masternode index of the attester.
     pub by: u16,
     /// Its signature.
     pub signature: Signature,
 }
 
 impl Attestation {
-    /// What its signature signs.
+    /// The message that the signature signs.
     pub fn message(
         genesis: &GenesisHash,
         inquiry: Inquiry,
@@ -112,7 +112,7 @@ impl Attestation {
     }
 }
 
-/// What helps a node that asked for votes.
+/// The answer to a node that asked for votes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VotesAnswer {
     /// Votes, certificates and at most one proposal.
@@ -125,12 +125,12 @@ impl Canonical for VotesAnswer {
     const BYTES_MAX: usize = PROPOSAL_BYTES_MAX + 256 * 1024;
 }
 
-/// Which final blocks a node wants.
+/// The final blocks that a node requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlocksRequest {
     /// The first height.
     pub from: Height,
-    /// How many at the most.
+    /// Maximum number of blocks.
     pub count: u32,
 }
 
@@ -150,7 +150,7 @@ impl Canonical for VotesRequest {
     const BYTES_MAX: usize = 512;
 }
 
-/// How far a node is, with the proof. A height that nothing proves moves no one.
+/// A node's tip with its proof. A height without proof moves nobody's target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The chain it follows.

@@ -1,4 +1,5 @@
-//! The nouns of the chain: data, identity and form. Whether a value is allowed in a block is decided in `rules`.
+//! The data types of the chain: content, identity and form. `rules` decides whether a block may
+//! contain a value.
 mod amount;
 mod block;
 mod certificate;

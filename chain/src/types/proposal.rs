@@ -1,4 +1,4 @@
-//! A proposal: a block in compact form. Its transactions travel as ids; bodies come from the mempool.
+//! A proposal: a block in compact form. It carries transaction ids; bodies come from the mempool.
 use super::{
     Block, BlockHash, Certificate, Evidence, GenesisHash, Header, Height, ProposalStatement, Round,
     WTxId,
@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 pub struct Proposal {
     /// The round it is for; its height is the header's.
     pub round: Round,
-    /// For a block proposed before: the round in which it had a polka.
+    /// For a re-proposed block: the round of its polka.
     pub valid_round: Option<Round>,
     /// The block's header.
     pub header: Header,
     /// The block's transactions in order, by id with witnesses.
     pub transactions: Vec<WTxId>,
-    /// The block's certificate of its parent.
+    /// The certificate of the block's parent.
     pub last_commit: Option<Certificate>,
     /// The block's evidence.
     pub evidence: Vec<Evidence>,
-    /// With a valid round: the polka itself, so that nobody has to have seen it.
+    /// With a valid round: the polka itself, so that the receiver need not have seen it.
     pub polka: Option<Certificate>,
-    /// By the round's proposer, over [`Proposal::message`].
+    /// The signature of the round's proposer over [`Proposal::message`].
     pub signature: Signature,
 }
 
@@ -53,7 +53,7 @@ impl Proposal {
         self.header.hash()
     }
 
-    /// What its signature covers, said by the round's proposer.
+    /// The signed content, as a statement of the round's proposer.
     pub fn statement(&self, proposer: u16) -> ProposalStatement {
         ProposalStatement {
             height: self.height(),

@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 /// What the signature of a proposal covers, without the block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposalStatement {
-    /// The height proposed for.
+    /// The height.
     pub height: Height,
-    /// The round proposed in.
+    /// The round.
     pub round: Round,
-    /// For a block proposed before: the round in which it had a polka.
+    /// For a re-proposed block: the round of its polka.
     pub valid_round: Option<Round>,
     /// The block.
     pub block: BlockHash,
-    /// Index in the masternode set of the round's proposer.
+    /// Masternode index of the round's proposer.
     pub proposer: u16,
-    /// Over [`ProposalStatement::message`].
+    /// Signature over [`ProposalStatement::message`].
     pub signature: Signature,
 }
 
@@ -40,13 +40,13 @@ impl ProposalStatement {
         Self::message(genesis, self.height, self.round, self.valid_round, self.block)
     }
 
-    /// Whether both are for one round and name different things.
+    /// Whether both are for one round and propose different values.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         (self.height, self.round, self.proposer) == (other.height, other.round, other.proposer)
             && self.value() != other.value()
     }
 
-    /// What stands in the slot.
+    /// The value in the slot.
     pub(crate) fn value(&self) -> (BlockHash, Option<Round>) {
         (self.block, self.valid_round)
     }

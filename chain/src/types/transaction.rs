@@ -1,7 +1,7 @@
 //! Transactions, what they spend and what they create.
 //!
-//! `txid` covers the body, `wtxid` the body and the witnesses. A witness cannot be changed by a third
-//! party, and a body cannot be changed by anyone without changing every signature.
+//! `txid` covers the body, `wtxid` the body and the witnesses. A third party cannot change a
+//! witness, and nobody can change a body without changing every signature.
 use super::{Amount, ChainId, GenesisHash, Height};
 use crate::{
     codec::{self, Canonical},
@@ -11,20 +11,20 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 crate::crypto::id! {
-    /// The identity of a transaction's body.
+    /// The identifier of a transaction's body.
     TxId
 }
 crate::crypto::id! {
-    /// The identity of a transaction with its witnesses.
+    /// The identifier of a transaction with its witnesses.
     WTxId
 }
 
-/// An output by the transaction that created it.
+/// A reference to an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OutPoint {
-    /// The creating transaction.
+    /// The transaction that creates it.
     pub txid: TxId,
-    /// Its output, from 0.
+    /// The output's index, from 0.
     pub vout: u16,
 }
 
@@ -34,8 +34,8 @@ impl std::fmt::Display for OutPoint {
     }
 }
 
-/// What must be shown to spend an output. The order of variants is part of the encoding; new kinds
-/// are appended, and an unknown kind does not decode, so it cannot be created.
+/// The condition for spending an output. The order of variants is part of the encoding; new kinds
+/// are appended. An unknown kind does not decode, so it cannot be created.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lock {
     /// A signature of this key.
@@ -54,8 +54,8 @@ pub enum Lock {
         /// The key.
         key: PublicKey,
     },
-    /// The preimage of a tagged hash with a signature of one key, or, from a height on, a signature
-    /// of the other.
+    /// The preimage of a tagged hash with a signature of one key, or, from a given height, a
+    /// signature of the other key.
     HashLock {
         /// `hash("tc/preimage", preimage)`.
         hash: [u8; 32],
@@ -94,14 +94,14 @@ pub struct Output {
     pub lock: Lock,
 }
 
-/// What a transaction does beside moving coins.
+/// What a transaction does apart from moving coins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TxKind {
     /// Nothing else.
     Transfer,
 }
 
-/// All of a transaction that its signatures cover.
+/// The part of a transaction that its signatures cover.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TxBody {
     /// Format version, 1.
@@ -112,9 +112,9 @@ pub struct TxBody {
     pub inputs: Vec<OutPoint>,
     /// Outputs it creates.
     pub outputs: Vec<Output>,
-    /// First height at which it may stand in a block.
+    /// First height at which a block may contain it.
     pub not_before: Height,
-    /// Last height at which it may stand in a block.
+    /// Last height at which a block may contain it.
     pub expiry_height: Height,
     /// What else it does.
     pub kind: TxKind,
@@ -124,13 +124,13 @@ impl TxBody {
     /// The version that this program writes and accepts.
     pub const VERSION: u16 = 1;
 
-    /// The identity of this body.
+    /// The identifier of this body.
     pub fn txid(&self) -> TxId {
         TxId(hash_of("tc/tx", self))
     }
 }
 
-/// What is shown to spend one input.
+/// What satisfies the lock of one input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Witness {
     /// For [`Lock::Key`] and [`Lock::Timelock`].
@@ -139,9 +139,9 @@ pub enum Witness {
     Multi(Vec<(u8, Signature)>),
     /// For [`Lock::HashLock`] before the refund.
     Claim {
-        /// What hashes to the lock's hash.
+        /// The preimage of the lock's hash.
         preimage: [u8; 32],
-        /// By the claiming key.
+        /// The signature of the claiming key.
         signature: Signature,
     },
     /// For [`Lock::HashLock`] from the refund height on.
@@ -158,9 +158,9 @@ impl std::hash::Hash for Signature {
 /// A body and a witness for each input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Transaction {
-    /// What is signed.
+    /// The signed part.
     pub body: TxBody,
-    /// What is shown, in the order of the inputs.
+    /// The witnesses, in the order of the inputs.
     pub witnesses: Vec<Witness>,
 }
 
@@ -169,17 +169,17 @@ impl Canonical for Transaction {
 }
 
 impl Transaction {
-    /// The identity of the body.
+    /// The identifier of the body.
     pub fn txid(&self) -> TxId {
         self.body.txid()
     }
 
-    /// The identity of body and witnesses.
+    /// The identifier of body and witnesses.
     pub fn wtxid(&self) -> WTxId {
         WTxId(hash_of("tc/wtx", self))
     }
 
-    /// The signatures in its witnesses: each costs everyone a check.
+    /// Number of signatures in its witnesses: every node verifies each of them.
     pub fn signatures(&self) -> usize {
         let of = |witness: &Witness| match witness {
             Witness::Key(_) | Witness::Claim { .. } | Witness::Refund(_) => 1,
@@ -188,7 +188,7 @@ impl Transaction {
         self.witnesses.iter().map(of).sum()
     }
 
-    /// The outpoint of one of its outputs, given its own id.
+    /// The outpoint of one output of the transaction with this id.
     pub fn outpoint(txid: TxId, index: usize) -> OutPoint {
         let vout = u16::try_from(index).expect("a transaction has at most TX_OUTPUTS_MAX outputs");
         OutPoint { txid, vout }
@@ -196,14 +196,14 @@ impl Transaction {
 }
 
 /// The one message that every signature of a transaction signs. It covers the genesis, all spent
-/// values and locks and the whole body: no replay on another chain, no lying about the fee.
+/// values and locks, and the whole body: no replay on another chain, no false claims about the fee.
 pub fn signing_message(genesis: &GenesisHash, body: &TxBody, spent: &[Output]) -> [u8; 32] {
     let spent = codec::encode(&spent);
     let spent_hash = hash("tc/spent", &[&spent]);
     hash("tc/sig", &[&genesis.0, &spent_hash, &codec::encode(body)])
 }
 
-/// An unspent output as the ledger keeps it.
+/// An unspent output in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coin {
     /// Which output it is.

@@ -27,11 +27,11 @@ pub struct Vote {
     pub round: Round,
     /// The block, or nil.
     pub block: Option<BlockHash>,
-    /// In a prevote for a re-proposed block, the round of the polka it rests on; otherwise nothing.
+    /// In a prevote for a re-proposed block, the round of its polka; otherwise none.
     pub valid_round: Option<Round>,
     /// Index of the voter in the masternode set.
     pub signer: u16,
-    /// Over [`Vote::message`].
+    /// Signature over [`Vote::message`].
     pub signature: Signature,
 }
 
@@ -57,7 +57,7 @@ impl Vote {
         Self::message(genesis, self.kind, self.height, self.round, self.block, self.valid_round)
     }
 
-    /// Whether both stand in one slot of one voter and say different things.
+    /// Whether both are in one slot of one voter and differ.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         (self.kind, self.height, self.round, self.signer)
             == (other.kind, other.height, other.round, other.signer)

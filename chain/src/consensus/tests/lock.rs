@@ -1,4 +1,4 @@
-//! A node that is locked, and the valid block that it proposes again.
+//! A locked node, and the valid block that it proposes again.
 use super::*;
 
 #[test]
@@ -13,7 +13,7 @@ fn a_locked_node_refuses_another_block_without_a_later_polka() {
     );
 }
 
-/// Otherwise it could vote for a block on less than it precommitted another on, as an amnesiac does.
+/// Otherwise it could prevote a block on a polka earlier than its lock, which is amnesia.
 #[test]
 fn even_the_locked_block_needs_a_polka_no_earlier_than_the_lock() {
     let mut machine = locked_on_a();
@@ -39,7 +39,8 @@ fn a_later_polka_unlocks() {
     let mut machine = locked_on_a();
     machine.handle(valid(B));
     machine.handle(timeout(1, Step::Propose));
-    // The others polka B in round 1 while this node prevoted nil; then round 2 proposes B again.
+    // The others form a polka for B in round 1 while this node prevoted nil; then round 2 proposes
+    // B again.
     table(
         &mut machine,
         vec![

@@ -1,4 +1,4 @@
-//! Messages of a round that is not the current one.
+//! Messages of rounds other than the current one.
 use super::*;
 
 #[test]
@@ -61,7 +61,8 @@ fn a_decision_of_a_past_round_counts() {
         &mut machine,
         vec![
             ("two are", precommit(0, Some(A), 2), vec![]),
-            // 0 and 1 precommitted nil in round 0: their other votes are equivocation and do not count.
+            // 0 and 1 precommitted nil in round 0: their other votes are equivocation and do not
+            // count.
             ("an equivocator's other vote", precommit(0, Some(A), 0), vec![]),
         ],
     );

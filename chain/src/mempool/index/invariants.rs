@@ -1,9 +1,9 @@
-//! Recounts everything that the index keeps, from its transactions alone.
+//! Recomputes everything that the index keeps from its transactions alone.
 use super::*;
 use crate::{codec, mempool::Mempool, rules::RuleError, types::Output};
 
 impl Mempool {
-    /// Fails where an order, a sum or a family figure differs from a recount.
+    /// Panics if an order, a sum or a family figure differs from the recomputed one.
     pub(in crate::mempool) fn check_invariants(&self) {
         let index = &self.index;
         for (seq, entry) in index.iter() {

@@ -1,4 +1,4 @@
-//! What is admitted, and under which code the rest is refused.
+//! What is admitted, and the code under which the rest is rejected.
 use super::fixture::*;
 use crate::{
     crypto::{Ed25519, PublicKey, SecretKey, Signer},

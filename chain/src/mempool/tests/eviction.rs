@@ -1,4 +1,4 @@
-//! Who leaves a full pool, and the least rate that it then asks for.
+//! What leaves a full pool, and the minimum rate that follows.
 use super::fixture::*;
 use crate::{
     codec,

@@ -1,4 +1,4 @@
-//! A chain with one masternode, its ledger in memory, and transactions made short.
+//! A chain with one masternode, its ledger in memory, and short helpers to build transactions.
 use crate::{
     crypto::{PublicKey, Signature, SignatureCheck, SignatureScheme},
     genesis::{Allocation, Chain, Genesis, Network, Params, Timeout},
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub(super) const COIN: u64 = 10_000_000;
 /// The encoded bytes of a transaction with one input and one output.
 pub(super) const SMALL: usize = 196;
-/// Its fee at the least.
+/// Its minimum fee.
 pub(super) const SMALL_FEE: u64 = 10 * SMALL as u64;
 
 /// Accepts every signature.
@@ -82,7 +82,7 @@ impl Ledger {
         self.state.height.next()
     }
 
-    /// A block with these transactions on the present state.
+    /// A block with these transactions on the current state.
     pub(super) fn block(&self, transactions: Vec<Transaction>) -> Block {
         let ids: Vec<WTxId> = transactions.iter().map(Transaction::wtxid).collect();
         let header = Header {
@@ -131,7 +131,7 @@ impl Ledger {
         Mempool::new(self.chain.id(), limits)
     }
 
-    /// Spends all that these outputs are worth but the fee, into so many outputs.
+    /// Spends the full value of these outputs minus the fee into this many outputs.
     pub(super) fn spend(&self, inputs: &[(OutPoint, u64)], outputs: u64, fee: u64) -> Transaction {
         let value = inputs.iter().map(|(_, value)| value).sum::<u64>() - fee;
         let values = (0..outputs).map(|index| value / outputs + u64::from(index < value % outputs));
@@ -151,8 +151,8 @@ impl Ledger {
         Transaction { witnesses: vec![witness; inputs.len()], body }
     }
 
-    /// All steps of an admission, with every signature accepted. The invariants hold after it, and
-    /// a refusal changes nothing and is the same in all steps.
+    /// All steps of an admission, with every signature accepted. Asserts that the invariants hold
+    /// afterwards, and that a rejection changes nothing and is the same in all steps.
     pub(super) fn admit(
         &self,
         pool: &mut Mempool,
@@ -172,14 +172,14 @@ impl Ledger {
         result
     }
 
-    /// Admits at moment zero and returns the first output, to be spent by a child.
+    /// Admits at time zero and returns the first output, for a child to spend.
     pub(super) fn must_admit(&self, pool: &mut Mempool, tx: Transaction) -> (OutPoint, u64) {
         let first = output(&tx, 0);
         self.admit(pool, Millis(0), tx).unwrap();
         first
     }
 
-    /// The code with which a transaction is refused.
+    /// The code with which a transaction is rejected.
     pub(super) fn refusal(&self, pool: &mut Mempool, tx: Transaction) -> &'static str {
         code(self.admit(pool, Millis(0), tx).unwrap_err())
     }

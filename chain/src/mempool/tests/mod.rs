@@ -1,4 +1,4 @@
-//! The mempool from outside, rule by rule and against a model.
+//! The mempool through its public functions, rule by rule and against a model.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod admission;
 mod blocks;

@@ -14,13 +14,14 @@ use recount::Model;
 
 #[derive(Debug, Clone)]
 enum Op {
-    /// Admits a transaction that spends some of all outputs there are, spent in the pool or not.
+    /// Admits a transaction that spends some outputs of all that exist, spent in the pool or not.
     Admit { picks: Vec<u16>, outputs: u64, rate: u64, last: u64, locked: bool, replace: bool },
-    /// A block with the best of the pool.
+    /// A block with the best transactions of the pool.
     Confirm { count: usize },
-    /// A block with a transaction that the pool has not seen, and what of the pool agrees with it.
+    /// A block with a transaction unknown to the pool, and pool transactions that do not conflict
+    /// with it.
     Foreign { pick: u16, also: usize },
-    /// Time passes, and with it an empty block.
+    /// Time passes, and an empty block arrives.
     Wait { ms: u64 },
 }
 

@@ -1,4 +1,4 @@
-//! When a transaction takes the place of others.
+//! When a transaction replaces others.
 use super::fixture::*;
 use crate::{
     codec,
@@ -40,7 +40,7 @@ fn a_replacement_pays_more_per_byte_than_each_conflict() {
     let mut pool = ledger.pool(MempoolLimits::default());
     let coins = ledger.coins();
     ledger.must_admit(&mut pool, ledger.spend(&coins[..1], 1, 100 * SMALL as u64));
-    // Far more in all, and no more for each byte.
+    // A far higher total fee, but not a higher rate.
     let bytes = codec::encode(&ledger.spend(&coins, 40, 0)).len() as u64;
     let equal = ledger.spend(&coins, 40, 100 * bytes);
     let error = ledger.admit(&mut pool, Millis(0), equal).unwrap_err();

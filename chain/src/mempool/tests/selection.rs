@@ -1,4 +1,4 @@
-//! What a proposer takes, and in which order.
+//! Which transactions a proposer selects, and in which order.
 use super::fixture::*;
 use crate::{
     crypto::{PublicKey, Signature},
@@ -7,7 +7,7 @@ use crate::{
     types::{Height, Lock, Transaction, Witness},
 };
 
-/// The positions in `txs` of what is selected, in order.
+/// The indices in `txs` of the selected transactions, in order.
 fn chosen(pool: &Mempool, txs: &[Transaction], bytes_max: usize, count_max: usize) -> Vec<usize> {
     let ids: Vec<_> = txs.iter().map(Transaction::txid).collect();
     let selected = pool.select(Height(1), bytes_max, count_max);
@@ -47,7 +47,7 @@ fn a_child_that_pays_pulls_in_its_parent() {
     let pool = admitted(&ledger, &txs);
     // Together they pay 11,000 each.
     assert_eq!(chosen(&pool, &txs, usize::MAX, usize::MAX), [0, 1, 2]);
-    // Where both do not fit, the other goes alone.
+    // If both do not fit, the other goes in alone.
     assert_eq!(chosen(&pool, &txs, usize::MAX, 1), [2]);
 }
 
@@ -71,7 +71,7 @@ fn once_a_parent_is_in_its_other_children_are_scored_without_it() {
     let poorer = ledger.spend(&[output(&parent, 1)], 1, 12_000);
     let other = ledger.spend(&coins[1..], 1, 10_000);
     let txs = [parent, rich, poorer, other];
-    // With its parent the poorer child would come after the other.
+    // With its parent the cheaper child would come after the other.
     assert_eq!(chosen(&admitted(&ledger, &txs), &txs, usize::MAX, usize::MAX), [0, 1, 2, 3]);
 }
 
@@ -102,7 +102,7 @@ fn a_block_takes_no_more_signatures_than_it_may_hold() {
         let tx = ledger.spend(&coins[from..from + inputs], 1, fee);
         Transaction { witnesses: vec![witness.clone(); inputs], ..tx }
     };
-    // 22 of 1,440 signatures each; then one that does not fit, and one that just does.
+    // 22 with 1,440 signatures each; then one that does not fit, and one that exactly does.
     let mut txs: Vec<_> = (0..22).map(|n| spend(90 * n, 90, 9_000_000)).collect();
     txs.push(spend(1_980, 21, 400_000));
     txs.push(spend(2_001, 20, 300_000));

@@ -1,4 +1,4 @@
-//! The model: a list of transactions from which every answer is recounted.
+//! The model: a plain list of transactions from which every answer is recounted.
 use super::*;
 use crate::mempool::Rate;
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -26,7 +26,7 @@ impl Waiting {
     }
 }
 
-/// What waits, in the order of admission. Sets are of places in this list.
+/// The transactions in order of admission. Sets hold indices into this list.
 pub(super) struct Model {
     pub(super) limits: MempoolLimits,
     pub(super) waiting: Vec<Waiting>,
@@ -74,7 +74,7 @@ impl Model {
         members.iter().rev().map(|n| self.waiting.remove(*n).txid).collect()
     }
 
-    /// The ids of what is replaced and evicted, or the code of the refusal.
+    /// The ids of the replaced and evicted transactions, or the code of the rejection.
     pub(super) fn admit(
         &mut self,
         ledger: &Ledger,
@@ -229,7 +229,7 @@ impl Model {
         [confirmed, conflicting, expired]
     }
 
-    /// Always the best that was not tried since its missing ancestors last changed.
+    /// Repeatedly the best entry not tried since its missing ancestors last changed.
     pub(super) fn select(&self, height: Height, bytes_max: usize, count_max: usize) -> Vec<TxId> {
         let mut chosen: Vec<usize> = Vec::new();
         let mut failed = BTreeSet::new();
