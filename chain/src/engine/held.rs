@@ -3,7 +3,7 @@ use super::{Engine, evidence::Watch, later::LaterMessages};
 use crate::{
     consensus::Books,
     ledger::LedgerView,
-    limits::{CANDIDATES_MAX, SYNC_WINDOW, UNDURABLE_MAX, WAITING_MAX},
+    limits::{CANDIDATES_MAX, INBOUND_BYTES_MAX, SYNC_WINDOW, UNDURABLE_MAX, WAITING_MAX},
 };
 
 /// Counts of what is held of messages, blocks and transactions that came too early.
@@ -23,6 +23,8 @@ pub struct Held {
     pub synced: usize,
     /// Transactions that wait for a parent which is being checked.
     pub waiting: usize,
+    /// Bytes of gossip without a verdict.
+    pub inbound: usize,
 }
 
 impl Held {
@@ -36,6 +38,7 @@ impl Held {
             undurable: UNDURABLE_MAX,
             synced: usize::try_from(SYNC_WINDOW).unwrap_or(usize::MAX),
             waiting: WAITING_MAX,
+            inbound: INBOUND_BYTES_MAX,
         }
     }
 
@@ -50,6 +53,7 @@ impl Held {
             undurable: self.undurable.max(other.undurable),
             synced: self.synced.max(other.synced),
             waiting: self.waiting.max(other.waiting),
+            inbound: self.inbound.max(other.inbound),
         }
     }
 
@@ -62,6 +66,7 @@ impl Held {
             && self.undurable <= most.undurable
             && self.synced <= most.synced
             && self.waiting <= most.waiting
+            && self.inbound <= most.inbound
     }
 }
 
@@ -76,6 +81,7 @@ impl<V: LedgerView> Engine<V> {
             undurable: self.tip.stack.len(),
             synced: self.peers.planner.held(),
             waiting: self.pool.admissions.waiting(),
+            inbound: self.door.load().1,
         }
     }
 }

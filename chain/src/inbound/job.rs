@@ -3,6 +3,7 @@
 //!
 //! Pure: the same job has the same outcome wherever and whenever it runs. Never knows what became of the node
 //! meanwhile.
+use super::memory::{Digest, digest_of};
 use crate::{
     codec,
     crypto::{SignatureScheme, Verified},
@@ -70,7 +71,7 @@ impl Outcome {
 /// What was decoded or verified.
 #[derive(Debug, Clone)]
 pub(super) enum Found {
-    Message(Box<ConsensusMessage>),
+    Message(Box<ConsensusMessage>, Digest),
     Transactions(Vec<Transaction>),
     Status(Option<Certificate>),
     Votes(Vec<ConsensusMessage>, Option<Box<Attestation>>),
@@ -155,7 +156,7 @@ pub(super) fn decode_gossip(topic: Topic, bytes: &[u8]) -> Result<Found, Fault> 
     let message = codec::decode::<ConsensusMessage>(bytes);
     let message = message.map_err(|_| Fault("not a consensus message"))?;
     match Topic::of(&message) == topic {
-        true => Ok(Found::Message(Box::new(message))),
+        true => Ok(Found::Message(Box::new(message), digest_of(bytes))),
         false => Err(Fault("a message of another topic")),
     }
 }

@@ -29,7 +29,12 @@ pub(super) type Digest = [u8; 32];
 
 /// The digest by which a verified message is remembered.
 pub(super) fn digest(message: &ConsensusMessage) -> Digest {
-    hash("tc/inbound", &[&codec::encode(message)])
+    digest_of(&codec::encode(message))
+}
+
+/// The same of the bytes that it was decoded from: an encoding has one form.
+pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+    hash("tc/inbound", &[bytes])
 }
 
 /// What a message says, whatever its bytes and, for a certificate, whoever signed.
@@ -104,7 +109,7 @@ impl Memory {
         self.verified.contains(digest)
     }
 
-    /// Notes a verified message, and says what it is worth now.
+    /// Notes a verified message, and says what it is worth now: nothing when the same was noted while it was verified.
     pub(super) fn note(
         &mut self,
         set: &MasternodeSet,
@@ -112,8 +117,10 @@ impl Memory {
         digest: Digest,
     ) -> Worth {
         let statement = statement(set, message);
-        self.heard.insert(statement);
         self.remember(digest);
+        if !self.heard.insert(statement) {
+            return Worth::Nothing;
+        }
         let Some((slot, value)) = slot(set, statement) else { return Worth::Forward };
         let said = self.slots.entry(slot).or_insert(Said { first: value, second: None });
         if said.first == value {

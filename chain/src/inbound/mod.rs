@@ -225,18 +225,17 @@ impl Pass<'_> {
             return self.enqueue(waiting.with(price, Content::Encoded(bytes)));
         }
         match job::decode_gossip(topic, &bytes) {
-            Ok(Found::Message(message)) => self.admit(waiting, message),
+            Ok(Found::Message(message, digest)) => self.admit(waiting, message, digest),
             Ok(_) => self.judge(ticket, Verdict::Ignore),
             Err(fault) => self.reject(&waiting, fault),
         }
     }
 
     /// A decoded message: only what is of use, and was not verified before, waits to be verified.
-    fn admit(&mut self, waiting: Waiting<()>, message: Box<ConsensusMessage>) {
+    fn admit(&mut self, waiting: Waiting<()>, message: Box<ConsensusMessage>, digest: Digest) {
         if self.worth(&message) == Worth::Nothing {
             return self.judge(waiting.ticket, Verdict::Ignore);
         }
-        let digest = memory::digest(&message);
         if self.door.memory.is_verified(&digest) {
             return self.pass_on(&waiting, Verified::checked(*message), digest);
         }
@@ -254,7 +253,7 @@ impl Pass<'_> {
 
     fn enqueue(&mut self, waiting: Waiting<Content>) {
         let messages_max = self.door.messages_max(waiting.topic);
-        if let Some(dropped) = self.door.queue.push(messages_max, waiting) {
+        for dropped in self.door.queue.push(messages_max, waiting) {
             self.judge(dropped.ticket, Verdict::Ignore);
         }
     }
@@ -332,9 +331,9 @@ impl Pass<'_> {
                 self.door.batches.insert(ticket, waiting);
                 self.actions.push(Action::Transactions(from, ticket, transactions));
             }
-            Ok(Found::Message(message)) => {
+            Ok(Found::Message(message, digest)) => {
                 self.door.queue.judged(&waiting);
-                self.admit(waiting, message);
+                self.admit(waiting, message, digest);
             }
             Ok(_) => self.drop_waiting(&waiting),
             Err(fault) => {

@@ -75,20 +75,26 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Takes a message of a peer that may have `messages_max` on this topic. Returns the one that has no room, if any:
-    /// this one, or the newest of the peer that holds the most bytes.
-    pub(super) fn push(&mut self, messages_max: usize, waiting: Waiting<T>) -> Option<Waiting<T>> {
+    /// Takes a message of a peer that may have `messages_max` on this topic. Returns what has no room: this one, or the
+    /// newest of the peers that hold the most bytes.
+    pub(super) fn push(&mut self, messages_max: usize, waiting: Waiting<T>) -> Vec<Waiting<T>> {
         let share = self.shares.entry((waiting.from, waiting.topic)).or_default();
         let is_over =
             share.messages >= messages_max || share.bytes + waiting.bytes > INBOUND_PEER_BYTES_MAX;
         if is_over {
-            return Some(waiting);
+            return vec![waiting];
         }
         share.messages += 1;
         share.bytes += waiting.bytes;
         self.bytes += waiting.bytes;
         self.lane_for(waiting.topic).add(waiting);
-        (self.bytes > INBOUND_BYTES_MAX).then(|| self.evict()).flatten()
+        let mut evicted = Vec::new();
+        while self.bytes > INBOUND_BYTES_MAX
+            && let Some(waiting) = self.evict()
+        {
+            evicted.push(waiting);
+        }
+        evicted
     }
 
     /// The next message to verify. It counts as its peer's until it is judged: [`Queue::judged`].
@@ -184,5 +190,34 @@ impl<T> Lane<T> {
             self.peers.remove(&peer);
         }
         newest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::INBOUND_PEER_MESSAGES_MAX;
+
+    fn waiting(peer: u64, bytes: usize) -> Waiting<()> {
+        let (from, ticket) = (Peer(peer), Ticket(0));
+        let topic = Topic::Proposals;
+        Waiting { from, topic, ticket, arrived: Millis(0), bytes, price: 1, content: () }
+    }
+
+    #[test]
+    fn a_large_message_takes_the_room_of_many_small_ones() {
+        const SMALL: usize = INBOUND_PEER_BYTES_MAX / INBOUND_PEER_MESSAGES_MAX;
+        let mut queue = Queue::default();
+        for peer in 0..16 {
+            for _ in 0..INBOUND_PEER_MESSAGES_MAX {
+                let evicted = queue.push(INBOUND_PEER_MESSAGES_MAX, waiting(peer, SMALL));
+                assert!(evicted.is_empty(), "there is room");
+            }
+        }
+        assert_eq!(queue.load(), (16 * INBOUND_PEER_MESSAGES_MAX, INBOUND_BYTES_MAX));
+        let evicted = queue.push(INBOUND_PEER_MESSAGES_MAX, waiting(16, 10 * SMALL));
+        assert_eq!(evicted.len(), 10);
+        assert!(evicted.iter().all(|waiting| waiting.bytes == SMALL), "of those who hold most");
+        assert_eq!(queue.load().1, INBOUND_BYTES_MAX);
     }
 }
