@@ -38,6 +38,8 @@ pub struct Summary {
     pub heights: u64,
     /// The longest time from healing to the end, and its seed.
     pub slowest: (u64, u64),
+    /// The longest that honest votes waited at the 99th percentile in a flooded seed, and which.
+    pub vote_wait: (u64, u64),
     /// Seeds that were run a second time with the same digest.
     pub repeated: u64,
     /// Seeds with two final blocks at a height, where that is allowed.
@@ -141,6 +143,7 @@ impl Summary {
         self.time += outcome.time;
         self.heights += outcome.height.0;
         self.slowest = self.slowest.max((outcome.recovery, seed));
+        self.vote_wait = self.vote_wait.max((outcome.vote_wait.unwrap_or(0), seed));
         self.repeated += u64::from(was_repeated);
         self.forks += u64::from(outcome.forked.is_some());
         self.coverage.add(&outcome.coverage);

@@ -124,6 +124,8 @@ pub enum Met {
     SecondHost,
     /// Such a host learned of the other and stopped.
     SecondHostStopped,
+    /// A stranger was thrown out because of what it sent.
+    StrangerRefused,
 }
 
 impl Met {
@@ -189,6 +191,7 @@ impl Met {
         Self::Twin,
         Self::SecondHost,
         Self::SecondHostStopped,
+        Self::StrangerRefused,
     ];
 }
 

@@ -1,5 +1,6 @@
 //! What a node's effects do to the world, one effect after the other.
 use crate::{
+    cores::{self, Pool},
     coverage::Met,
     disk::Commit,
     events::describe,
@@ -15,7 +16,7 @@ use crate::{
 use std::{rc::Rc, sync::Arc};
 use timecoin_chain::{
     engine::{Effect, Report},
-    inbound::{Job, Verdict},
+    inbound::Job,
     mempool::Reject,
     types::{ConsensusMessage, EvidenceKind, Height, Round, Transaction, TxId, Vote, VoteKind},
     wire::{Peer, Request, Response, Ticket},
@@ -59,8 +60,8 @@ impl World {
             }
             Effect::Verify { ticket, spends } => {
                 self.auditor.detail(20, &ticket.0.to_le_bytes());
-                let span = self.labour.exponential(self.faults.work);
-                self.work_in(node, span, Work::Verify { ticket, spends });
+                let price = cores::price_of_spends(&spends);
+                self.work(node, Pool::Payments, price, Work::Verify { ticket, spends });
             }
             Effect::Admission { ticket, results } => self.admission(node, ticket, &results),
             Effect::Execute(execution) => {
@@ -70,8 +71,8 @@ impl World {
                 if let Some(running) = &mut self.nodes[node].running {
                     running.executing.insert(hash, number);
                 }
-                let span = self.labour.exponential(self.faults.work);
-                self.work_in(node, span, Work::Execute { number, execution });
+                let price = cores::price_of_block(execution.block(), &execution.verified);
+                self.work(node, Pool::Blocks, price, Work::Execute { number, execution });
             }
             Effect::Cancel { block } => {
                 if let Some(running) = &mut self.nodes[node].running {
@@ -109,40 +110,20 @@ impl World {
         }
     }
 
-    /// Processor time is what the door's jobs take; a node has two cores.
     fn run_job(&mut self, node: usize, job: Job) {
         let (now, price) = (self.time, job.price_us());
         let Some(running) = &mut self.nodes[node].running else { return };
-        let core = running.cores.iter_mut().min().expect("a node has cores");
-        *core = now.max(*core) + price;
-        let span = *core - now;
+        let span = running.cores.take(now, Pool::Door, price);
         self.work_in(node, span, Work::Job(job));
     }
 
-    fn judged(&mut self, node: usize, ticket: Ticket, verdict: Verdict) {
-        let Some(Ticketed::Gossiped { gossip, from, is_new }) = self.take_ticket(node, ticket)
-        else {
-            let detail = format!("node {node} judges {} twice or never got it", ticket.0);
-            return self.expect(Err(Violation::new("one verdict for a message", detail)));
-        };
-        self.trace.append(|| format!(" | {verdict:?}"));
-        match verdict {
-            Verdict::Accept
-                if self.faults.forward && is_new && self.nodes[node].actor.is_none() =>
-            {
-                self.spread(node, &gossip, Some(from));
-            }
-            Verdict::Reject(_) if gossip.is_altered => {
-                self.coverage.met(Met::CorruptionRefused);
-            }
-            Verdict::Reject(_) if !self.is_honest(from) => self.coverage.met(Met::ByzantineRefused),
-            Verdict::Reject(reason) => {
-                let detail = format!("node {node} rejects what honest node {from} sent: {reason}");
-                self.expect(Err(Violation::new("no honest node is blamed", detail)));
-            }
-            Verdict::Accept if gossip.is_altered => self.coverage.met(Met::CorruptionTaken),
-            Verdict::Accept | Verdict::Ignore => {}
-        }
+    /// Work takes what it costs on the node's processor, and a while at random.
+    fn work(&mut self, node: usize, pool: Pool, price: u64, work: Work) {
+        let delay = self.labour.exponential(self.faults.work);
+        let now = self.time;
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let span = running.cores.take(now, pool, price);
+        self.work_in(node, span + delay, work);
     }
 
     fn publish(&mut self, node: usize, gossip: Gossip) {
@@ -155,6 +136,9 @@ impl World {
         let Some(running) = &mut self.nodes[node].running else { return };
         if running.seen.insert(gossip.id) {
             self.spread(node, &gossip, None);
+        }
+        if let Some(strangers) = &mut self.strangers {
+            strangers.hear(&gossip);
         }
     }
 
@@ -194,6 +178,13 @@ impl World {
         let from = self.nodes[node].key;
         let result = self.oracle.vote_leaves(from, vote);
         self.expect(result);
+    }
+
+    /// The round that a node began last at the height that it decides.
+    pub(crate) fn round_of(&self, node: usize) -> Round {
+        let height = self.nodes[node].running.as_ref().map(|running| running.engine.height());
+        let round = height.and_then(|height| self.rounds.get(&(node, height)));
+        round.copied().unwrap_or(Round(0))
     }
 
     fn note_round(&mut self, node: usize, height: Height, round: Round) {

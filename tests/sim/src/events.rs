@@ -69,6 +69,7 @@ impl World {
             }
             Event::Parcel { .. } => {}
             Event::Tick { node } => self.on_tick(node),
+            Event::Stranger { stranger } => self.on_stranger(stranger),
             Event::Schism { cut } => self.on_schism(cut),
             Event::Verdict => self.on_verdict(),
             Event::Payment => self.on_payment(),
@@ -117,15 +118,24 @@ impl World {
 
     fn on_gossip(&mut self, to: usize, connection: u64, gossip: &Rc<Gossip>, passes_cache: bool) {
         let Some(running) = &mut self.nodes[to].running else { return };
-        let Some(&from) = running.peers.get(&connection) else { return };
+        let from = running.peers.get(&connection).copied();
+        if from.is_none() && !running.strangers.contains(&connection) {
+            return;
+        }
         let is_new = running.seen.insert(gossip.id);
         if !is_new && !passes_cache {
             return;
         }
-        self.note(to, 1, &gossip.id, || format!("<- n{from} {}", describe(&gossip.payload)));
+        self.note(to, 1, &gossip.id, || {
+            let from = from.map_or("a stranger".into(), |from| format!("n{from}"));
+            format!("<- {from} {}", describe(&gossip.payload))
+        });
         // Who changes what honest nodes send has a connection of its own: links are authenticated.
         let peer = if gossip.is_altered { connection | STRANGER } else { connection };
-        let ticket = self.ticket(to, Ticketed::Gossiped { gossip: gossip.clone(), from, is_new });
+        let arrived = self.time;
+        let ticketed = Ticketed::Gossiped { gossip: gossip.clone(), peer, from, arrived, is_new };
+        let ticket = self.ticket(to, ticketed);
+        self.arrives_at_door(to, peer, gossip.topic);
         let (topic, bytes) = (gossip.topic, gossip.bytes.clone());
         self.feed(to, Input::Gossip { from: Peer(peer), topic, bytes, ticket });
     }
@@ -139,6 +149,9 @@ impl World {
         id: &[u8; 32],
     ) {
         let Some(running) = &self.nodes[to].running else { return };
+        if running.strangers.contains(&connection) {
+            return self.on_strange_question(to, (connection, call), protocol, bytes);
+        }
         let Some(&from) = running.peers.get(&connection) else { return };
         self.note(to, 2, id, || format!("<- n{from} asks: {protocol:?}"));
         if !self.answers(to) {
@@ -310,7 +323,7 @@ impl World {
     }
 
     /// A ticket of a node.
-    fn ticket(&mut self, node: usize, ticketed: Ticketed) -> Ticket {
+    pub(crate) fn ticket(&mut self, node: usize, ticketed: Ticketed) -> Ticket {
         let number = self.number();
         if let Some(running) = &mut self.nodes[node].running {
             running.tickets.insert(number, ticketed);
@@ -346,6 +359,7 @@ pub(crate) fn describe(payload: &Payload) -> String {
     };
     let message = match payload {
         Payload::Transactions(count) => return format!("{count} transactions"),
+        Payload::Garbage => return "garbage".into(),
         Payload::Consensus(message) => message,
     };
     match &**message {

@@ -5,6 +5,8 @@ use crate::{rng::Rng, role::Role};
 const MS: u64 = 1_000;
 const SECOND: u64 = 1_000 * MS;
 const HOUR_MS: u64 = 3_600_000;
+/// The random stream that draws whether a seed is a flood.
+const FLOOD_STREAM: u64 = 6;
 
 /// Times between the beginnings of a fault and how long each lasts, as means in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,37 @@ impl std::fmt::Debug for Unsynced {
             Self::Lost => "Unsynced::Lost",
             Self::Prefix => "Unsynced::Prefix",
             Self::Subset => "Unsynced::Subset",
+        })
+    }
+}
+
+/// Flooders against a large masternode set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flood {
+    /// Masternodes of the seed, whatever the options say.
+    pub masternodes: u8,
+    /// Connections without a key that send hostile messages.
+    pub strangers: u64,
+    /// Nodes that they connect to.
+    pub targets: u64,
+    /// Messages that each of them sends at a time.
+    pub pace: u64,
+    /// Messages that it sends as soon as it is connected.
+    pub burst: u64,
+}
+
+/// One seed in so many is a flood.
+const FLOOD_EVERY: u64 = 100;
+
+impl Flood {
+    /// The flood of a seed, from a stream of its own: the other draws of all seeds stay what they are.
+    fn draw(rng: &mut Rng) -> Option<Self> {
+        (rng.below(FLOOD_EVERY) == 0).then(|| Self {
+            masternodes: u8::try_from(rng.between(16, 31)).unwrap_or(u8::MAX),
+            strangers: rng.between(1, 12),
+            targets: rng.between(1, 3),
+            pace: magnitude(rng, 1, 8),
+            burst: magnitude(rng, 1, 200),
         })
     }
 }
@@ -141,9 +174,35 @@ pub struct Faults {
     pub real_signatures: bool,
     /// A second host with a masternode's key.
     pub second_host: Option<SecondHost>,
+    /// A large masternode set that is flooded.
+    pub flood: Option<Flood>,
 }
 
 impl Faults {
+    /// The faults of a seed, the rest of which is drawn from `rng`.
+    pub fn of_seed(seed: u64, rng: &mut Rng) -> Self {
+        let drawn = Self::draw(rng);
+        match Flood::draw(&mut Rng::stream(seed, FLOOD_STREAM)) {
+            Some(flood) => drawn.under(flood),
+            None => drawn,
+        }
+    }
+
+    /// A flood on a network that has few other faults, so that what is late is late because of it.
+    fn under(self, flood: Flood) -> Self {
+        Self {
+            delay: self.delay.min(50 * MS),
+            reorder: self.reorder,
+            duplicate: self.duplicate,
+            late_duplicates: self.late_duplicates,
+            uneven_weights: self.uneven_weights,
+            forward: true,
+            byzantine: Some(Role::Flooder),
+            flood: Some(flood),
+            ..Self::none()
+        }
+    }
+
     /// Draws the faults of a seed.
     pub fn draw(rng: &mut Rng) -> Self {
         Self {
@@ -188,6 +247,7 @@ impl Faults {
                 pause: rng.between(0, 200 * MS),
                 lag: rng.between(0, 200 * MS),
             }),
+            flood: None,
         }
     }
 
@@ -231,6 +291,7 @@ impl Faults {
             byzantine: None,
             real_signatures: false,
             second_host: None,
+            flood: None,
         }
     }
 

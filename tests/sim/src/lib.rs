@@ -5,7 +5,7 @@
 //! | `options`, `schedule` | what to run; what can happen, in one heap of events |
 //! | `world` | one seed from beginning to end: all that it has |
 //! | `events` | what an event does to a node |
-//! | `effects` | what a node's effects do to the world |
+//! | `effects`, `judged` | what a node's effects, and its verdicts, do to the world |
 //! | `stall`, `waiting` | what waits while a record is written or a machine is suspended |
 //! | `storm` | crashes, restarts, partitions |
 //! | `obstacles`, `obstruct`, `past` | clogs, filters, messages of earlier heights |
@@ -20,6 +20,9 @@
 //! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
 //! | `hosts` | a second host with a key that signs already |
 //! | `duties`, `known`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
+//! | `strangers`, `siege` | peers without a key, what they send, and how they come and go |
+//! | `verdicts` | what doors make of gossip: how long votes wait, what is forwarded |
+//! | `cores` | what work costs on a node's processor |
 //! | `flood` | a masternode that sends without end |
 //! | `cadence` | how regular empty blocks come |
 //! | `heal` | how soon blocks come again after a long partition |
@@ -40,6 +43,7 @@ pub mod byzantine;
 #[cfg(test)]
 mod cadence;
 pub mod clock;
+pub mod cores;
 pub mod coverage;
 pub mod disk;
 mod duties;
@@ -54,6 +58,7 @@ mod fork;
 mod heal;
 mod hosts;
 pub mod instances;
+mod judged;
 pub mod known;
 mod masks;
 pub mod mesh;
@@ -77,10 +82,13 @@ pub mod scheme;
 pub mod setup;
 mod shells;
 pub mod shrink;
+mod siege;
 mod stall;
 mod storm;
+mod strangers;
 pub mod trace;
 pub mod traffic;
+mod verdicts;
 pub mod waiting;
 pub mod wire;
 pub mod world;

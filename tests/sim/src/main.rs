@@ -180,16 +180,20 @@ fn show(summary: &Summary, seconds: f64, world: &WorldArgs) -> ExitCode {
 }
 
 fn summary_line(summary: &Summary, seconds: f64) -> String {
-    let Summary { seeds, events, time, heights, slowest, repeated, failures, .. } = summary;
+    let Summary { seeds, events, time, heights, slowest, vote_wait, repeated, failures, .. } =
+        summary;
     format!(
         "{seeds} seeds, {} failed, {repeated} repeated; {:.1} seeds/s, {events} events, {heights} \
-         heights, {} s virtual, {:.0}x real time; slowest recovery {} ms (seed {})",
+         heights, {} s virtual, {:.0}x real time; slowest recovery {} ms (seed {}); \
+         flooded votes wait {} ms (seed {})",
         failures.len(),
         *seeds as f64 / seconds,
         time / world::SECOND,
         *time as f64 / world::SECOND as f64 / seconds,
         slowest.0 / 1_000,
         slowest.1,
+        vote_wait.0 / 1_000,
+        vote_wait.1,
     )
 }
 

@@ -2,6 +2,7 @@
 use crate::{
     byzantine::{Actor, Role},
     clock::Clock,
+    cores::Cores,
     disk::{Disk, SharedView},
     known::Duties,
     setup::Setup,
@@ -9,7 +10,7 @@ use crate::{
     wire::{Gossip, Id},
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     rc::Rc,
     sync::Arc,
 };
@@ -28,8 +29,12 @@ pub enum Ticketed {
     Gossiped {
         /// The message.
         gossip: Rc<Gossip>,
-        /// The node that sent it.
-        from: usize,
+        /// The peer that sent it, as the engine knows it.
+        peer: u64,
+        /// The node that it is; none for a stranger.
+        from: Option<usize>,
+        /// When it arrived.
+        arrived: u64,
         /// Whether the duplicate cache did not know it.
         is_new: bool,
     },
@@ -87,8 +92,10 @@ pub struct Running {
     pub calls: BTreeMap<u64, Call>,
     /// The number of the execution of each block that was not cancelled.
     pub executing: BTreeMap<BlockHash, u64>,
-    /// Until when each core is busy with jobs of the door.
-    pub cores: [u64; 2],
+    /// Connections of strangers.
+    pub strangers: BTreeSet<u64>,
+    /// Its processor.
+    pub cores: Cores,
     /// When the last block on its way to the disk is there.
     pub writing_until: u64,
     /// What keeps it from handling events, and the events that wait.
@@ -171,7 +178,8 @@ impl Node {
             tickets: BTreeMap::new(),
             calls: BTreeMap::new(),
             executing: BTreeMap::new(),
-            cores: [0; 2],
+            strangers: BTreeSet::new(),
+            cores: Cores::default(),
             writing_until: 0,
             stall: Stall::default(),
             dies_in: None,

@@ -77,6 +77,8 @@ pub struct Outcome {
     pub time: u64,
     /// Virtual time from healing to the end.
     pub recovery: u64,
+    /// How long honest votes waited for their verdict at the 99th percentile, where they were flooded.
+    pub vote_wait: Option<u64>,
     /// The greatest final height.
     pub height: Height,
     /// The height with two final blocks, where so many cheat that there may be one.

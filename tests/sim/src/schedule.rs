@@ -95,6 +95,9 @@ pub(crate) enum Event {
     Tick {
         node: usize,
     },
+    Stranger {
+        stranger: usize,
+    },
     Schism {
         cut: Cut,
     },

@@ -19,6 +19,8 @@ pub enum Payload {
     Consensus(Box<ConsensusMessage>),
     /// Transactions.
     Transactions(usize),
+    /// Bytes that say nothing.
+    Garbage,
 }
 
 /// A gossiped message.
@@ -60,6 +62,11 @@ pub fn gossip_transactions(transactions: &[std::sync::Arc<Transaction>], attempt
     let payload = Payload::Transactions(transactions.len());
     let id = digest(attempt, &bytes);
     Gossip { id, topic: Topic::Transactions, payload, bytes, is_altered: false }
+}
+
+/// Bytes that say nothing, as gossip.
+pub fn garbage(topic: Topic, bytes: Vec<u8>) -> Gossip {
+    Gossip { id: digest(10, &bytes), topic, payload: Payload::Garbage, bytes, is_altered: false }
 }
 
 /// A request's bytes and their digest.

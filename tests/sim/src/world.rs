@@ -22,8 +22,10 @@ use crate::{
     rng::Rng,
     schedule::Schedule,
     setup::Setup,
+    strangers::Strangers,
     trace::{Auditor, Trace},
     traffic::Traffic,
+    verdicts::Verdicts,
 };
 use std::collections::BTreeMap;
 use timecoin_chain::{
@@ -38,6 +40,8 @@ const PROGRESS_HEIGHTS: u64 = 5;
 const PROGRESS_TIME: u64 = 60 * SECOND;
 /// Virtual time for each height on top of those.
 const HEIGHT_TIME: u64 = 6 * SECOND;
+/// Heights of a seed with a large masternode set that is flooded.
+const FLOOD_HEIGHTS: u64 = PROGRESS_HEIGHTS + 2;
 /// For each height, faults last this long at the most.
 const STORM_TIME: u64 = 3 * SECOND;
 
@@ -70,6 +74,8 @@ pub struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) net: Net,
     pub(crate) past: Past,
+    pub(crate) strangers: Option<Strangers>,
+    pub(crate) verdicts: Verdicts,
     pub(crate) mesh: Option<Mesh>,
     pub(crate) traffic: Option<Traffic>,
     pub(crate) oracle: Oracle,
@@ -110,12 +116,16 @@ pub(crate) fn signed(rng: &mut Rng, most: u64) -> i64 {
 }
 
 impl World {
-    fn new(seed: u64, options: Options) -> Self {
+    fn new(seed: u64, mut options: Options) -> Self {
         let mut rng = Rng::new(seed);
-        let drawn = Faults::draw(&mut rng);
+        let drawn = Faults::of_seed(seed, &mut rng);
         let mut faults = options.faults.clone().unwrap_or(drawn);
         faults.byzantine = options.byzantine.or(faults.byzantine);
         faults.real_signatures |= options.real_signatures;
+        if let Some(flood) = &faults.flood {
+            options.masternodes = flood.masternodes;
+            options.heights = options.heights.min(FLOOD_HEIGHTS);
+        }
         let setup = Setup::draw(&mut rng, &faults, options.masternodes);
         let mut limits = MempoolLimits::for_params(setup.chain.params());
         if faults.tiny_mempools {
@@ -156,6 +166,8 @@ impl World {
             nodes,
             net: Net::new(),
             past: Past::default(),
+            strangers: None,
+            verdicts: Verdicts::default(),
             auditor: Auditor::default(),
             coverage: Coverage::default(),
             trace: Trace::new(options.trace),
@@ -190,6 +202,7 @@ impl World {
         }
         self.after(STORM_TIME * self.options.heights, Event::EndOfStorm);
         self.plan_storm();
+        self.begin_siege();
         if let Some(mean) = self.faults.payment {
             let after = self.users.exponential(mean);
             self.after(after, Event::Payment);
@@ -300,6 +313,9 @@ impl World {
         if forked.is_none() {
             self.check_ledgers();
         }
+        if self.violation.is_none() {
+            self.violation = self.verdicts.check_waits().err();
+        }
         let fates: Vec<Fate> =
             self.payments.fates(&self.oracle.ledger, &self.nodes).map(|(_, fate)| fate).collect();
         for fate in fates {
@@ -320,6 +336,7 @@ impl World {
             faults: self.instances.all(),
             hash: self.auditor.finish(),
             time: self.time,
+            vote_wait: self.verdicts.vote_wait(),
             recovery: self.healed.map_or(0, |(healed, _)| self.time - healed),
             height,
             forked,

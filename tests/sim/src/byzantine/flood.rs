@@ -1,16 +1,19 @@
-//! Many votes and proposals: far heights and rounds, contradicting ones, blocks with bodies that
-//! nobody has. Bounded, as the network bounds what one peer may send.
+//! Many votes and proposals: far heights and rounds, contradicting ones, many values in one slot, blocks with bodies
+//! that nobody has, thousands of them. Bounded, as the network bounds what one peer may send.
 use super::{Actor, Stage};
+use crate::rng::Rng;
 use timecoin_chain::types::{
     BlockHash, ConsensusMessage, Header, Height, Proposal, Round, Timestamp, VoteKind, WTxId,
 };
 
-/// Messages at a time: two dozen a second.
-const AT_A_TIME: usize = 6;
+/// Messages at a time, four times a second.
+const AT_A_TIME: [usize; 4] = [6, 6, 12, 48];
+/// Transactions that a large proposal names at most.
+const IDS_MAX: u64 = 5_000;
 
 /// A masternode that never stops talking.
-#[derive(Default)]
 pub(super) struct Flooder {
+    at_a_time: usize,
     /// The last proposal it saw: its next ones look like it.
     like: Option<Proposal>,
 }
@@ -30,7 +33,7 @@ impl Actor for Flooder {
     }
 
     fn tick(&mut self, stage: &mut Stage) {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..self.at_a_time {
             stage.works();
             let message = match stage.rng.chance(300) {
                 true => self.proposal(stage),
@@ -49,17 +52,26 @@ impl Actor for Flooder {
 }
 
 impl Flooder {
-    /// For any round of the next heights that is its own.
+    /// One of any diligence.
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        Self { at_a_time: AT_A_TIME[rng.index(AT_A_TIME.len())], like: None }
+    }
+
+    /// For any round of the next heights that is its own: in a large set most are far ahead.
     fn proposal(&self, stage: &mut Stage) -> Option<ConsensusMessage> {
         let like = self.like.as_ref()?;
         let height = Height(stage.height.0 + stage.rng.below(3));
-        let first = Round(stage.round.0 + u32::try_from(stage.rng.below(3)).unwrap_or(0));
-        let mut rounds = (first.0..first.0 + 8).map(Round);
+        let ahead =
+            if stage.rng.chance(200) { stage.rng.number() >> 40 } else { stage.rng.below(3) };
+        let first = Round(stage.round.0 + u32::try_from(ahead).unwrap_or(0));
+        let turns = u32::try_from(2 * stage.members()).unwrap_or(0);
+        let mut rounds = (first.0..first.0 + turns).map(Round);
         let round = rounds.find(|round| stage.proposes(height, *round))?;
         let timestamp = Timestamp(like.header.timestamp.0 + stage.rng.below(5_000));
         let header = Header { height, timestamp, ..like.header.clone() };
         let proposal = stage.fresh_proposal(like, round, header);
-        let count = stage.rng.below(4);
+        let is_large = stage.rng.chance(5);
+        let count = stage.rng.below(if is_large { IDS_MAX } else { 4 });
         let ids = (0..count).map(|_| WTxId(bytes(stage))).collect();
         let proposal = match count {
             0 => proposal,

@@ -36,7 +36,7 @@ pub fn actor(role: Role, rng: &mut Rng) -> Option<Box<dyn Actor>> {
         Role::HiddenLock => Box::new(hide_lock::HiddenLock::default()),
         Role::Amnesia => Box::new(amnesia::Amnesia::default()),
         Role::Withholder => Box::new(withhold::Withholder),
-        Role::Flooder => Box::new(flood::Flooder::default()),
+        Role::Flooder => Box::new(flood::Flooder::draw(rng)),
         Role::LateVoter => Box::new(late::LateVoter),
         Role::PastRoundDecider => Box::new(past_round::PastRoundDecider::default()),
         Role::StaleResender => Box::new(stale::StaleResender::default()),

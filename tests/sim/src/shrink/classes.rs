@@ -1,11 +1,12 @@
 //! What can be taken away from the faults of a seed.
-use crate::faults::{Faults, Rhythm, Unsynced};
+use crate::faults::{Faults, Flood, Rhythm, Unsynced};
 
 /// Switches one class off: the field becomes that of a quiet network.
 pub(super) type Off = fn(&mut Faults, &Faults);
 
 /// All classes.
-pub(super) const CLASSES: [Off; 33] = [
+pub(super) const CLASSES: [Off; 34] = [
+    |faults, calm| faults.flood = calm.flood,
     |faults, calm| faults.byzantine = calm.byzantine,
     |faults, calm| faults.loss = calm.loss,
     |faults, calm| faults.duplicate = calm.duplicate,
@@ -46,7 +47,11 @@ pub(super) const CLASSES: [Off; 33] = [
 ];
 
 /// Makes one class weaker. Each is applied again for as long as the failure stays.
-pub(super) const INTENSITIES: [fn(&mut Faults); 18] = [
+pub(super) const INTENSITIES: [fn(&mut Faults); 22] = [
+    |faults| flood(faults, |flood| flood.masternodes = (flood.masternodes / 2).max(4)),
+    |faults| flood(faults, |flood| flood.strangers /= 2),
+    |faults| flood(faults, |flood| flood.pace /= 2),
+    |faults| flood(faults, |flood| flood.burst /= 2),
     |faults| faults.loss /= 2,
     |faults| faults.duplicate /= 2,
     |faults| faults.tamper /= 2,
@@ -71,6 +76,12 @@ pub(super) const INTENSITIES: [fn(&mut Faults); 18] = [
     },
 ];
 
+fn flood(faults: &mut Faults, weaken: impl FnOnce(&mut Flood)) {
+    if let Some(flood) = &mut faults.flood {
+        weaken(flood);
+    }
+}
+
 /// Rarer and shorter, down to once in five minutes.
 fn weaken(rhythm: &mut Option<Rhythm>) {
     if let Some(Rhythm { every, lasts }) = rhythm
@@ -89,7 +100,7 @@ mod tests {
     fn without_its_classes_nothing_is_left_of_a_seed() {
         let calm = Faults::none();
         for seed in 0..100 {
-            let mut faults = Faults::draw(&mut Rng::new(seed));
+            let mut faults = Faults::of_seed(seed, &mut Rng::new(seed));
             CLASSES.iter().for_each(|off| off(&mut faults, &calm));
             assert_eq!(faults, calm, "seed {seed}");
         }

@@ -29,7 +29,7 @@ pub struct Shrunk {
 /// Shrinks a failing seed within so many runs. None where it does not fail.
 pub fn shrink(seed: u64, options: &Options, runs_max: u64) -> Option<Shrunk> {
     let property = batch::failure(seed, options)?;
-    let drawn = Faults::draw(&mut Rng::new(seed));
+    let drawn = Faults::of_seed(seed, &mut Rng::new(seed));
     let mut faults = options.faults.clone().unwrap_or(drawn);
     faults.byzantine = options.byzantine.or(faults.byzantine);
     let options =
