@@ -21,12 +21,12 @@ pub fn random_keypair() -> Keypair {
     Keypair::generate_ed25519()
 }
 
-/// The peer id that others see of a key.
+/// The peer id of a key.
 pub fn peer_id_of(keypair: &Keypair) -> PeerId {
     keypair.public().to_peer_id()
 }
 
-/// The peer id that belongs to an ed25519 public key; `None` when the bytes are no public key.
+/// The peer id that belongs to an ed25519 public key; `None` when the bytes are not a public key.
 pub fn peer_id_of_public_key(public_key: &[u8; 32]) -> Option<PeerId> {
     let key = ed25519::PublicKey::try_from_bytes(public_key).ok()?;
     Some(PublicKey::from(key).to_peer_id())
@@ -42,7 +42,7 @@ pub fn bootstrap_address(address: &Multiaddr, peer: PeerId) -> Multiaddr {
 /// Parses a multiaddress.
 ///
 /// # Errors
-/// When the text is no multiaddress; the error shows the expected shape.
+/// When the text is not a multiaddress; the error shows the expected shape.
 pub fn parse_address(text: &str) -> Result<Multiaddr, ConfigError> {
     text.parse().map_err(|error: libp2p::multiaddr::Error| ConfigError::NotAnAddress {
         text: text.to_owned(),

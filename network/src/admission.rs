@@ -1,7 +1,7 @@
-//! A bound on inbound connections per IP address, which libp2p's own limits do not have.
+//! Limits inbound connections per IP address. libp2p's own limits do not.
 //!
-//! Invariant: an address is counted from the first byte of its handshake until its connection is gone, and a table
-//! entry exists only while something is counted.
+//! Invariant: a connection counts from the first byte of its handshake until it closes, and the
+//! table has an entry only for addresses with a count above zero.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use libp2p::{
 
 use crate::address;
 
-/// The address has its share of connections already.
+/// The address already has the maximum number of connections.
 #[derive(Debug, thiserror::Error)]
 #[error("{ip} has {limit} inbound connections already")]
 struct TooMany {

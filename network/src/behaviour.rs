@@ -1,7 +1,7 @@
-//! The protocols of one node, composed.
+//! Composes the protocols of one node.
 //!
-//! Order matters: libp2p asks the fields in turn whether a connection may exist, and a field that said yes keeps
-//! state for a connection which a later field refuses. So what refuses comes first.
+//! Order matters: libp2p asks each field in turn whether to allow a connection. A field that agrees
+//! keeps state even if a later field denies the connection, so the fields that deny come first.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::{
     topic::{Lane, Names, Protocol},
 };
 
-/// Both ends send bytes this often at the least: `silence` ends connections on which none arrive.
+/// Both ends send bytes at least this often: `silence` closes connections on which none arrive.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,15 +35,15 @@ const _: () = assert!(PING_INTERVAL.as_millis() * 3 <= SILENCE_MAX.as_millis());
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
-    // What refuses connections.
+    // Denies connections.
     pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
     limits: connection_limits::Behaviour,
     per_ip: PerIp,
-    // What knows peers.
+    // Knows peers.
     ping: ping::Behaviour,
     identify: identify::Behaviour,
     pub(crate) kademlia: kad::Behaviour<NoRecords>,
-    // What carries bytes.
+    // Carries bytes.
     pub(crate) fast: gossip::Behaviour,
     pub(crate) bulk: gossip::Behaviour,
     pub(crate) status: exchange::Behaviour,
@@ -113,7 +113,7 @@ fn identity(config: &NetworkConfig, names: &Names, keypair: &Keypair) -> identif
         .with_cache_size(0)
 }
 
-/// A routing table and nothing else: no records, no providers, and only peers that `discovery` inserts.
+/// Only a routing table: no records, no providers, and only peers that `discovery` inserts.
 fn kademlia(names: &Names, local: PeerId) -> Result<kad::Behaviour<NoRecords>, NetworkError> {
     let name = StreamProtocol::try_from_owned(names.kademlia())
         .map_err(|error| NetworkError::Build(error.to_string()))?;

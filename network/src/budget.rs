@@ -1,14 +1,14 @@
-//! Memory that answers may take while peers read them. A peer that asks for megabytes and reads slowly keeps them here;
-//! many such peers must not be able to keep more than a node has.
+//! Limits the memory of responses that peers have not read yet. A peer that asks for megabytes and
+//! reads slowly keeps them in memory; many such peers must not exhaust the node's memory.
 //!
-//! Invariant: the sum is that of all answers whose end was not reported yet, and never above [`BYTES_MAX`].
+//! Invariant: the sum covers all responses still in flight and never exceeds [`BYTES_MAX`].
 
 use std::{collections::HashMap, hash::Hash};
 
-/// Bytes of all answers on their way: a few dozen of the largest.
+/// Bytes of all responses in flight: a few dozen of the largest.
 const BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// The answers on their way.
+/// The responses in flight.
 #[derive(Debug)]
 pub(crate) struct Budget<K> {
     open: HashMap<K, usize>,
@@ -20,7 +20,7 @@ impl<K: Eq + Hash> Budget<K> {
         Budget { open: HashMap::new(), sum: 0 }
     }
 
-    /// Takes `bytes` for an answer, or nothing and returns false.
+    /// Reserves `bytes` for a response; returns false and reserves nothing if they do not fit.
     pub(crate) fn take(&mut self, answer: K, bytes: usize) -> bool {
         let sum = self.sum.saturating_add(bytes);
         if sum > BYTES_MAX {
@@ -31,7 +31,7 @@ impl<K: Eq + Hash> Budget<K> {
         true
     }
 
-    /// The answer was read, or never will be.
+    /// Releases the bytes of a response that was read or dropped.
     pub(crate) fn give_back(&mut self, answer: &K) {
         self.sum -= self.open.remove(answer).unwrap_or(0);
     }

@@ -1,7 +1,7 @@
-//! What a node is told about its network, and the checks before anything starts.
+//! The network configuration, and its validation before anything starts.
 //!
-//! Invariant: [`NetworkConfig::validate`] has no side effects and touches no network; everything it passes can be
-//! handed to libp2p.
+//! Invariant: [`NetworkConfig::validate`] has no side effects and touches no network; libp2p
+//! accepts every configuration that passes.
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
@@ -18,22 +18,23 @@ pub struct NetworkConfig {
     pub listen: Vec<Multiaddr>,
     /// Addresses others reach this node at, announced to them; needed behind NAT and in containers.
     pub external: Vec<Multiaddr>,
-    /// Nodes to join through. Each carries `/p2p/<peer id>` and is dialled again for as long as it is away.
+    /// Nodes to join through. Each address ends with `/p2p/<peer id>` and is redialled until it is
+    /// connected.
     pub bootstrap: Vec<Multiaddr>,
     /// Whether loopback and private addresses are dialled and passed on: local networks and containers.
     pub allow_private: bool,
-    /// How many peers.
+    /// Connection limits.
     pub limits: PeerLimits,
 }
 
-/// Bounds on connections.
+/// Limits on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerLimits {
     /// Established connections in total.
     pub peers_max: u32,
     /// Established connections that others opened.
     pub inbound_max: u32,
-    /// Connections of one peer; two, because two nodes may dial each other at the same moment.
+    /// Connections per peer: two, because two nodes may dial each other at the same time.
     pub per_peer_max: u32,
     /// Handshakes in progress, counted separately for inbound and outbound.
     pub pending_max: u32,
@@ -60,7 +61,7 @@ impl NetworkConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// The first field that cannot work, its value, and what to write instead.
+    /// The first invalid field, its value, and what to write instead.
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_chain_tag(&self.chain_tag)?;
         check_agent(&self.agent)?;

@@ -1,8 +1,9 @@
-//! Whom to dial and when: bootstrap nodes for as long as they are away, lost peers for a while, strangers as long as
-//! outbound peers are few.
+//! Decides whom to dial and when: bootstrap nodes until they are connected, lost peers for a while,
+//! strangers while there are too few outbound peers.
 //!
-//! It decides; the swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers besides the
-//! bootstrap nodes and [`ADDRESSES_MAX`] addresses each; every failure doubles the pause before the next attempt.
+//! The swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers besides the
+//! bootstrap nodes and [`ADDRESSES_MAX`] addresses each; each failure doubles the delay before the
+//! next attempt.
 
 use std::{
     collections::HashMap,
@@ -19,12 +20,12 @@ pub(crate) const ADDRESSES_MAX: usize = 16;
 const CANDIDATES_MAX: usize = 256;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
-/// Peers that were here are wanted back as soon as the way to them is: after a cut nothing is decided before. In a
-/// local network nobody is harmed by asking often.
+/// Lost peers are redialled often: after a partition no block is decided before they reconnect, and
+/// frequent dials do no harm in a local network.
 const PAUSE_MAX_LOST: Duration = Duration::from_millis(1500);
-/// A lost peer that was away this often, minutes, is a stranger again.
+/// After this many failed dials, which takes minutes, a lost peer counts as a stranger again.
 const LOST_ATTEMPTS: u32 = 200;
-/// A stranger that failed this often is forgotten.
+/// After this many failed dials a stranger is forgotten.
 const STRANGER_ATTEMPTS: u32 = 8;
 const LOOKUP_FIRST: Duration = Duration::from_millis(250);
 const LOOKUP_MIN: Duration = Duration::from_secs(1);
@@ -39,11 +40,11 @@ struct Candidate {
     met: bool,
     failures: u32,
     dial_at: Instant,
-    /// Holds whatever happens meanwhile: the peer was refused, or the application hung up on it.
+    /// Other events do not shorten this: the peer was refused, or the application disconnected it.
     not_before: Instant,
 }
 
-/// How things stand, as the swarm sees it.
+/// The swarm's current connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
     /// Peers that we dialled and are connected to.
@@ -125,18 +126,18 @@ impl Discovery {
         }
     }
 
-    /// The peer proved to be of our chain.
+    /// The peer identified itself as a peer of our chain.
     pub(crate) fn met(&mut self, peer: &PeerId, now: Instant) {
         if let Some(candidate) = self.candidates.get_mut(peer) {
             candidate.met = true;
             candidate.failures = 0;
         }
-        // Whoever is new knows others.
+        // A new peer knows others.
         self.lookup_pause = LOOKUP_MIN;
         self.lookup_at = self.lookup_at.min(now + LOOKUP_FIRST);
     }
 
-    /// A known peer went away.
+    /// A known peer disconnected.
     pub(crate) fn lost(&mut self, peer: &PeerId, now: Instant) {
         if let Some(candidate) = self.candidates.get_mut(peer) {
             candidate.dial_at = now + jittered(PAUSE_MIN);
@@ -161,7 +162,7 @@ impl Discovery {
         }
     }
 
-    /// The peer serves another chain. A bootstrap node is asked again, rarely: it may be replaced.
+    /// The peer serves another chain. A bootstrap node is retried rarely: it may be replaced.
     pub(crate) fn refused(&mut self, peer: &PeerId, now: Instant) {
         if !self.forget(peer)
             && let Some(candidate) = self.candidates.get_mut(peer)
@@ -181,7 +182,7 @@ impl Discovery {
         }
     }
 
-    /// Keeps a peer from being dialled for a while, after the application hung up on it.
+    /// Keeps a peer from being dialled for a while, after the application disconnected it.
     pub(crate) fn postpone(&mut self, peer: &PeerId, now: Instant) {
         if let Some(candidate) = self.candidates.get_mut(peer) {
             candidate.not_before = now + PAUSE_MAX;
@@ -212,14 +213,15 @@ impl Discovery {
                 }
                 strangers_wanted -= 1;
             }
-            // Until the outcome is known, which sets the real time.
+            // Provisional: the outcome of the dial sets the real time.
             candidate.dial_at = now + PAUSE_MAX;
             due.push((*peer, candidate.addresses.clone()));
         }
         due
     }
 
-    /// Whether to ask the connected peers for others now: often at first and after each new peer, then once a minute.
+    /// Whether to ask the connected peers for other peers now: often at first and after each new
+    /// peer, then once a minute.
     pub(crate) fn lookup_due(&mut self, standing: Standing, now: Instant) -> bool {
         if standing.connected == 0 || now < self.lookup_at {
             return false;
@@ -229,7 +231,8 @@ impl Discovery {
         true
     }
 
-    /// Makes room for one more: the stranger that failed most goes, a peer we met only if there is no stranger.
+    /// Makes room for one more: evicts the stranger with the most failures, or a known peer if
+    /// there is no stranger.
     fn make_room(&mut self) -> bool {
         let others = self.candidates.iter().filter(|(_, c)| !c.bootstrap);
         if others.clone().count() < CANDIDATES_MAX {
@@ -243,7 +246,7 @@ impl Discovery {
     }
 }
 
-/// The pause, give or take a quarter, so that nodes that lost each other do not dial in step.
+/// The delay with a jitter of a quarter, so that nodes that lost each other do not dial in step.
 fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().hash_one(()) % 512;
     let permille = 750 + u32::try_from(random).unwrap_or(0);

@@ -1,11 +1,12 @@
 //! The envelope around every payload: `[version u8][flags u8][attempt u8][reserved u8][raw_len u32 le][body]`.
 //!
-//! Flag bit 0 says the body is one lz4 block. `attempt` lets a sender repeat the same payload on purpose: it is part
-//! of the hashed message, and without it the duplicate cache would swallow the repeat.
+//! Flag bit 0 says the body is one lz4 block. `attempt` lets a sender repeat a payload on purpose:
+//! it is part of the hashed message, so the duplicate cache does not drop the repeat.
 //!
-//! Invariants: nothing is allocated before the declared length passed the cap, at most 32 times the received bytes
-//! are allocated, and a decoded payload has exactly the declared length. The encoding is not canonical (the same
-//! payload may travel compressed or not), so whoever needs to recognise a repeat must look at the payload.
+//! Invariants: nothing is allocated before the declared length is checked against the limit, at
+//! most 32 times the received bytes are allocated, and a decoded payload has exactly the declared
+//! length. The encoding is not canonical (the same payload may travel compressed or not), so code
+//! that detects repeats must compare payloads.
 
 use bytes::Bytes;
 
@@ -50,7 +51,7 @@ pub enum EnvelopeError {
         /// The limit.
         limit: usize,
     },
-    /// The declared payload is implausibly larger than what was received.
+    /// The declared payload is implausibly large for the received bytes.
     #[error(
         "declared payload of {raw} bytes is more than {EXPANSION_MAX} times the {wire} received"
     )]
@@ -65,10 +66,10 @@ pub enum EnvelopeError {
     Length {
         /// Declared payload bytes.
         declared: usize,
-        /// Bytes that are there.
+        /// Actual bytes.
         actual: usize,
     },
-    /// The body is no lz4 block that fits the declared length.
+    /// The body is not an lz4 block of the declared length.
     #[error("the body is not an lz4 block of the declared length")]
     Lz4,
 }
@@ -78,7 +79,7 @@ pub(crate) fn encode(payload: &[u8], attempt: u8, compressible: bool) -> Vec<u8>
     if compressible && payload.len() >= COMPRESS_FROM_BYTES {
         let packed = lz4_flex::block::compress(payload);
         let saves_a_tenth = packed.len() <= payload.len() - payload.len() / 10;
-        // The receiver refuses what expands too much, so such a payload travels as it is.
+        // The receiver refuses payloads that expand too much, so they travel uncompressed.
         if saves_a_tenth && payload.len() <= packed.len().saturating_mul(EXPANSION_MAX) {
             return assemble(FLAG_LZ4, attempt, payload.len(), &packed);
         }
@@ -118,7 +119,7 @@ pub(crate) fn decode(wire: &[u8], limit: usize) -> Result<Bytes, EnvelopeError> 
     unpack(raw, body)
 }
 
-/// The length that an envelope says its payload has.
+/// The payload length that an envelope declares.
 pub(crate) fn unpacked_bytes(wire: &[u8]) -> usize {
     let header = wire.first_chunk::<HEADER_BYTES>();
     header.map_or(0, |[_, _, _, _, length @ ..]| {

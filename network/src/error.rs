@@ -1,10 +1,10 @@
-//! Everything that can go wrong, each with what happened, why, and the next action where one makes sense.
+//! All errors. Each says what happened, why, and what to do next where that helps.
 
 use libp2p::{Multiaddr, PeerId};
 
 use crate::topic::{Protocol, Topic};
 
-/// A field of the configuration that cannot work.
+/// An invalid field of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The chain tag is empty, too long or has other characters.
@@ -29,13 +29,13 @@ pub enum ConfigError {
         /// The broken rule.
         rule: &'static str,
     },
-    /// The address is not one of TCP.
+    /// The address is not a TCP address.
     #[error("address {address} is not a tcp address; write it like /ip4/0.0.0.0/tcp/24000")]
     NotTcp {
         /// The value.
         address: Multiaddr,
     },
-    /// The text is no multiaddress.
+    /// The text is not a multiaddress.
     #[error(
         "{text:?} is not a multiaddress ({error}); write it like /ip4/203.0.113.7/tcp/24000/p2p/<peer id>"
     )]
@@ -45,7 +45,7 @@ pub enum ConfigError {
         /// What the parser says.
         error: String,
     },
-    /// A bootstrap address does not say whom to expect there.
+    /// A bootstrap address has no peer id.
     #[error(
         "bootstrap address {address} lacks the identity of the node; append /p2p/<peer id>, which that node prints at start"
     )]
@@ -66,7 +66,7 @@ pub enum ConfigError {
 /// Why the network did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// A field of the configuration cannot work.
+    /// A field of the configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Another process listens there already.
@@ -94,10 +94,10 @@ pub enum NetworkError {
     ListenTimeout {
         /// The address.
         address: Multiaddr,
-        /// How long was waited.
+        /// How long the node waited.
         seconds: u64,
     },
-    /// A part of libp2p refused its parameters: a bug.
+    /// Part of libp2p refused its parameters: a bug.
     #[error("cannot build the network: {0}")]
     Build(String),
 }
@@ -145,7 +145,7 @@ pub enum RequestError {
         /// The peer.
         peer: PeerId,
     },
-    /// The peer has too much to do, or has been asked too often.
+    /// The peer is busy, or this node exceeded its request rate.
     #[error("the peer is busy; ask another peer or wait")]
     Busy,
     /// No complete answer in time.
@@ -171,7 +171,7 @@ pub enum RequestError {
 /// Why a dial asked for by the application failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DialError {
-    /// The address does not say whom to expect.
+    /// The address has no peer id.
     #[error("address {address} lacks /p2p/<peer id>; append the identity of the node")]
     WithoutPeer {
         /// The address.

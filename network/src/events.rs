@@ -1,4 +1,4 @@
-//! What the swarm reports, and what follows from it.
+//! Handles the events of the swarm.
 
 use std::time::Instant;
 
@@ -134,7 +134,8 @@ impl Node {
         let serves_kademlia = info.protocols.iter().any(|name| name.as_ref() == kademlia_name);
         if serves_kademlia {
             let kademlia = &mut self.swarm.behaviour_mut().kademlia;
-            // What the peer says now replaces what it said before; otherwise addresses would pile up.
+            // The peer's latest addresses replace its earlier ones; otherwise they would
+            // accumulate.
             kademlia.remove_peer(&peer);
             for address in &listen {
                 kademlia.add_address(&peer, address.clone());
@@ -234,7 +235,7 @@ impl Node {
         }
     }
 
-    /// Hands a message to the application, or judges it here and says how.
+    /// Hands a message to the application, or returns a verdict on it.
     fn admit(
         &mut self,
         lane: Lane,
@@ -243,12 +244,12 @@ impl Node {
         message: gossipsub::Message,
         now: Instant,
     ) -> Option<MessageAcceptance> {
-        // Other topics are not subscribed to, so this is no message of ours.
+        // This node subscribes to no other topic.
         let Some(topic) = self.topics.of(&message.topic) else {
             return Some(MessageAcceptance::Ignore);
         };
         self.peers.add_bytes_in(&from, message.data.len());
-        // Before it is unpacked, so that what is over the quota costs nothing more.
+        // Checked before unpacking, so that messages over the quota cost nothing more.
         let bytes = envelope::unpacked_bytes(&message.data).min(topic.bytes_max());
         if !self.rates.gossip(&from, lane, bytes.max(message.data.len()), now) {
             self.stats.topic(topic).over_quota.add_one();

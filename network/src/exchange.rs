@@ -1,4 +1,4 @@
-//! Request and answer: the codec of the four protocols, and what the application gets to see of them.
+//! Requests and responses: the codec of the four protocols, and what the application sees of them.
 //!
 //! On the wire a frame is `[length u32 be][bytes]`. A request's bytes are an envelope; an answer's first byte says
 //! whether an envelope follows (0) or the peer is busy (1, nothing follows).
@@ -26,10 +26,10 @@ use crate::{
 const ANSWER: u8 = 0;
 const BUSY: u8 = 1;
 
-/// A request of a peer.
+/// A request from a peer.
 #[derive(Debug)]
 pub struct InboundRequest {
-    /// Who asks.
+    /// The peer that asks.
     pub from: PeerId,
     /// Which protocol.
     pub protocol: Protocol,
@@ -39,7 +39,8 @@ pub struct InboundRequest {
     pub reply: Reply,
 }
 
-/// The way back to the asker. Dropping it answers "busy". An answer later than [`Protocol::TIMEOUT`] goes nowhere.
+/// Responds to the asker. Dropping it answers "busy". An answer later than [`Protocol::TIMEOUT`] is
+/// discarded.
 #[derive(Debug)]
 pub struct Reply {
     protocol: Protocol,
@@ -59,8 +60,8 @@ impl Reply {
         Reply { protocol, id, channel: Some(channel), replies, stats }
     }
 
-    /// Answers. More than [`Protocol::response_bytes_max`] bytes are a bug of the caller: it is logged and counted,
-    /// and the asker hears "busy".
+    /// Answers. More than [`Protocol::response_bytes_max`] bytes are a bug in the caller: the bug
+    /// is logged and counted, and the asker receives "busy".
     pub fn send(mut self, bytes: Bytes) {
         let limit = self.protocol.response_bytes_max();
         if bytes.len() > limit {
@@ -85,7 +86,8 @@ impl Reply {
 
     fn answer(&mut self, answer: Answer) {
         if let Some(channel) = self.channel.take() {
-            // The queue holds as many answers as requests may be open. When the swarm is gone, so is the asker.
+            // The queue has room for an answer to every open request. If the swarm has stopped, the
+            // asker is disconnected anyway.
             let (protocol, id) = (self.protocol, self.id);
             let _ = self.replies.try_send(Answered { protocol, id, channel, answer });
         }
@@ -107,7 +109,7 @@ pub(crate) struct Answered {
     pub(crate) answer: Answer,
 }
 
-/// What travels back.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Bytes(Bytes),

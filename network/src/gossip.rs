@@ -1,10 +1,10 @@
-//! The two gossipsub instances, and what the application gets to see of a message.
+//! The two gossipsub instances, and the application's view of a message.
 //!
-//! Messages are anonymous: who forwarded one is known, who made it is the payload's business. Nothing is forwarded
-//! before the application accepted it.
+//! Messages are unsigned: the forwarding peer is known; the author, if any, is in the payload. A
+//! message is forwarded only after the application accepts it.
 //!
-//! Invariants: every message handed out is judged exactly once, by its ticket or by the sweep; the table of open
-//! tickets is bounded.
+//! Invariants: every delivered message gets exactly one verdict, from its ticket or from the sweep;
+//! the table of open tickets is bounded.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,12 +29,13 @@ use crate::{
     topic::{Lane, Names, Topic},
 };
 
-/// How long the application may take. Gossipsub keeps an unjudged message for eight heartbeats of 700 ms.
+/// How long the application may take for a verdict. Gossipsub keeps a message without a verdict for
+/// eight heartbeats of 700 ms.
 const TICKET_LIFE: Duration = Duration::from_secs(4);
 const HEARTBEAT: Duration = Duration::from_millis(700);
 const HISTORY_HEARTBEATS: usize = 8;
 const DUPLICATE_CACHE: Duration = Duration::from_secs(90);
-/// Open tickets of one lane; beyond, messages are ignored as if the application were behind.
+/// Open tickets of one lane. Above this, messages are ignored as if the application were behind.
 const TICKETS_MAX: usize = 8192;
 /// Room for the protobuf and topic name around an envelope.
 const FRAMING_BYTES: usize = 512;
@@ -43,31 +44,31 @@ const FRAMING_BYTES: usize = 512;
 const READ_AHEAD_BYTES: usize = 8 * 1024;
 const MESSAGE_DOMAIN: &[u8] = b"timecoin/gossip/1";
 
-/// A message of a peer, waiting for a verdict.
+/// A message from a peer, waiting for a verdict.
 #[derive(Debug)]
 pub struct Gossip {
-    /// Who forwarded it; not necessarily who made it.
+    /// The peer that forwarded it, not necessarily its author.
     pub from: PeerId,
-    /// Where it was published.
+    /// Its topic.
     pub topic: Topic,
     /// The payload, at most [`Topic::bytes_max`] bytes.
     pub bytes: Bytes,
-    /// Where the verdict goes.
+    /// Takes the verdict.
     pub ticket: Ticket,
 }
 
-/// What the application makes of a message.
+/// The application's verdict on a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Valid: forward it.
     Accept,
-    /// Not useful, nobody's fault: old, unknown parent, not needed, no time. Not forwarded.
+    /// Not useful, but nobody's fault: old, unknown parent, not needed, no time. Not forwarded.
     Ignore,
     /// Provably invalid, which an honest node does not forward; counts against every peer that sent it.
     Reject(&'static str),
 }
 
-/// The right and duty to judge one message. Dropping it ignores the message; so does keeping it for 4 seconds.
+/// Gives the verdict on one message. Dropping it, or keeping it for 4 seconds, ignores the message.
 #[derive(Debug)]
 pub struct Ticket {
     id: Option<MessageId>,
@@ -90,14 +91,15 @@ impl Ticket {
         self.judge(Verdict::Reject(reason));
     }
 
-    /// Any of the three.
+    /// Gives any of the three verdicts.
     pub fn judge(mut self, verdict: Verdict) {
         self.send(verdict);
     }
 
     fn send(&mut self, verdict: Verdict) {
         if let Some(id) = self.id.take() {
-            // As many verdicts fit as tickets may be open; a lost one is made up for by the sweep.
+            // The queue has room for a verdict on every open ticket; the sweep closes a ticket
+            // whose verdict is lost.
             let _ = self.verdicts.try_send(Judged { id, verdict });
         }
     }
@@ -143,7 +145,7 @@ impl Tickets {
             return None;
         }
         if self.by_age.len() >= 2 * TICKETS_MAX {
-            // One slow ticket at the front must not keep the closed ones behind it.
+            // A slow ticket at the front must not keep closed ones behind it in memory.
             self.by_age.retain(|(_, id)| self.open.contains_key(id));
         }
         self.open.insert(id.clone(), open);
@@ -151,14 +153,14 @@ impl Tickets {
         Some(Ticket { id: Some(id.clone()), verdicts: self.verdicts.clone() })
     }
 
-    /// Closes a ticket; `None` when the sweep did already.
+    /// Closes a ticket; `None` if the sweep already closed it.
     pub(crate) fn close(&mut self, id: &MessageId) -> Option<Open> {
         let open = self.open.remove(id);
         self.forget_closed();
         open
     }
 
-    /// Closes one ticket whose time is over.
+    /// Closes one expired ticket.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<(MessageId, Open)> {
         self.forget_closed();
         match self.by_age.front() {
@@ -191,7 +193,7 @@ impl From<Verdict> for MessageAcceptance {
     }
 }
 
-/// From the hash in a message back to the topic.
+/// Maps the hash in a message to its topic.
 #[derive(Clone, Debug)]
 pub(crate) struct Topics {
     idents: [IdentTopic; Topic::ALL.len()],
@@ -295,8 +297,9 @@ fn message_id(message: &Message) -> MessageId {
     MessageId::new(&hasher.finalize()[..20])
 }
 
-/// Only provable faults count: invalid messages (squared, gone after two minutes) and a flood of broken promises.
-/// What an honest peer may suffer from costs nothing: a quiet topic, a slow link, a late start.
+/// Only provable faults count: invalid messages (squared, gone after two minutes) and a flood of
+/// broken promises. Conditions that honest peers meet are not penalised: a quiet topic, a slow
+/// link, a late start.
 fn score(topics: &Topics, lane: Lane, allow_private: bool) -> PeerScoreParams {
     let topic_score = TopicScoreParams {
         topic_weight: 1.0,
@@ -316,13 +319,14 @@ fn score(topics: &Topics, lane: Lane, allow_private: bool) -> PeerScoreParams {
         behaviour_penalty_decay: gossipsub::score_parameter_decay(Duration::from_secs(60)),
         slow_peer_weight: 0.0,
         ip_colocation_factor_weight: if allow_private { 0.0 } else { -5.0 },
-        // A lost connection must not be a way to a clean record, and a record must not outlive its reason.
+        // Reconnecting must not reset a score, and a score must not outlive its reason.
         retain_score: Duration::from_secs(300),
         ..PeerScoreParams::default()
     }
 }
 
-/// Four invalid messages end the exchange of ids, six end being sent ours, ten end being heard.
+/// After four invalid messages a peer no longer exchanges ids, after six it no longer receives our
+/// messages, after ten its messages are ignored.
 fn thresholds() -> PeerScoreThresholds {
     PeerScoreThresholds {
         gossip_threshold: -160.0,

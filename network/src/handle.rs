@@ -1,4 +1,4 @@
-//! What the application holds: commands into the swarm, and views of it.
+//! The application's handle: sends commands to the swarm and reads its state.
 //!
 //! Invariant: publishing never waits and never locks; envelopes are packed on the caller's thread, not the swarm's.
 
@@ -20,14 +20,14 @@ pub(crate) const HIGH_QUEUE: usize = 256;
 pub(crate) const LOW_QUEUE: usize = 256;
 pub(crate) const BULK_QUEUE: usize = 256;
 
-/// A message on its way out, already in its envelope.
+/// An outbound message, already in its envelope.
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) topic: Topic,
     pub(crate) wire: Vec<u8>,
 }
 
-/// What the application asks of the swarm.
+/// A command to the swarm.
 #[derive(Debug)]
 pub(crate) enum Command {
     Publish(Publication),
@@ -62,7 +62,7 @@ pub(crate) struct Inner {
     pub(crate) high: mpsc::Sender<Command>,
     /// Everything else but bulk gossip.
     pub(crate) low: mpsc::Sender<Command>,
-    /// Bulk gossip, so that a flood of it cannot take the place of other commands.
+    /// Bulk gossip: a queue of its own, so that a flood cannot displace other commands.
     pub(crate) bulk: mpsc::Sender<Command>,
     pub(crate) peers: Snapshot,
     pub(crate) stats: Stats,
@@ -76,7 +76,7 @@ impl NetworkHandle {
     /// Hands a message to the network and returns at once; it is not sent back to this node. `attempt` makes a
     /// deliberate repeat of the same bytes a new message; the same bytes with the same attempt are sent once.
     ///
-    /// Having no peer to send to is not an error, only counted.
+    /// Having no peer to send to is counted and is not an error.
     ///
     /// # Errors
     /// [`PublishError::TooLarge`] over [`Topic::bytes_max`]; [`PublishError::QueueFull`] when the swarm is behind;
@@ -164,7 +164,7 @@ impl NetworkHandle {
         self.inner.listen.borrow().clone()
     }
 
-    /// The counters at this moment.
+    /// The current counters.
     pub fn stats(&self) -> NetworkStats {
         self.inner.stats.snapshot()
     }
@@ -174,7 +174,8 @@ impl NetworkHandle {
         self.inner.local
     }
 
-    /// Closes all connections and listeners and waits until the ports are free, less than a second.
+    /// Closes all connections and listeners and waits until the ports are free, which takes less
+    /// than a second.
     pub async fn shutdown(&self) {
         self.inner.stop.send_replace(true);
         let mut ended = self.inner.ended.clone();

@@ -1,14 +1,14 @@
-//! The network of a node: libp2p behind a small door.
+//! The network of a node: libp2p behind a small interface.
 //!
-//! It carries `Topic + Bytes` with a byte limit per topic and takes back a [`Verdict`]; it answers requests with
-//! whatever bytes the application gives. It knows no block and no vote, checks no signature of ours, and depends on
-//! none of our crates.
+//! It carries `Topic + Bytes` with a byte limit per topic and takes back a [`Verdict`]; it answers
+//! requests with the bytes that the application supplies. It does not know blocks or votes,
+//! verifies no TimeCoin signature, and depends on no other crate of this workspace.
 //!
 //! Invariants:
 //! - The swarm task never waits for the application. Messages it cannot hand over are dropped and counted, requests
 //!   are answered "busy", and changes of peers wait in a bounded queue.
-//! - Nothing is forwarded before the application accepted it.
-//! - Everything a peer can grow has a limit: bytes, streams, connections, tables, rates.
+//! - A message is forwarded only after the application accepts it.
+//! - Everything that a peer can grow has a limit: bytes, streams, connections, tables, rates.
 //! - Every protocol name, topic and greeting carries the chain's tag; a node of another chain is refused and reported.
 //!
 //! [`start`] returns a [`Network`]: a [`NetworkHandle`] to act with, and four queues to read.
@@ -55,17 +55,18 @@ pub use crate::{
     topic::{Protocol, Topic},
 };
 
-/// A running network. Dropping a queue is allowed: what would have gone there is dropped, ignored or answered "busy".
+/// A running network. Queues may be dropped: their items are then dropped, ignored or answered
+/// "busy".
 #[derive(Debug)]
 pub struct Network {
     /// Acts on the network; may be cloned.
     pub handle: NetworkHandle,
-    /// Votes, proposals, certificates and evidence of peers.
+    /// Votes, proposals, certificates and evidence from peers.
     pub fast: mpsc::Receiver<Gossip>,
-    /// Transactions and heartbeats of peers.
+    /// Transactions and heartbeats from peers.
     pub bulk: mpsc::Receiver<Gossip>,
-    /// Requests of peers.
+    /// Requests from peers.
     pub requests: mpsc::Receiver<InboundRequest>,
-    /// Who came, went or was refused.
+    /// Peers that connected, disconnected or were refused.
     pub peers: mpsc::Receiver<PeerEvent>,
 }

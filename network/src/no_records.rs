@@ -1,4 +1,4 @@
-//! A Kademlia store that stores nothing: the table of peers is all this network uses of Kademlia.
+//! A Kademlia store that stores nothing: this network uses only Kademlia's routing table.
 
 use std::{borrow::Cow, iter};
 

@@ -1,8 +1,9 @@
-//! Who is connected, and telling the application.
+//! Tracks connected peers and reports changes to the application.
 //!
-//! A peer counts as connected from the moment identify showed that it serves our chain until its last connection is
-//! gone; a second connection changes nothing. Invariants: per peer, `Connected` and `Disconnected` alternate and none
-//! is lost; the queue of untold events is bounded because an untold pair cancels out.
+//! A peer counts as connected from the moment identify shows that it serves our chain until its
+//! last connection closes; a second connection changes nothing. Invariants: per peer, `Connected`
+//! and `Disconnected` alternate and none is lost; the queue of unreported events is bounded because
+//! an unreported pair cancels out.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,22 +19,22 @@ use crate::topic::Topic;
 
 /// A peer has this long to identify itself.
 const IDENTIFY_WITHIN: Duration = Duration::from_secs(10);
-/// Untold refusals; older ones are forgotten first, the counters keep them.
+/// Unreported refusals; the oldest is dropped first, but the counters include it.
 const REFUSALS_MAX: usize = 64;
 
-/// A change in who is connected. Messages of a peer may arrive shortly before its `Connected`.
+/// A change in who is connected. Messages from a peer may arrive shortly before its `Connected`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
     /// A peer of our chain is connected.
     Connected {
         /// Who.
         peer: PeerId,
-        /// Where it was reached, or where it came from.
+        /// The address that was dialled, or that it connected from.
         address: Multiaddr,
         /// Whether it dialled us.
         inbound: bool,
     },
-    /// A connected peer is gone.
+    /// A peer disconnected.
     Disconnected {
         /// Who.
         peer: PeerId,
@@ -49,20 +50,20 @@ pub enum PeerEvent {
     },
 }
 
-/// What is known of a connected peer.
+/// What is known about a connected peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfo {
     /// Who.
     pub peer: PeerId,
-    /// Where it was reached, or where it came from.
+    /// The address that was dialled, or that it connected from.
     pub address: Multiaddr,
     /// Whether it dialled us.
     pub inbound: bool,
-    /// Since when.
+    /// When it connected.
     pub connected_since: SystemTime,
     /// The last round trip; `None` until the first ping.
     pub rtt: Option<Duration>,
-    /// The software it claims to run: printable ASCII, at most 64 characters, otherwise the peer's own words.
+    /// The software it claims to run: printable ASCII, at most 64 characters.
     pub agent: String,
     /// The chain it serves.
     pub protocol_version: String,
@@ -70,13 +71,14 @@ pub struct PeerInfo {
     pub listen: Vec<Multiaddr>,
     /// Topics on which messages are exchanged directly with it.
     pub mesh: Vec<Topic>,
-    /// Payload bytes received from it: gossip, requests and answers, as they came over the wire.
+    /// Payload bytes received from it: gossip, requests and answers, as received.
     pub bytes_in: u64,
     /// Payload bytes of requests and answers sent to it, before compression. Gossip is not counted per peer.
     pub bytes_out: u64,
 }
 
-/// What handles read. Writers are the swarm only; a shard's lock is held for one copy, never across an await.
+/// The state that handles read. Only the swarm writes; a shard's lock is held for one copy, never
+/// across an await.
 pub(crate) type Snapshot = Arc<DashMap<PeerId, PeerInfo>>;
 
 /// Every peer with at least one connection.
@@ -95,7 +97,7 @@ struct Connection {
     since: Instant,
 }
 
-/// What a peer said of itself, cleaned.
+/// What a peer said about itself, sanitised.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) agent: String,
@@ -103,7 +105,7 @@ pub(crate) struct Identity {
     pub(crate) listen: Vec<Multiaddr>,
 }
 
-/// What closing a connection meant.
+/// The effect of closing a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closed {
     /// The peer has another connection.
@@ -161,7 +163,7 @@ impl Peers {
         Closed::Gone
     }
 
-    /// Notes who the peer is; true when it counts as connected from now on.
+    /// Records the peer's identity; true if it counts as connected from now on.
     pub(crate) fn identified(&mut self, peer: PeerId, identity: Identity) -> bool {
         if let Some(mut info) = self.snapshot.get_mut(&peer) {
             info.agent = identity.agent;
@@ -222,13 +224,13 @@ impl Peers {
         }
     }
 
-    /// Where a connection of the peer leads.
+    /// The address of a connection of the peer.
     pub(crate) fn address(&self, peer: &PeerId) -> Option<&Multiaddr> {
         let connection = self.connections.get(peer)?.first()?;
         Some(&connection.address)
     }
 
-    /// Whether there is a connection, identified or not.
+    /// Whether the peer has a connection, identified or not.
     pub(crate) fn has_connection(&self, peer: &PeerId) -> bool {
         self.connections.contains_key(peer)
     }
@@ -245,7 +247,7 @@ impl Peers {
             .count()
     }
 
-    /// Peers that had time enough to identify themselves and did not.
+    /// Peers that did not identify themselves in time.
     pub(crate) fn silent(&self, now: Instant) -> Vec<PeerId> {
         let overdue = |connection: &Connection| {
             now.saturating_duration_since(connection.since) >= IDENTIFY_WITHIN
@@ -257,13 +259,13 @@ impl Peers {
             .collect()
     }
 
-    /// Hands events to the application as far as it takes them.
+    /// Hands events to the application until its queue is full.
     pub(crate) fn tell(&mut self) {
         self.outbox.flush();
     }
 }
 
-/// Events that wait for the application.
+/// Events waiting for the application.
 #[derive(Debug)]
 struct Outbox {
     events: mpsc::Sender<PeerEvent>,
@@ -280,7 +282,7 @@ impl Outbox {
         self.flush();
     }
 
-    /// An untold `Connected` and this `Disconnected` cancel out.
+    /// An unreported `Connected` and this `Disconnected` cancel out.
     fn disconnected(&mut self, peer: PeerId, reason: String) {
         let untold = self.waiting.iter().rposition(
             |event| matches!(event, PeerEvent::Connected { peer: other, .. } if *other == peer),
@@ -311,14 +313,14 @@ impl Outbox {
                     self.waiting.push_front(event);
                     return;
                 }
-                // Nobody listens any more.
+                // The application dropped the queue.
                 Err(mpsc::error::TrySendError::Closed(_)) => self.waiting.clear(),
             }
         }
     }
 }
 
-/// Makes a peer's words safe to log: printable ASCII, at most 64 characters.
+/// Makes a peer's text safe to log: printable ASCII, at most 64 characters.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().take(64).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect()
 }

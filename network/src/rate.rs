@@ -1,6 +1,6 @@
-//! Token buckets: how fast one peer may ask and send.
+//! Token buckets: limit the request and send rates of each peer.
 //!
-//! Time is an argument. Invariant: every table is keyed by connected peers and an entry leaves with its peer.
+//! Time is an argument. Invariant: tables have entries for connected peers only.
 
 use std::{
     collections::HashMap,
@@ -11,26 +11,26 @@ use libp2p::PeerId;
 
 use crate::topic::{Lane, Protocol};
 
-/// How fast a bucket fills and how much it holds.
+/// A bucket's refill rate and capacity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quota {
     pub(crate) per_second: u64,
     pub(crate) burst: u64,
 }
 
-/// Requests of one peer on one protocol. An honest peer that syncs stays far below.
+/// Requests of one peer on one protocol. An honest peer that syncs stays far below this.
 pub(crate) const REQUESTS: Quota = Quota { per_second: 50, burst: 200 };
 
-/// Bytes of bulk gossip forwarded by one peer; a single peer may carry all traffic of the network.
+/// Bytes of bulk gossip forwarded by one peer; one peer may forward all traffic of the network.
 pub(crate) const BULK_BYTES: Quota =
     Quota { per_second: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
 
-/// Bytes of fast gossip forwarded by one peer, unpacked. Whatever is replayed passes through the same queue as the
-/// votes of others, so nobody may fill it.
+/// Bytes of fast gossip forwarded by one peer, unpacked. Replayed messages share a queue with other
+/// peers' votes, so no peer may fill it.
 pub(crate) const FAST_BYTES: Quota =
     Quota { per_second: 16 * 1024 * 1024, burst: 32 * 1024 * 1024 };
 
-/// What a message costs at the least: a small one is as much work as its bytes, and then some.
+/// The minimum cost of a message: a small one costs more work than its bytes suggest.
 const MESSAGE_BYTES_MIN: usize = 512;
 
 /// A token bucket in thousandths of a token, so that slow refills do not round to nothing.
@@ -46,7 +46,7 @@ impl Bucket {
         Bucket { quota, milli_tokens: quota.burst.saturating_mul(1000), filled_at: now }
     }
 
-    /// Takes `cost` tokens, or nothing and returns false.
+    /// Takes `cost` tokens; returns false and takes none if there are too few.
     pub(crate) fn take(&mut self, cost: u64, now: Instant) -> bool {
         self.refill(now);
         match self.milli_tokens.checked_sub(cost.saturating_mul(1000)) {
@@ -83,7 +83,7 @@ struct PeerRates {
 }
 
 impl Rates {
-    /// Starts counting for a peer; a second connection of the same peer changes nothing.
+    /// Adds buckets for a peer; a second connection of the same peer changes nothing.
     pub(crate) fn add(&mut self, peer: PeerId, now: Instant) {
         self.peers.entry(peer).or_insert_with(|| PeerRates {
             requests: std::array::from_fn(|_| Bucket::full(REQUESTS, now)),
@@ -96,12 +96,12 @@ impl Rates {
         self.peers.remove(peer);
     }
 
-    /// Whether the peer may make one more request; a peer that is gone may not.
+    /// Whether the peer may make one more request; false for a disconnected peer.
     pub(crate) fn request(&mut self, peer: &PeerId, protocol: Protocol, now: Instant) -> bool {
         self.peers.get_mut(peer).is_some_and(|rates| rates.requests[protocol.index()].take(1, now))
     }
 
-    /// Whether the peer may send one more message of gossip, of so many bytes.
+    /// Whether the peer may send another gossip message of `bytes` bytes.
     pub(crate) fn gossip(&mut self, peer: &PeerId, lane: Lane, bytes: usize, now: Instant) -> bool {
         let bytes = u64::try_from(bytes.max(MESSAGE_BYTES_MIN)).unwrap_or(u64::MAX);
         self.peers.get_mut(peer).is_some_and(|rates| match lane {

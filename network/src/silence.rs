@@ -1,8 +1,10 @@
-//! A connection on which nothing arrives has ended, whether or not the system noticed.
+//! Closes connections on which nothing arrives, even if the operating system still considers them
+//! open.
 //!
-//! Both ends of every connection ask for a sign of life each second, so bytes arrive as long as the way is there,
-//! also while a large answer keeps the other direction full. On a broken line TCP waits longer each time before it
-//! sends again: 10 s after a cut of 10 s is over the line may still be silent. A new connection is there at once.
+//! Both ends of every connection send a ping each second, so bytes arrive while the link works,
+//! even while a large answer fills the other direction. On a broken link TCP doubles its
+//! retransmission delay: 10 s after a cut of 10 s ends, the connection may still be silent. A new
+//! connection works at once.
 
 use std::{
     io,
@@ -14,15 +16,16 @@ use std::{
 use futures::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
-/// A connection ends after this long without a byte from the other end. Several times the interval of pings.
+/// A connection ends after this long without a byte from the other end. Several ping intervals.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(3);
 
-/// A stream that fails when nothing was read for too long.
+/// A stream that fails when nothing is read for too long.
 pub(crate) struct Silence<S> {
     inner: S,
     limit: Duration,
     read_at: Instant,
-    /// Looks at `read_at` when it runs out; set again only then, because reads are frequent.
+    /// When it fires, it compares `read_at` and is rearmed; not on each read, because reads are
+    /// frequent.
     check: Pin<Box<Sleep>>,
 }
 
@@ -32,7 +35,7 @@ impl<S> Silence<S> {
         Self { inner, limit, read_at, check: Box::pin(tokio::time::sleep_until(read_at + limit)) }
     }
 
-    /// Ready when the limit was exceeded.
+    /// Ready when the limit is exceeded.
     fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.check.as_mut().poll(context));
@@ -51,7 +54,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Silence<S> {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        // What waits to be read counts, however late this side comes to read it.
+        // Bytes waiting to be read count, even if this side reads them late.
         if let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(context, buffer) {
             self.read_at = Instant::now();
             return Poll::Ready(read);

@@ -1,4 +1,4 @@
-//! Building the swarm, and listening before anyone is told that the network runs.
+//! Builds the swarm and listens before it reports that the network runs.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -36,19 +36,19 @@ use crate::{
 };
 
 const LISTEN_WITHIN: Duration = Duration::from_secs(5);
-/// Gossip streams keep a connection alive; this is for one that has none yet.
+/// Gossip streams keep a connection alive; this applies to a connection without one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 const GOSSIP_QUEUE: usize = 4096;
 const REQUEST_QUEUE: usize = 256;
 const PEER_EVENT_QUEUE: usize = 256;
-/// Answers on their way to the swarm; each belongs to a request that libp2p still waits for.
+/// Answers queued for the swarm; each belongs to a request that libp2p still tracks.
 const REPLY_QUEUE: usize = 4096;
 
 /// Starts the network of one node. When it returns, the node listens on every configured address.
 ///
 /// # Errors
-/// [`NetworkError::Config`] before anything happened; [`NetworkError::PortTaken`] and the other listening errors,
-/// each with its address and what to do.
+/// [`NetworkError::Config`] before anything starts; [`NetworkError::PortTaken`] and the other
+/// listening errors, each with its address and what to do.
 pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, NetworkError> {
     config.validate()?;
     for address in &config.listen {
@@ -138,8 +138,9 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     Ok(Network { handle, fast, bulk, requests, peers })
 }
 
-/// libp2p shares its listening ports with every other process of the same user that asks for it, so a second node on
-/// the same port would start without a word and take half of the first one's connections. A plain bind does not share.
+/// libp2p sets the port-reuse option on listeners, so a second node of the same user on the same
+/// port would start silently and take half of the first one's connections. A plain bind does not
+/// share the port.
 fn check_port_is_free(address: &Multiaddr) -> Result<(), NetworkError> {
     let Some(socket) = socket_address(address) else {
         return Ok(());
@@ -167,8 +168,8 @@ fn listen_error(address: &Multiaddr, error: &io::Error) -> NetworkError {
     NetworkError::Listen { address, error: error.to_string() }
 }
 
-/// Listens on every address and waits until each has a port. Returns what else happened meanwhile: peers may connect
-/// to the first listener while the last one is not ready.
+/// Listens on every address and waits until each has a port. Returns the other events of that time:
+/// peers may connect to the first listener while the last one is not ready.
 async fn listen(
     swarm: &mut Swarm<Behaviour>,
     addresses: &[Multiaddr],

@@ -1,6 +1,6 @@
-//! Counters of the network: what an operator graphs and what a test asserts.
+//! Counters of the network: operators graph them, tests assert them.
 //!
-//! Counters only grow; gauges say so in their names. Reading never blocks the swarm.
+//! Counters only grow; the names of gauges end in `_gauge`. Reading never blocks the swarm.
 
 use std::sync::{
     Arc,
@@ -67,9 +67,9 @@ macro_rules! labelled {
 }
 
 counters! {
-    /// Messages that no peer's queue had room for.
+    /// Messages dropped because every peer's queue was full.
     all_queues_full,
-    /// Times a peer did not take its messages in time.
+    /// How often a peer was too slow to take its messages.
     slow_peer,
     /// Messages published while no peer was subscribed.
     no_peers_subscribed,
@@ -93,9 +93,9 @@ counters! {
     peers_gauge,
     /// How late the last tick of the swarm loop came, in milliseconds (a gauge).
     loop_lag_ms_gauge,
-    /// The latest tick since the start, in milliseconds (a gauge).
+    /// The greatest delay of a tick since the start, in milliseconds (a gauge).
     loop_lag_ms_max_gauge,
-    /// Turns of the swarm loop.
+    /// Iterations of the swarm loop.
     loop_turns,
 }
 
@@ -130,7 +130,7 @@ labelled! {
         received = "requests_received",
         /// Requests sent.
         sent = "requests_sent",
-        /// Requests of ours that failed, other than by a busy answer.
+        /// Our requests that failed, other than by a busy answer.
         failed = "requests_failed",
         /// Busy answers given because the peer exceeded its rate.
         over_quota = "requests_over_quota",
@@ -143,7 +143,7 @@ labelled! {
     }
 }
 
-/// One number with its name, for an exporter.
+/// One value with its name, for an exporter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The metric's name without prefix.
@@ -176,7 +176,7 @@ impl NetworkStats {
     }
 }
 
-/// A number that any thread may raise.
+/// A counter that any thread may increment.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 

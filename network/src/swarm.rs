@@ -1,7 +1,8 @@
 //! The one task that owns the swarm.
 //!
-//! Invariants: it awaits nothing but its own select; every queue it writes to is bounded and written with `try_send`;
-//! no source of work can starve another, because each turn takes a bounded number from each.
+//! Invariants: it awaits only its own select; every queue it writes to is bounded and written with
+//! `try_send`; no source of work can starve another, because each iteration takes a bounded number
+//! of items from each.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -38,21 +39,21 @@ use crate::{
     topic::{Lane, Names, Protocol, Topic},
 };
 
-/// Gossipsub 0.50 re-arms its heartbeat without registering for the wake-up, so on a quiet swarm nothing polls it and
-/// mesh repair, score decay and the expiry of messages stand still. Each tick polls the swarm again; it must come
-/// well within one heartbeat of 700 ms.
+/// Gossipsub 0.50 re-arms its heartbeat without registering for the wake-up, so on a quiet swarm
+/// nothing polls it and mesh repair, score decay and message expiry stop. Each tick polls the swarm
+/// again; ticks must be much more frequent than the heartbeat of 700 ms.
 const TICK: Duration = Duration::from_millis(250);
-/// A tick this late means that peers notice.
+/// Peers notice a tick this late.
 const LAG_WARNING: Duration = Duration::from_millis(500);
 const EVENTS_PER_TURN: usize = 64;
 const HIGH_PER_TURN: usize = 64;
 const LOW_PER_TURN: usize = 32;
 const GOODBYE: Duration = Duration::from_millis(400);
-/// How long a peer of another chain is turned away without a look.
+/// How long a peer of another chain is refused without a check.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 const REFUSED_MAX: usize = 256;
 
-/// Where work comes from.
+/// The sources of work.
 pub(crate) struct Inlets {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) high: mpsc::Receiver<Command>,
@@ -63,7 +64,7 @@ pub(crate) struct Inlets {
     pub(crate) bulk_verdicts: mpsc::Receiver<Judged>,
 }
 
-/// Where results go.
+/// The destinations of results.
 pub(crate) struct Outlets {
     pub(crate) fast: mpsc::Sender<Gossip>,
     pub(crate) bulk: mpsc::Sender<Gossip>,
@@ -75,7 +76,7 @@ pub(crate) struct Outlets {
 pub(crate) type Asked =
     HashMap<(Protocol, OutboundRequestId), oneshot::Sender<Result<Bytes, RequestError>>>;
 
-/// The swarm and everything it knows.
+/// The swarm and its state.
 pub(crate) struct Node {
     pub(crate) swarm: Swarm<Behaviour>,
     pub(crate) names: Names,
@@ -92,14 +93,15 @@ pub(crate) struct Node {
     pub(crate) answers: Budget<(Protocol, InboundRequestId)>,
     pub(crate) dials:
         HashMap<ConnectionId, (Multiaddr, oneshot::Sender<Result<PeerId, DialError>>)>,
-    /// Peers of other chains and when they may come again.
+    /// Peers of other chains and when they may connect again.
     pub(crate) refused: VecDeque<(Instant, PeerId)>,
     pub(crate) outlets: Outlets,
     pub(crate) lag_warned_at: Option<Instant>,
 }
 
 impl Node {
-    /// Runs until told to stop or until every handle is gone. `ended` closes when all of it is torn down.
+    /// Runs until it is asked to stop or every handle is dropped. `ended` closes after the
+    /// teardown.
     pub(crate) async fn run(mut self, mut inlets: Inlets, ended: watch::Sender<()>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -119,14 +121,14 @@ impl Node {
             self.catch_up(&mut inlets);
         }
         self.say_goodbye().await;
-        // Whoever waits for the end finds every port free and every queue closed.
+        // When `ended` closes, every port is free and every queue is closed.
         drop(self);
         drop(inlets);
         drop(ended);
     }
 
-    /// Takes what else is ready, a bounded number from each source: a biased select alone would let a busy source
-    /// starve all that come after it.
+    /// Handles other ready items, a bounded number from each source: with a biased select alone, a
+    /// busy source would starve all later ones.
     fn catch_up(&mut self, inlets: &mut Inlets) {
         self.stats.counters.loop_turns.add_one();
         for _ in 0..EVENTS_PER_TURN {
@@ -256,7 +258,7 @@ impl Node {
             }
             answer => answer,
         };
-        // An error means that the asker is gone or its time is over, which the event of the failure counts.
+        // An error means that the asker disconnected or timed out; the failure event counts it.
         let exchange = self.swarm.behaviour_mut().exchange(protocol);
         if exchange.send_response(channel, answer).is_err() {
             self.answers.give_back(&(protocol, id));
@@ -328,7 +330,7 @@ impl Node {
         }
     }
 
-    /// Turns a peer away now and, by its id, for a few seconds.
+    /// Disconnects a peer and refuses its id for a few seconds.
     pub(crate) fn turn_away(&mut self, peer: PeerId, now: Instant) {
         if self.refused.len() >= REFUSED_MAX
             && let Some((_, oldest)) = self.refused.pop_front()
@@ -359,7 +361,7 @@ impl Node {
         }
     }
 
-    /// Dials who is due and asks around for others.
+    /// Dials peers that are due and looks for new ones.
     fn look_around(&mut self, now: Instant) {
         let standing =
             Standing { outbound: self.peers.outbound_count(), connected: self.peers.known_count() };
@@ -370,7 +372,8 @@ impl Node {
         }
         if self.discovery.lookup_due(standing, now) {
             let kademlia = &mut self.swarm.behaviour_mut().kademlia;
-            // No known peers is no error here: the next identified peer brings another lookup.
+            // Having no known peers is not an error: the next identified peer triggers another
+            // lookup.
             let _ = kademlia.bootstrap();
             kademlia.get_closest_peers(PeerId::random());
         }
@@ -410,7 +413,7 @@ impl Node {
         self.stats.counters.peers_gauge.set(known);
     }
 
-    /// Closes connections properly, so that peers see an end and not an error.
+    /// Closes connections properly, so that peers see a clean close, not an error.
     async fn say_goodbye(&mut self) {
         let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in connected {

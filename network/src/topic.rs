@@ -1,7 +1,7 @@
-//! What is carried: the six gossip topics and the four request protocols, with their byte limits.
+//! The six gossip topics and the four request protocols, with their byte limits.
 //!
-//! This file is the whole contract about sizes; every buffer of the crate is bounded by a number from here.
-//! It never says what the bytes mean.
+//! This file defines all sizes; every buffer of the crate is bounded by a value from here. It does
+//! not define what the bytes mean.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub enum Topic {
     Heartbeats,
 }
 
-/// One of the two gossipsub instances. A vote behind bulk traffic on one instance waits for all of it; on its own
-/// instance it has its own queue and its own stream.
+/// One of the two gossipsub instances. On a shared instance a vote would wait behind all bulk
+/// traffic; its own instance has its own queue and stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
     Fast,
@@ -44,7 +44,7 @@ impl Topic {
         Topic::Heartbeats,
     ];
 
-    /// The most bytes one message may have, before compression and without the envelope.
+    /// The maximum bytes of a message, before compression and without the envelope.
     pub const fn bytes_max(self) -> usize {
         match self {
             Topic::Votes => 4 * KIB,
@@ -118,7 +118,7 @@ pub enum Protocol {
     Blocks,
     /// Transactions by id.
     Transactions,
-    /// Votes the asker lacks.
+    /// Votes that the asker lacks.
     Votes,
 }
 
@@ -127,10 +127,10 @@ impl Protocol {
     pub const ALL: [Protocol; 4] =
         [Protocol::Status, Protocol::Blocks, Protocol::Transactions, Protocol::Votes];
 
-    /// How long a whole exchange may take, from asking to the last byte of the answer.
+    /// How long an exchange may take, from the request to the last byte of the answer.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// The most bytes a request may have, before compression.
+    /// The maximum bytes of a request, before compression.
     pub const fn request_bytes_max(self) -> usize {
         match self {
             Protocol::Status | Protocol::Blocks => KIB,
@@ -139,12 +139,12 @@ impl Protocol {
         }
     }
 
-    /// The most bytes an answer may have, before compression.
+    /// The maximum bytes of an answer, before compression.
     pub const fn response_bytes_max(self) -> usize {
         match self {
             Protocol::Status => 64 * KIB,
             Protocol::Blocks => 8 * MIB,
-            // A full block's worth of transactions and their framing.
+            // The transactions of a full block and their framing.
             Protocol::Transactions => 4 * MIB + 256 * KIB,
             // A proposal, and the votes and certificates of its round.
             Protocol::Votes => MIB + 256 * KIB,
@@ -170,8 +170,8 @@ impl Protocol {
         !matches!(self, Protocol::Votes)
     }
 
-    /// Exchanges in flight on one connection, in both directions together; what comes on top fails. Whoever asks for
-    /// blocks waits for each answer; the other answers are smaller or asked for several at a time.
+    /// Exchanges in flight on one connection, both directions together; more fail. Block requests
+    /// are made one at a time; other answers are smaller, or several are requested at once.
     pub(crate) const fn streams_max(self) -> usize {
         match self {
             Protocol::Blocks => 4,
@@ -186,7 +186,8 @@ impl std::fmt::Display for Protocol {
     }
 }
 
-/// The names that carry the chain's tag. A foreign chain fails to negotiate before a byte of ours is parsed.
+/// The names that carry the chain's tag. A node of another chain fails to negotiate before any of
+/// our bytes are parsed.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     tag: String,
@@ -197,7 +198,7 @@ impl Names {
         Names { tag: tag.to_owned() }
     }
 
-    /// What identify announces and compares.
+    /// The protocol name that identify announces and compares.
     pub(crate) fn tag(&self) -> &str {
         &self.tag
     }

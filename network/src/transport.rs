@@ -1,9 +1,9 @@
-//! TCP with noise and yamux over names or addresses, and the guard around it.
+//! TCP with noise and yamux over names or addresses, and the rules for its use.
 //!
-//! Invariants: an attempt to connect ends soon, so that the next one can follow; a connection ends soon after the way
-//! to the other end does; without `allow_private` no address outside the internet is dialled, whoever suggested it; a dial never
-//! leaves from the listening port, because two nodes dialling each other from their listening ports meet in one TCP
-//! connection in which both believe to be the dialler.
+//! Invariants: a connection attempt ends soon, so that the next one can follow; a connection ends
+//! soon after its link does; without `allow_private` no private address is dialled, whatever its
+//! source; a dial never uses the listening port, because two nodes that dial each other from their
+//! listening ports open a single TCP connection in which both act as the dialler.
 
 use std::{
     io,
@@ -32,11 +32,12 @@ use crate::{
     silence::{SILENCE_MAX, Silence},
 };
 
-/// Room for a second packet should the first be lost, which the system sends after a second. The third would come
-/// three seconds later: a new attempt comes sooner.
+/// Leaves time for a second SYN, which the system sends after a second if the first is lost. The
+/// third would follow three seconds later: a new attempt is sooner.
 const CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Containers come back under another address while their name server still promises the old one for minutes.
+/// Containers return under another address while their name server's old answer stays valid for
+/// minutes.
 const NAME_TTL_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) fn build(
