@@ -1,4 +1,4 @@
-//! The process of a node: the node itself, its figures and its RPC server, put together.
+//! The process of a node: starts the node, its metrics and its RPC server.
 //!
 //! The only module that knows all three. The node reports and hands out its handle; metrics count the
 //! reports, and RPC reads both.
@@ -22,7 +22,7 @@ pub enum RunError {
     /// The node did not start or cannot go on.
     #[error(transparent)]
     Node(#[from] NodeRunError),
-    /// The RPC address cannot be listened on.
+    /// The node cannot listen on the RPC address.
     #[error("cannot listen for RPC on {address}: {error}")]
     RpcListen {
         /// The address.
@@ -30,13 +30,13 @@ pub enum RunError {
         /// What the system said.
         error: std::io::Error,
     },
-    /// There is no cookie for the RPC server.
+    /// The cookie of the RPC server could not be written.
     #[error(transparent)]
     Auth(#[from] AuthError),
 }
 
 impl RunError {
-    /// How the process ends.
+    /// The exit code of the process.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Node(error) => error.exit(),
@@ -45,7 +45,7 @@ impl RunError {
         }
     }
 
-    /// What the operator does next, where the error itself knows.
+    /// What the operator does next, if the error knows.
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Node(error) => error.next(),
@@ -63,7 +63,7 @@ impl RunError {
 /// When a part does not start, or the node cannot go on.
 pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), RunError> {
     let (rpc_config, data_dir) = (config.rpc.clone(), config.data_dir.clone());
-    // The lock of the data directory comes first: the cookie belongs to whoever holds it.
+    // Takes the lock of the data directory first: only its holder may write the cookie.
     let opened = node::open(config, stop.clone()).await?;
     let listener = match rpc_config.enabled {
         true => Some(listen(rpc_config.listen).await?),

@@ -1,8 +1,9 @@
 //! The configuration of a node, resolved once at start.
 //!
-//! Each value comes from the first that has it: a flag, the environment (`TIMECOIN_SECTION__KEY`), the
-//! TOML file, the default. An unknown key is an error wherever it stands. Relative paths are relative
-//! to the configuration file where they stand in it, and to the working directory otherwise.
+//! Each value comes from the first source that has it: a flag, the environment
+//! (`TIMECOIN_SECTION__KEY`), the TOML file, the default. An unknown key is an error in every
+//! source. Relative paths in the configuration file are relative to that file, others to the
+//! working directory.
 mod error;
 mod fields;
 mod layers;
@@ -22,14 +23,14 @@ use std::{
 use timecoin_chain::genesis::Network;
 use timecoin_network::Multiaddr;
 
-/// Everything a node is told.
+/// The whole configuration of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeConfig {
     /// Directory of the database, the safety record and the RPC cookie.
     pub data_dir: PathBuf,
     /// The genesis file of the chain.
     pub genesis: PathBuf,
-    /// Which kind of network the genesis begins; it decides the default ports.
+    /// The kind of network of the genesis; it decides the default ports.
     pub kind: Network,
     /// Other nodes.
     pub network: NetworkSection,
@@ -74,7 +75,7 @@ pub struct RpcSection {
 pub struct KeysSection {
     /// The identity in the network.
     pub node_key: PathBuf,
-    /// Signs votes; with it the node votes, should it be a masternode.
+    /// Signs votes; with it the node votes if it is a masternode.
     pub consensus_key: Option<PathBuf>,
 }
 
@@ -90,18 +91,18 @@ pub struct StoreSection {
 /// `[mempool]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct MempoolSection {
-    /// Encoded transactions in MiB at the most.
+    /// The maximum size of encoded transactions in MiB.
     pub bytes_mb: usize,
-    /// Transactions at the most.
+    /// The maximum number of transactions.
     pub transactions: usize,
 }
 
 /// `[log]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogSection {
-    /// Which lines, as `tracing-subscriber` reads it: `info`, `info,timecoin=debug`.
+    /// The filter, in the syntax of `tracing-subscriber`: `info`, `info,timecoin=debug`.
     pub filter: String,
-    /// Their form.
+    /// The form of the lines.
     pub format: LogFormat,
 }
 
@@ -118,7 +119,7 @@ pub enum LogFormat {
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct LimitsSection {
-    /// Connected peers at the most.
+    /// The maximum number of connected peers.
     pub peers: u32,
 }
 
@@ -142,7 +143,7 @@ impl NodeConfig {
         Self::resolve(Layers::new(file, &text, environment, flags)?)
     }
 
-    /// Where the RPC server's cookie is.
+    /// The path of the RPC server's cookie.
     pub fn cookie(&self) -> PathBuf {
         self.data_dir.join(".cookie")
     }

@@ -1,4 +1,5 @@
-//! Small files that survive a crash: written beside their place, synced, then put there in one step.
+//! Small files that survive a crash: written under a temporary name, synced, then renamed or linked
+//! into place.
 //!
 //! Invariant: a reader sees the old file, the new file or none, never a part.
 use std::{
@@ -8,17 +9,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Creates a file with these permissions. Fails with `AlreadyExists` where there is one.
+/// Creates a file with these permissions. Fails with `AlreadyExists` if there is one.
 pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let draft = write_draft(path, bytes, mode)?;
-    // Unlike a rename, a link never replaces what is there.
+    // Unlike a rename, a link never replaces an existing file.
     let linked = fs::hard_link(&draft, path);
     let removed = fs::remove_file(&draft);
     linked.and(removed)?;
     sync_directory(path)
 }
 
-/// Writes a file with these permissions, in place of what may be there.
+/// Writes a file with these permissions; replaces an existing one.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let draft = write_draft(path, bytes, mode)?;
     fs::rename(&draft, path)?;

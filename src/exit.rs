@@ -1,17 +1,17 @@
 //! Exit codes of the program: one type for the node and every command.
 use timecoin_store::StoreError;
 
-/// What an exit code other than 0 says.
+/// The meaning of an exit code other than 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// Something failed while running.
     Failure = 1,
-    /// The command line does not fit. The parser of the command line uses the same code.
+    /// The command line is wrong. The parser of the command line uses the same code.
     Usage = 2,
     /// A configuration, key or genesis file is wrong.
     Config = 3,
-    /// Another process has the data directory.
+    /// Another process uses the data directory.
     DirectoryInUse = 4,
     /// The database or its disk failed.
     Disk = 5,

@@ -1,4 +1,4 @@
-//! The genesis as a file that people read: JSON with names and units.
+//! The genesis as a human-readable file: JSON with names and units.
 //!
 //! The chain's identity is the hash of the canonical bytes, not of this text: spaces and the order of
 //! masternodes do not matter. Unknown fields are refused, and a `hash` in the file must be right.
@@ -19,7 +19,7 @@ use timecoin_chain::{
 /// Bytes of the longest file that is read.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Why a genesis file is not one.
+/// Why a genesis file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum GenesisFileError {
     /// The system refused.
@@ -54,10 +54,10 @@ pub enum GenesisFileError {
         /// Why.
         reason: String,
     },
-    /// The genesis cannot begin a chain.
+    /// The genesis breaks a rule.
     #[error("genesis: {0}")]
     Genesis(#[from] GenesisError),
-    /// The file names another hash than its content has.
+    /// The hash in the file is not the hash of its content.
     #[error("the genesis has hash {found}, but its file says {written}")]
     Hash {
         /// The hash of the content.
@@ -65,7 +65,7 @@ pub enum GenesisFileError {
         /// The hash in the file.
         written: String,
     },
-    /// A lock that no address names.
+    /// A lock that no address can express.
     #[error("genesis field {field} has a lock that no address names")]
     NoAddress {
         /// Which.
@@ -78,7 +78,7 @@ pub fn load(path: &Path) -> Result<Genesis, GenesisFileError> {
     Ok(load_chain(path)?.genesis)
 }
 
-/// Reads and checks a genesis file, with what follows from it.
+/// Reads and checks a genesis file, with the data derived from it.
 pub fn load_chain(path: &Path) -> Result<Chain, GenesisFileError> {
     let io = |error| GenesisFileError::Io { path: path.into(), error };
     let bytes = fs::metadata(path).map_err(io)?.len();

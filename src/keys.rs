@@ -1,7 +1,7 @@
 //! Key files: 32 secret bytes as hexadecimal and a newline, readable by their owner only.
 //!
-//! A node has a node key (its identity in the network) and, should it be a masternode, a consensus
-//! key (it signs votes). Both have the same form. Two running nodes must never share a consensus key.
+//! A node has a node key (its identity in the network) and, if it is a masternode, a consensus key
+//! (it signs votes). Both have the same form. Two running nodes must never share a consensus key.
 //!
 //! Never overwrites a key, and never reads one that others on the machine may read.
 mod record;
@@ -25,7 +25,7 @@ const FILE_BYTES_MAX: u64 = 67;
 /// Why a key was not read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// There is a key already, and losing it may lose money or a vote.
+    /// There is already a key, and overwriting it may lose money or a vote.
     #[error("{} exists already and keys are never overwritten", path.display())]
     Exists {
         /// The file.
@@ -45,7 +45,7 @@ pub enum KeyError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The content is no key.
+    /// The content is not a key.
     #[error("key file {} does not hold 64 hexadecimal digits", path.display())]
     Malformed {
         /// The file.
@@ -123,7 +123,7 @@ pub fn node_identity(secret: &SecretKey) -> Keypair {
     timecoin_network::keypair_from_secret(*secret.to_bytes())
 }
 
-/// The content of a file that only its owner may read, at most this many bytes of it.
+/// At most `bytes_max` bytes of a file that only its owner may read.
 pub(crate) fn read_private(path: &Path, bytes_max: u64) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => KeyError::Missing { path: path.into() },

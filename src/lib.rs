@@ -1,7 +1,7 @@
 //! The TimeCoin node: command line, configuration, keys, RPC, and the async shell around the engine.
 //!
-//! Arrows point down only: this crate uses `timecoin-network`, `timecoin-chain` and `timecoin-store`, which do
-//! not know it.
+//! Dependencies point down only: this crate uses `timecoin-network`, `timecoin-chain` and
+//! `timecoin-store`, which do not know it.
 pub mod api;
 pub mod app;
 pub mod cli;

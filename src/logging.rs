@@ -1,7 +1,7 @@
 //! The log on standard output: its filter and its two forms.
 //!
-//! One event is one line. The human form writes `message field=value`, the JSON form one object with
-//! the fields beside `timestamp`, `level`, `target` and `message`.
+//! One event is one line. The human form writes `message field=value`, the JSON form one object
+//! with the fields next to `timestamp`, `level`, `target` and `message`.
 use crate::config::{LogFormat, LogSection};
 use std::{
     io::IsTerminal,
@@ -25,10 +25,10 @@ pub enum LogError {
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Begins the log of the process. In JSON form a panic is a line of it, too.
+/// Starts the log of the process. In JSON form a panic is a line of it too.
 ///
 /// # Errors
-/// When the filter cannot be read, or a log has begun.
+/// When the filter cannot be read, or the process already has a log.
 pub fn begin(log: &LogSection) -> Result<(), LogError> {
     let filter = filter(&log.filter)?;
     match log.format {
@@ -46,7 +46,8 @@ pub fn begin(log: &LogSection) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Without a word about libp2p its parts log errors only: an operator cannot act on the rest.
+/// Unless the filter mentions libp2p, its crates log only errors: an operator cannot act on the
+/// rest.
 fn filter(text: &str) -> Result<EnvFilter, LogError> {
     let whole = match text.contains("libp2p") {
         true => text.to_owned(),

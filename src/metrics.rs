@@ -50,7 +50,7 @@ struct OfCall {
     code: i64,
 }
 
-/// What is counted since the start.
+/// The counters since the start.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -82,7 +82,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// All counters at zero.
     pub fn new() -> Self {
         let counts = Counts {
             finality: Histogram::new(FINALITY_BUCKETS),
@@ -141,7 +141,7 @@ impl Metrics {
         self.counts.calls.get_or_create(&OfCall { method, code }).inc();
     }
 
-    /// All figures now. The caller read the store's, which takes a moment.
+    /// All figures now. The caller reads the store's, which takes time.
     pub(crate) fn render(&self, node: &NodeHandle, store: Option<StoreStats>) -> String {
         self.encode(Snapshot::new(node, store))
     }
@@ -163,7 +163,7 @@ impl Counts {
         self.blocks.inc();
         self.transactions.inc_by(transactions as u64);
         if synced {
-            // It was decided before: neither how long that took nor who was late is seen here.
+            // It was decided elsewhere: the time it took and the late votes are not known here.
             self.synced_blocks.inc();
             return;
         }

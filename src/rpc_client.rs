@@ -27,7 +27,7 @@ use ureq::{Agent, Body, http::Response};
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long a call may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// The longest silence on a stream of events. The server sends a comment every 15 seconds.
+/// The longest idle time of an event stream. The server sends a comment every 15 seconds.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Bytes of the longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -53,7 +53,7 @@ pub enum RpcClientError {
         /// The cookie file that was read.
         cookie: Option<PathBuf>,
     },
-    /// What answers is no JSON-RPC server, or another version.
+    /// The server is not a JSON-RPC server, or has another version.
     #[error("{address} answered {method} with something else: {reason}")]
     Malformed {
         /// Where.
@@ -63,7 +63,7 @@ pub enum RpcClientError {
         /// What came.
         reason: String,
     },
-    /// The node understood and said no.
+    /// The node refused the request.
     #[error("{method}: {message} (code {code})")]
     Answered {
         /// What was asked.
@@ -72,13 +72,13 @@ pub enum RpcClientError {
         code: Code,
         /// In words.
         message: String,
-        /// A name that stays the same when the words change.
+        /// A stable name, independent of the message.
         reason: Option<String>,
     },
 }
 
 impl RpcClientError {
-    /// Whether the node is there but not ready yet.
+    /// Whether the node runs but is not ready yet.
     pub fn is_warming_up(&self) -> bool {
         matches!(self, Self::Answered { code: Code::WarmingUp, .. })
     }
@@ -288,7 +288,7 @@ pub fn cookie_in(data_dir: &Path) -> PathBuf {
     data_dir.join(".cookie")
 }
 
-/// The beginning of an answer that is not understood.
+/// The beginning of an answer that cannot be parsed.
 fn start(body: &[u8]) -> String {
     String::from_utf8_lossy(body).chars().take(200).collect()
 }

@@ -23,7 +23,7 @@ pub struct GetBestBlockHash {}
 /// Asks for a final block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetBlock {
-    /// Which.
+    /// The block.
     pub block: BlockId,
     /// 0: bytes. 1: header and ids. 2: with transactions. Default 1.
     #[serde(default)]
@@ -73,7 +73,7 @@ pub struct ChainInfo {
     pub chain_id: String,
     /// The last final height.
     pub blocks: u64,
-    /// The greatest height proven final.
+    /// The greatest height known to be final.
     pub headers: u64,
     /// The hash of the last final block.
     pub bestblockhash: String,
@@ -85,7 +85,7 @@ pub struct ChainInfo {
     pub state_root: String,
     /// All coins.
     pub supply: JsonAmount,
-    /// Unspent outputs, where they are counted.
+    /// The number of unspent outputs, if the node counts them.
     pub coins: Option<u64>,
     /// `blocks` divided by `headers`.
     pub verificationprogress: f64,
@@ -123,7 +123,7 @@ pub struct BlockView {
     /// Always true: other blocks are not shown.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// How many final blocks there are from this one on.
+    /// The number of final blocks from this one on, itself included.
     pub confirmations: u64,
     /// Its height.
     pub height: u64,
@@ -139,7 +139,7 @@ pub struct BlockView {
     pub proposer: u16,
     /// The round that decided it.
     pub round: u64,
-    /// The weight that signed it.
+    /// The weight of its signers.
     pub weight: u64,
     /// The weight of all masternodes.
     pub total: u64,

@@ -9,9 +9,9 @@ pub enum Code {
     Misc,
     /// An argument of the wrong type.
     Type,
-    /// A text that is not an address or id, or names nothing known.
+    /// A text that is not an address or id, or refers to something unknown.
     NotFound,
-    /// An argument out of its bounds.
+    /// An argument out of range.
     InvalidParameter,
     /// Bytes that are not a transaction.
     Decode,

@@ -16,7 +16,7 @@ pub struct GetTxOut {
     pub txid: String,
     /// Which of its outputs, from 0.
     pub n: u64,
-    /// Whether waiting transactions count. Default true.
+    /// Whether to include transactions in the mempool. Default true.
     #[serde(default)]
     pub include_mempool: Option<bool>,
 }
@@ -30,13 +30,13 @@ pub struct ListUnspent {
     /// Default: any.
     #[serde(default)]
     pub maxconf: Option<u64>,
-    /// Whose coins.
+    /// The addresses.
     #[serde(default)]
     pub addresses: Option<Vec<String>>,
     /// Only coins after this position: the last one of the page before.
     #[serde(default)]
     pub after_position: Option<u64>,
-    /// Coins in the answer. Default 1,000.
+    /// The maximum number of coins in the answer. Default 1,000.
     #[serde(default)]
     pub limit: Option<u64>,
 }
@@ -74,9 +74,9 @@ pub struct TxOut {
     pub value: JsonAmount,
     /// Who may spend it.
     pub lock: LockView,
-    /// The height that created it; none while its transaction waits.
+    /// The height that created it; none while its transaction is in the mempool.
     pub height: Option<u64>,
-    /// Its place among all coins; none while its transaction waits.
+    /// Its place among all coins; none while its transaction is in the mempool.
     pub position: Option<u64>,
     /// Whether it is a reward or a genesis coin: no block holds its transaction.
     pub coinbase: bool,

@@ -128,7 +128,7 @@ pub struct MasternodeView {
     pub voter: Voter,
     /// Where its rewards go.
     pub payout: LockView,
-    /// Its rewards of this epoch, which are not paid yet.
+    /// Its rewards of this epoch, not yet paid.
     pub accrued: JsonAmount,
 }
 
@@ -174,7 +174,7 @@ pub struct EvidenceView {
     pub round: u64,
     /// The offence in words.
     pub text: String,
-    /// The block that recorded it; none while it waits for one.
+    /// The block that recorded it; none until a block does.
     pub recorded: Option<RecordedIn>,
     /// Its canonical bytes, from which anyone can verify the signatures.
     pub hex: String,

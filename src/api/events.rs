@@ -22,7 +22,7 @@ pub struct BlockEvent {
     pub weight: u64,
     /// The weight of all masternodes.
     pub total: u64,
-    /// From the proposal seen to durable, at the node that tells.
+    /// From the first sight of the proposal to durable, at the reporting node.
     pub took_ms: u64,
 }
 

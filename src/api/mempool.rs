@@ -1,4 +1,4 @@
-//! The transactions that wait.
+//! The transactions in the mempool.
 use super::{
     ask::{ask, either},
     number::JsonAmount,
@@ -19,7 +19,7 @@ pub struct GetMempoolEntry {
     pub txid: String,
 }
 
-/// Asks for figures of the mempool.
+/// Asks for the mempool's size and limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetMempoolInfo {}
 
@@ -29,7 +29,7 @@ pub struct GetRawMempool {
     /// Entries by id instead of ids. Default false.
     #[serde(default)]
     pub verbose: Option<bool>,
-    /// How many, at most.
+    /// The maximum number of entries.
     #[serde(default)]
     pub limit: Option<u64>,
 }
@@ -55,11 +55,11 @@ pub struct MempoolInfo {
     pub mempoolminfee: JsonAmount,
     /// The lowest fee that is ever relayed.
     pub minrelaytxfee: JsonAmount,
-    /// What a replacement pays on top.
+    /// The additional fee that a replacement pays.
     pub incrementalrelayfee: JsonAmount,
     /// `mempoolminfee` in units for one byte.
     pub min_fee_rate: u64,
-    /// Always 0: the engine repeats what nobody has.
+    /// Always 0: the engine rebroadcasts transactions by itself.
     pub unbroadcastcount: u64,
     /// Always true: a higher fee replaces.
     pub fullrbf: bool,
@@ -80,9 +80,9 @@ pub struct MempoolEntry {
     pub fee: JsonAmount,
     /// How long it has been waiting.
     pub waiting_ms: u64,
-    /// The next height when it came.
+    /// The next height when it arrived.
     pub height: u64,
-    /// The last height that may hold it.
+    /// The last height whose block may include it.
     pub expiry_height: u64,
 }
 

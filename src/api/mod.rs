@@ -13,9 +13,9 @@
 //! | `number` | amounts and seconds, written digit by digit; levels of detail |
 //! | `code` | errors and their codes |
 //!
-//! Names and shapes follow Bitcoin Core where the meaning is the same. Ids, keys and bytes are lower-case
-//! hexadecimal; `time` is in seconds with `time_ms` beside it. Invariant: an amount never passes through a
-//! float. `tests` freezes the JSON of every result.
+//! Names and shapes follow Bitcoin Core where the meaning is the same. Ids, keys and bytes are
+//! lower-case hexadecimal; `time` is in seconds and `time_ms` in milliseconds. Invariant: an amount
+//! never passes through a float. `tests` pins the JSON of every result.
 mod ask;
 mod chain;
 mod code;

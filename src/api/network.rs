@@ -1,4 +1,4 @@
-//! The node among its peers.
+//! The node and its peers.
 use super::{
     ask::ask,
     number::{JsonAmount, Seconds},
@@ -15,7 +15,7 @@ ask! {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetConnectionCount {}
 
-/// Asks for this node among its peers.
+/// Asks for this node's identity, addresses and connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetNetworkInfo {}
 
@@ -60,7 +60,7 @@ pub struct NetworkInfo {
     pub timeoffset: i64,
     /// The lowest fee that is relayed, for 1,000 bytes.
     pub relayfee: JsonAmount,
-    /// What a replacement pays on top, for 1,000 bytes.
+    /// The additional fee that a replacement pays, for 1,000 bytes.
     pub incrementalrelayfee: JsonAmount,
     /// What an operator must know.
     pub warnings: Vec<String>,
@@ -87,7 +87,7 @@ pub struct PeerView {
     pub protocol: String,
     /// Where it says it listens.
     pub listen: Vec<String>,
-    /// Topics in whose mesh it is.
+    /// The topics in whose mesh it is.
     pub mesh: Vec<String>,
     /// Bytes received from it.
     pub bytesrecv: u64,

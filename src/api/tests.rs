@@ -1,4 +1,4 @@
-//! The JSON of every request and result, frozen: clients of other programs rely on it.
+//! Pins the JSON of every request and result: other programs rely on it.
 use super::*;
 use serde_json::Value;
 use timecoin_chain::types::Amount;

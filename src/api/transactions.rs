@@ -30,7 +30,7 @@ pub struct GetFinality {
     pub txid: String,
 }
 
-/// Asks for a transaction that is final or waits.
+/// Asks for a transaction that is final or in the mempool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GetRawTransaction {
     /// Which.
@@ -161,7 +161,7 @@ pub struct Placed {
     pub is_final: bool,
     /// How many final blocks include it.
     pub confirmations: u64,
-    /// Its block; none while it waits.
+    /// Its block; none while it is pending.
     #[serde(flatten)]
     pub block: Option<InBlock>,
 }
@@ -205,7 +205,7 @@ pub struct InBlock {
     pub time_ms: u64,
 }
 
-/// How far a transaction is.
+/// The state of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinalityStatus {
@@ -222,7 +222,7 @@ pub enum FinalityStatus {
 pub struct Finality {
     /// The transaction.
     pub txid: String,
-    /// How far it is.
+    /// Its state.
     #[serde(rename = "state")]
     pub status: FinalityStatus,
     /// Whether `state` is final.

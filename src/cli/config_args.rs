@@ -1,4 +1,4 @@
-//! A node's configuration flags, the same for `start` and for every command about the same node.
+//! A node's configuration flags, shared by `start` and every command about that node.
 use crate::config::{ConfigError, NodeConfig};
 use clap::Args;
 use std::{fmt, path::PathBuf};

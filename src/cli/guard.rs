@@ -77,7 +77,7 @@ pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
     }
 }
 
-/// Where a node's record is, and which key it must be for.
+/// The place of a node's record, and the key that it must belong to.
 struct Place {
     data_dir: PathBuf,
     genesis: GenesisHash,

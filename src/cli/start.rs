@@ -1,4 +1,4 @@
-//! `timecoin start`: runs a node until it is told to stop.
+//! `timecoin start`: runs a node until it is asked to stop.
 use super::config_args::ConfigArgs;
 use crate::{
     app::{self, RunError},

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and where it was written.
+//! Configuration errors, and where the faulty value was written.
 use crate::genesis_file::GenesisFileError;
 use std::{fmt, io, path::PathBuf};
 
@@ -52,10 +52,10 @@ pub enum ConfigError {
         key: String,
         /// Where it stands.
         origin: Origin,
-        /// The most similar key, should one be similar.
+        /// The most similar key, if one is similar.
         near: Option<&'static str>,
     },
-    /// A value that cannot be.
+    /// An invalid value.
     #[error("`{key}` in {origin}: {reason}")]
     Value {
         /// The key.

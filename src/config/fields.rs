@@ -1,4 +1,4 @@
-//! The table of all keys: the one place that knows their names, defaults and descriptions.
+//! The table of all keys: the only place that knows their names, defaults and descriptions.
 
 /// How a value is written in the environment and on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct Field {
     pub(super) form: Form,
     /// As TOML; empty where there is none.
     pub(super) default: &'static str,
-    /// An example where the default is computed or missing.
+    /// An example for a default that is computed or missing.
     pub(super) example: &'static str,
     /// One line for people.
     pub(super) about: &'static str,
@@ -119,9 +119,15 @@ pub(super) const FIELDS: &[Field] = &[
         Form::Literal,
         "300",
         "",
-        "Encoded waiting transactions in MiB at the most.",
+        "Maximum size of encoded waiting transactions in MiB.",
     ),
-    field("mempool.transactions", Form::Literal, "100000", "", "Waiting transactions at the most."),
+    field(
+        "mempool.transactions",
+        Form::Literal,
+        "100000",
+        "",
+        "Maximum number of waiting transactions.",
+    ),
     field(
         "log.filter",
         Form::Text,
@@ -136,10 +142,10 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "human, or json: one object per line, with height, round, peer and txid as fields.",
     ),
-    field("limits.peers", Form::Literal, "50", "", "Connected peers at the most."),
+    field("limits.peers", Form::Literal, "50", "", "Maximum number of connected peers."),
 ];
 
-/// The known key nearest to this one, if one is near.
+/// The most similar known key, if one is similar.
 pub(super) fn near(key: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     FIELDS

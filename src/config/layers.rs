@@ -1,4 +1,4 @@
-//! File, environment, flags and defaults laid over one another: for each key one value and its origin.
+//! Merges file, environment, flags and defaults: for each key one value and its origin.
 use super::{
     error::{ConfigError, Origin},
     fields::{self, FIELDS, Form},
@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 const PREFIX: &str = "TIMECOIN_";
 
-/// For each key the value that wins, and where it stands.
+/// For each key the effective value and its origin.
 #[derive(Debug)]
 pub(super) struct Layers {
     values: BTreeMap<&'static str, (Value, Origin)>,
@@ -168,8 +168,9 @@ fn is_section(name: &str) -> bool {
     FIELDS.iter().any(|field| field.key.split_once('.').is_some_and(|(section, _)| section == name))
 }
 
-/// `TIMECOIN_RPC__LISTEN` is `rpc.listen`; `TIMECOIN_DATA_DIR` is `data_dir`. A variable without `__`
-/// that is no key is another's: container platforms set such variables for every service they run.
+/// `TIMECOIN_RPC__LISTEN` is `rpc.listen`; `TIMECOIN_DATA_DIR` is `data_dir`. A variable without
+/// `__` that is not a key belongs to another program: container platforms set such variables for
+/// every service.
 fn key_of_variable(variable: &str) -> Option<String> {
     let name = variable.strip_prefix(PREFIX)?.to_lowercase();
     match name.split_once("__") {

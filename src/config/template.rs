@@ -1,4 +1,5 @@
-//! The text of a configuration file: every key with its description, those not set as comments.
+//! The text of a configuration file: every key with its description; keys that are not set are
+//! comments.
 use super::{
     ConfigError, Origin,
     fields::{self, FIELDS},

@@ -1,4 +1,4 @@
-//! Where a setting comes from, and what is said of a wrong one.
+//! The source of each setting, and the errors for wrong ones.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 use super::*;
 use timecoin_chain::{

@@ -3,8 +3,7 @@ use std::path::Path;
 use timecoin_chain::{crypto::PublicKey, engine::SafetyRecord, genesis::GenesisHash};
 use timecoin_store::{SafetyFile, StoreError};
 
-/// Writes the first record of a new key, where there is none yet. A key without one is a key whose
-/// record is lost.
+/// Writes the first record of a new key, if there is none. A key without a record has lost it.
 pub fn begin_record(
     data_dir: &Path,
     genesis: &GenesisHash,

@@ -1,7 +1,7 @@
-//! What the system says about this process. Only Linux tells it this way; elsewhere there is nothing.
+//! What the system reports about this process. Linux only; elsewhere there are no figures.
 use std::fs;
 
-/// Ticks of a second in `/proc`: 100 on every Linux since 2.4 (`USER_HZ`).
+/// Ticks per second in `/proc`: 100 on every Linux since 2.4 (`USER_HZ`).
 pub(crate) const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Figures of this process.

@@ -1,4 +1,4 @@
-//! What the node knows at the moment of a scrape.
+//! The node's state at a scrape.
 use super::process::Process;
 use crate::node::NodeHandle;
 use prometheus_client::{
@@ -113,7 +113,7 @@ impl Snapshot {
     fn network(&self, out: &mut Writer<'_, '_>) -> fmt::Result {
         out.gauge("timecoin_net_peers", "Connected peers", self.peers)?;
         out.gauge("timecoin_net_inbound_peers", "Connected peers that dialled", self.inbound)?;
-        // Samples of one name must stand together.
+        // Samples of one name must be contiguous.
         let mut by_name: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
         for sample in &self.network {
             by_name.entry(sample.name).or_default().push(sample);
@@ -181,7 +181,7 @@ impl Writer<'_, '_> {
             .encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 
-    /// Counters of the network under one name; those called gauges may fall.
+    /// Counters of the network under one name; those named gauges may fall.
     fn samples(&mut self, name: &str, samples: &[&Sample]) -> fmt::Result {
         let key = if name.starts_with("gossip") { "topic" } else { "protocol" };
         let (kind, plain) = match name.strip_suffix("_gauge") {

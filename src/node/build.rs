@@ -1,4 +1,4 @@
-//! Opens a node, joins the network, runs the loop, and takes it apart.
+//! Opens a node, joins the network, runs the loop, and shuts down.
 use super::{
     clock::{Clock, Timers},
     handle::{Command, NodeHandle, OnReport},
@@ -26,13 +26,13 @@ use timecoin_store::{Store, StoreError, StoreOptions};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Answers of workers on their way to the loop.
+/// Worker results queued for the loop.
 const ANSWERS: usize = 256;
-/// Responses of peers on their way to the loop.
+/// Peer responses queued for the loop.
 const RESPONSES: usize = 256;
-/// Commands of RPC on their way to the loop.
+/// RPC commands queued for the loop.
 const COMMANDS: usize = 1_024;
-/// Final blocks that a slow reader may fall behind.
+/// How many final blocks a slow reader may fall behind.
 const FINAL_BLOCKS: usize = 256;
 /// How long workers may take to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ pub enum NodeRunError {
     /// The network cannot be joined.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The engine will not go on.
+    /// The engine has halted.
     #[error("{0}")]
     Halted(String),
     /// The key must not sign here.
@@ -58,7 +58,7 @@ pub enum NodeRunError {
 }
 
 impl NodeRunError {
-    /// How the process ends.
+    /// The exit code of the process.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) => Exit::Config,
@@ -70,7 +70,7 @@ impl NodeRunError {
         }
     }
 
-    /// What the operator does next, where the error itself knows.
+    /// What the operator does next, if the error knows.
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Store(error) => Some(error.next()),
@@ -159,7 +159,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// How others talk to it.
+    /// The handle for the rest of the program.
     pub fn handle(&self) -> NodeHandle {
         self.handle.clone()
     }
@@ -255,7 +255,7 @@ async fn read_stored(store: &Arc<Store>) -> Result<Stored, NodeRunError> {
     Ok(blocking(read).await?)
 }
 
-/// Runs a job off the async threads. A panic in it goes on here.
+/// Runs a job off the async threads. A panic in it propagates.
 async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(job).await {
         Ok(value) => value,

@@ -39,7 +39,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The engine's timers. Setting one again replaces its time; each comes once.
+/// The engine's timers. Setting one again replaces its time; each fires once.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BTreeMap<Timer, Millis>);
 
@@ -48,7 +48,7 @@ impl Timers {
         self.0.insert(timer, at);
     }
 
-    /// Takes a timer whose time has come, the earliest first.
+    /// Takes a timer that is due, the earliest first.
     pub(super) fn take_due(&mut self, now: Millis) -> Option<Timer> {
         let (timer, at) = self.0.iter().min_by_key(|(_, at)| **at).map(|(t, at)| (*t, *at))?;
         if at > now {
@@ -58,12 +58,12 @@ impl Timers {
         Some(timer)
     }
 
-    /// Whether a timer's time came longer ago than this.
+    /// Whether a timer has been due for longer than this.
     pub(super) fn is_overdue(&self, now: Millis, grace: Millis) -> bool {
         self.0.values().any(|at| at.plus(grace) <= now)
     }
 
-    /// Waits until this long after the next timer's time; for ever where there is none.
+    /// Waits until this long after the next timer is due; for ever if none is set.
     pub(super) async fn due(&self, clock: &Clock, grace: Millis) {
         match self.0.values().min() {
             Some(&at) => tokio::time::sleep_until(clock.instant(at.plus(grace)).into()).await,

@@ -1,5 +1,5 @@
-//! Carries out effects, one after the other. A later effect starts only when an earlier one that must
-//! be durable is.
+//! Carries out effects, one after the other. An effect starts only when every earlier one that must
+//! be durable is durable.
 use super::{
     clock,
     handle::FinalBlock,
@@ -60,7 +60,7 @@ impl Shell {
                     self.librarian.serve(from, request, reply);
                 }
             }
-            // Dropped, a reply says that the node is busy.
+            // Dropping a reply answers "busy".
             Effect::Refuse { ticket } => drop(self.waiting.requests.remove(&ticket)),
             Effect::Judge { ticket, verdict } => self.judge(ticket, verdict),
             Effect::Run(job) => self.workers.run(job),
@@ -88,7 +88,7 @@ impl Shell {
         self.gossip(topic_of(topic), bytes, attempt);
     }
 
-    /// A message that does not leave now is repeated by the engine, or asked for by a peer.
+    /// If a message is not sent now, the engine repeats it or a peer asks for it.
     fn gossip(&self, topic: Topic, bytes: Vec<u8>, attempt: u8) {
         if let Err(error) = self.network.publish(topic, bytes.into(), attempt) {
             tracing::debug!("not gossiped: {error}");
@@ -117,7 +117,7 @@ impl Shell {
                 self.send_later(transaction);
             }
         }
-        // A caller that has gone away needs no answer.
+        // The caller may have stopped waiting.
         drop(reply.send(results));
         self.flush_outbox();
     }
@@ -154,7 +154,7 @@ impl Shell {
         let txids = block.transactions.iter().map(|tx| tx.txid()).collect();
         let at = clock::wall();
         let block = FinalBlock { block, hash, certificate, txids, weight, took, at };
-        // Without a reader there is nobody to tell.
+        // There may be no reader.
         drop(self.blocks.send(Arc::new(block)));
     }
 }

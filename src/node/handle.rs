@@ -1,6 +1,6 @@
 //! How the rest of the program talks to the running node: bounded messages in, snapshots out.
 //!
-//! Never gives access to the engine itself: a slow reader can not hold up consensus.
+//! Never gives access to the engine itself: a slow reader cannot delay consensus.
 use std::{sync::Arc, time::Instant};
 use timecoin_chain::{
     engine::{EngineStatus, Report},
@@ -30,11 +30,11 @@ pub struct PooledTransaction {
     pub fee: Amount,
     /// How long it has been waiting.
     pub waiting: Millis,
-    /// The next height when it came.
+    /// The next height when it arrived.
     pub height_added: Height,
 }
 
-/// A question or order to the node's loop. Each is answered at once.
+/// A query or command for the node's loop. Each is answered at once.
 #[derive(Debug)]
 pub enum Command {
     /// Take transactions into the mempool and gossip them.
@@ -87,7 +87,7 @@ pub struct FinalBlock {
     pub txids: Vec<TxId>,
     /// The weight that signed.
     pub weight: u64,
-    /// From the proposal seen here to durable here.
+    /// From the first sight of the proposal to durable, both here.
     pub took: Millis,
     /// The wall clock when it became durable here.
     pub at: Timestamp,
@@ -135,7 +135,8 @@ impl NodeHandle {
         self.status.clone()
     }
 
-    /// Final blocks from now on. A reader that falls too far behind misses some and is told so.
+    /// Final blocks from now on. A reader that falls too far behind misses some and gets an error
+    /// that says so.
     pub fn final_blocks(&self) -> broadcast::Receiver<Arc<FinalBlock>> {
         self.blocks.subscribe()
     }

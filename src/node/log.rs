@@ -1,5 +1,5 @@
-//! The log of what the engine reports: a short message, and figures as fields. WARN means that an
-//! operator may act.
+//! Logs the engine's reports: a short message, and figures as fields. WARN means that the operator
+//! may need to act.
 use timecoin_chain::{
     engine::{EngineStatus, Report, Signing},
     types::{BlockHash, VoteKind},
@@ -104,7 +104,7 @@ fn committed(report: &Report) {
     );
 }
 
-/// Enough of a hash to find it.
+/// A prefix of a hash, long enough to find it.
 fn short(hash: &BlockHash) -> String {
     let mut text = hash.to_string();
     text.truncate(12);

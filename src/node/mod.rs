@@ -2,15 +2,15 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `build` | opens the store, starts the swarm, and puts the loop together |
+//! | `build` | opens the store, starts the swarm, and builds the loop |
 //! | `run_loop` | the one loop: an input at a time into the engine |
-//! | `effects` | carries out what the engine wants, in order |
-//! | `requests` | requests to peers, and those of theirs that the store answers |
+//! | `effects` | carries out the engine's effects, in order |
+//! | `requests` | requests to peers, and peers' requests that the store answers |
 //! | `workers` | the engine's jobs, execution and writing, off the async threads |
 //! | `outbox` | own transactions, gossiped in batches |
 //! | `clock` | the two clocks, and the timers |
-//! | `log` | what happened, in words |
-//! | `handle` | how RPC talks to it |
+//! | `log` | logs the engine's reports |
+//! | `handle` | the interface for RPC |
 //!
 //! Never decides anything about the chain, and knows neither RPC nor metrics: they read the handle and
 //! receive the reports. Invariants: effects are carried out in order; a record is on

@@ -1,4 +1,4 @@
-//! Own transactions on their way to gossip: at once when it is quiet, in batches under load.
+//! Gossips own transactions: at once when there are few, in batches under load.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -8,7 +8,7 @@ use timecoin_chain::{
     wire::{self, BATCH_BYTES},
 };
 
-/// Between two batches at the least, unless one is full.
+/// The minimum interval between two batches, unless one is full.
 const SPACING: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Outbox {
         is_due.then(|| self.take())
     }
 
-    /// Waits until a batch is due; for ever where nothing waits.
+    /// Waits until a batch is due; for ever if there is none.
     pub(super) async fn due(&self) {
         match (self.waiting.is_empty(), self.last) {
             (true, _) => std::future::pending().await,

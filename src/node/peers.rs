@@ -1,4 +1,4 @@
-//! The engine's small peer numbers and the network's peer ids. A number is never used twice.
+//! Maps the engine's peer numbers to the network's peer ids. A number is never used twice.
 use std::collections::{BTreeMap, HashMap};
 use timecoin_chain::engine::Peer;
 use timecoin_network::PeerId;
@@ -11,7 +11,7 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// A peer is connected.
+    /// A peer connected.
     pub(super) fn add(&mut self, id: PeerId) -> Peer {
         let peer = Peer(self.next);
         self.next += 1;
@@ -20,7 +20,7 @@ impl Peers {
         peer
     }
 
-    /// A peer is gone.
+    /// A peer disconnected.
     pub(super) fn remove(&mut self, id: &PeerId) -> Option<Peer> {
         let peer = self.by_id.remove(id)?;
         self.by_number.remove(&peer);

@@ -1,4 +1,5 @@
-//! Requests to peers, and those of peers that the store answers. Moves bytes; what they mean is the chain's.
+//! Requests to peers, and peers' requests that the store answers. Moves bytes; `chain` defines
+//! their meaning.
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
@@ -13,13 +14,13 @@ use timecoin_store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-/// Peers for which the store is read at a time, one request of each protocol for each peer: a peer that asks
-/// without end finds the node busy and nobody else does. More get `Busy`.
+/// How many peers are served from the store at the same time, with one request per protocol each. A
+/// peer that asks without pause gets `Busy`, and others are not affected. Further peers get `Busy`.
 const READERS: usize = 8;
 /// Room for the lengths that the encoding of an answer adds.
 const FRAMING_BYTES: usize = 64 * 1024;
 
-// A message that the network does not carry helps nobody.
+// A limit above the network's would allow messages that it does not carry.
 const _: () = {
     let mut index = 0;
     while index < wire::Protocol::ALL.len() {
@@ -30,7 +31,7 @@ const _: () = {
     }
 };
 
-/// The network's protocol for one of the chain's.
+/// Maps the chain's protocol to the network's.
 const fn protocol_of(protocol: wire::Protocol) -> Protocol {
     match protocol {
         wire::Protocol::Status => Protocol::Status,
@@ -40,7 +41,7 @@ const fn protocol_of(protocol: wire::Protocol) -> Protocol {
     }
 }
 
-/// The chain's protocol for one of the network's.
+/// Maps the network's protocol to the chain's.
 pub(super) fn chain_protocol(protocol: Protocol) -> wire::Protocol {
     match protocol {
         Protocol::Status => wire::Protocol::Status,
@@ -50,7 +51,7 @@ pub(super) fn chain_protocol(protocol: Protocol) -> wire::Protocol {
     }
 }
 
-/// The network's topic for one of the chain's.
+/// Maps the chain's topic to the network's.
 pub(super) fn topic_of(topic: wire::Topic) -> Topic {
     match topic {
         wire::Topic::Votes => Topic::Votes,
@@ -61,7 +62,7 @@ pub(super) fn topic_of(topic: wire::Topic) -> Topic {
     }
 }
 
-/// The chain's topic for one of the network's; none where the chain has no use for it.
+/// Maps the network's topic to the chain's; none if the chain does not use it.
 pub(super) fn chain_topic(topic: Topic) -> Option<wire::Topic> {
     Some(match topic {
         Topic::Votes => wire::Topic::Votes,
@@ -73,7 +74,7 @@ pub(super) fn chain_topic(topic: Topic) -> Option<wire::Topic> {
     })
 }
 
-/// The response of a peer, or none where it is gone, busy or slow.
+/// The response of a peer, or none if it is disconnected, busy or slow.
 pub(super) struct Answered {
     pub(super) from: PeerId,
     pub(super) request: Request,
@@ -90,7 +91,7 @@ pub(super) async fn ask(
     let protocol = protocol_of(request.protocol());
     let response = network.request(peer, protocol, request.encode().into()).await;
     let bytes = response.ok().map(Vec::from);
-    // The loop is gone only when the node stops.
+    // The loop ends only when the node stops.
     drop(responses.send(Answered { from: peer, request, bytes }).await);
 }
 
@@ -100,7 +101,7 @@ pub(super) struct Librarian {
     chain: Arc<Chain>,
     store: Arc<Store>,
     tasks: TaskTracker,
-    /// Who is being answered. Locked for an insertion or a removal only.
+    /// The peers being served. Locked only for an insertion or a removal.
     readers: Arc<Mutex<BTreeSet<(PeerId, wire::Protocol)>>>,
 }
 

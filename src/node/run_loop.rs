@@ -1,4 +1,4 @@
-//! The one loop: an event at a time into the engine, its effects out in order.
+//! The main loop: passes one event at a time to the engine and carries out its effects in order.
 use super::{
     clock::{Clock, Timers},
     handle::{Command, FinalBlock, OnReport, PooledTransaction},
@@ -22,17 +22,17 @@ use tokio_util::sync::CancellationToken;
 
 /// Snapshots for readers are at least this far apart, except after a block.
 const STATUS_PERIOD: Millis = Millis(50);
-/// Gossiped messages that are looked at before a timer that is due.
+/// The maximum number of gossiped messages handled before a due timer.
 const BEFORE_TIMERS_MAX: usize = 256;
-/// How long a timer that is due waits for messages that arrived before it and are being verified.
+/// How long a due timer waits for the verification of messages that arrived before it.
 const TIMER_GRACE: Millis = Millis(50);
 
 /// Why the loop ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// It was asked to.
+    /// The node was asked to stop.
     Stopped,
-    /// The engine will not go on.
+    /// The engine has halted.
     Halted(HaltKind, String),
     /// The disk failed.
     Store(StoreError),
@@ -57,7 +57,7 @@ impl Waiting {
     }
 }
 
-/// Where events come from.
+/// The sources of events.
 pub(super) struct Sources {
     pub(super) answers: mpsc::Receiver<Answer>,
     pub(super) fast: mpsc::Receiver<Gossip>,
@@ -109,7 +109,7 @@ impl Shell {
                 Some(request) = sources.requests.recv() => self.on_request(request).await,
                 () = self.outbox.due() => { self.flush_outbox(); Ok(()) }
                 Some(command) = sources.commands.recv() => self.on_command(command).await,
-                // More than these wait in the network's queue, which drops what does not fit.
+                // Further messages wait in the network's queue, which drops what does not fit.
                 Some(gossip) = sources.bulk.recv(), if self.engine.takes_batches() => {
                     self.on_gossip(gossip).await
                 }
@@ -120,7 +120,7 @@ impl Shell {
         }
     }
 
-    /// One input through the engine, and what follows from it.
+    /// Passes one input to the engine and carries out its effects.
     pub(super) async fn handle(&mut self, input: Input) -> Result<(), End> {
         let (now, height) = (self.clock.now(), self.engine.height());
         let effects = self.engine.handle(now, input);
@@ -152,8 +152,8 @@ impl Shell {
         }
     }
 
-    /// Timers that are due, after the messages that arrived before them: a loop that was held up by the disk must not
-    /// vote nil on a proposal that lies in its queue.
+    /// Fires due timers after the messages that arrived before them: a loop that waited for the
+    /// disk must not vote nil while a proposal is in its queue.
     async fn on_timers(&mut self, fast: &mut mpsc::Receiver<Gossip>) -> Result<(), End> {
         for _ in 0..BEFORE_TIMERS_MAX {
             let Ok(gossip) = fast.try_recv() else { break };
@@ -170,7 +170,7 @@ impl Shell {
     }
 
     async fn on_gossip(&mut self, gossip: Gossip) -> Result<(), End> {
-        // Dropped, a ticket ignores its message.
+        // Dropping a ticket ignores its message.
         let Some(from) = self.peers.number(&gossip.from) else { return Ok(()) };
         let Some(topic) = requests::chain_topic(gossip.topic) else { return Ok(()) };
         let ticket = self.waiting.ticket();
@@ -221,7 +221,7 @@ impl Shell {
     async fn on_command(&mut self, command: Command) -> Result<(), End> {
         let now = self.clock.now();
         let mempool = self.engine.mempool();
-        // A caller that has gone away needs no answer.
+        // The caller may have stopped waiting.
         match command {
             Command::Submit { transactions, reply } => {
                 let ticket = self.waiting.ticket();

@@ -25,21 +25,21 @@ use tokio::sync::{mpsc, oneshot};
 /// Spends verified in one job: large enough for a batch to pay, small enough to share the cores.
 const CHUNK: usize = 128;
 
-/// What a worker has to say.
+/// The result of a worker.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// For the engine.
+    /// An input for the engine.
     Input(Box<Input>),
     /// The disk failed: the node stops.
     Failed(StoreError),
 }
 
-/// Hands out the work.
+/// Distributes the work.
 #[derive(Clone)]
 pub(super) struct Workers {
     pub(super) chain: Arc<Chain>,
     pub(super) store: Arc<Store>,
-    /// For what peers sent: consensus does not wait for the signatures of payments.
+    /// For peers' messages: consensus does not wait for the signatures of payments.
     pub(super) door: Arc<rayon::ThreadPool>,
     /// For payments.
     pub(super) signatures: Arc<rayon::ThreadPool>,
@@ -59,7 +59,7 @@ impl Workers {
     /// Says whether a transaction would be admitted.
     pub(super) fn try_out(&self, trial: Trial, reply: oneshot::Sender<Result<Acceptable, Reject>>) {
         let chain = self.chain.clone();
-        // A caller that has gone away needs no answer.
+        // The caller may have stopped waiting.
         self.signatures.spawn(move || drop(reply.send(trial.run(&Ed25519, &chain))));
     }
 
@@ -81,8 +81,8 @@ impl Workers {
         });
     }
 
-    /// Executes a block on its parent, which may not be in the store yet. Says nothing once the work is
-    /// cancelled.
+    /// Executes a block on its parent, which may not be in the store yet. Sends no result if the
+    /// work is cancelled.
     pub(super) fn execute(&self, execution: Execution, cancelled: Arc<AtomicBool>) {
         let workers = self.clone();
         self.tasks.spawn_blocking(move || {
@@ -134,7 +134,7 @@ impl Workers {
     }
 
     fn send(&self, input: Input) {
-        // The loop is gone only when the node stops.
+        // The loop ends only when the node stops.
         let _stopped = self.answers.blocking_send(Answer::Input(Box::new(input)));
     }
 
@@ -143,12 +143,12 @@ impl Workers {
     }
 }
 
-/// The blocks that are being executed, each with the flag that ends the work.
+/// The blocks being executed, each with its cancellation flag.
 #[derive(Debug, Default)]
 pub(super) struct Executions(BTreeMap<BlockHash, Weak<AtomicBool>>);
 
 impl Executions {
-    /// The flag of a new execution.
+    /// Adds an execution and returns its flag.
     pub(super) fn begin(&mut self, block: BlockHash) -> Arc<AtomicBool> {
         self.0.retain(|_, flag| flag.strong_count() > 0);
         let flag = Arc::new(AtomicBool::new(false));
@@ -156,7 +156,7 @@ impl Executions {
         flag
     }
 
-    /// Ends one, if it still runs.
+    /// Cancels an execution that still runs.
     pub(super) fn cancel(&mut self, block: &BlockHash) {
         if let Some(flag) = self.0.remove(block).and_then(|flag| flag.upgrade()) {
             flag.store(true, Ordering::Relaxed);
@@ -185,7 +185,7 @@ impl SignatureScheme for Pooled<'_> {
             }
         };
         let judge_all = || checks.par_chunks(SIGNATURE_BATCH).enumerate().find_map_first(judge);
-        // A few are not worth waiting for another thread.
+        // A few signatures are not worth a hand-over to another thread.
         if checks.len() <= SIGNATURE_BATCH {
             return checks.chunks(SIGNATURE_BATCH).enumerate().find_map(judge);
         }

@@ -1,7 +1,7 @@
 //! Authentication: a caller must be able to read the cookie file in the data directory.
 //!
-//! The file holds `__cookie__:<64 hexadecimal characters>`, is new at every start, readable by its
-//! owner only and removed by a graceful stop. Clients send it by HTTP Basic, as those of Bitcoin Core do.
+//! The file holds `__cookie__:<64 hexadecimal characters>`, is new at every start, readable only by
+//! its owner, and removed by a graceful stop. Clients send it by HTTP Basic, as for Bitcoin Core.
 //! It is created only under the lock of the data directory, so that two nodes do not overwrite each
 //! other's.
 use crate::durable;
@@ -38,7 +38,7 @@ pub enum AuthError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The system has no randomness.
+    /// The system returned no random bytes.
     #[error("the system gave no random bytes for the RPC cookie: {0}")]
     Random(getrandom::Error),
 }
@@ -65,7 +65,7 @@ impl Auth {
 
     /// Removes the cookie file.
     pub fn remove(&self) {
-        // A file that is already gone needs nothing.
+        // The file may already be gone.
         let _ = fs::remove_file(&self.path);
     }
 
@@ -74,7 +74,8 @@ impl Auth {
         let Some(given) = header.filter(|header| header.len() <= HEADER_MAX).and_then(basic) else {
             return false;
         };
-        // Hashes have one length, and comparing them in constant time tells nothing of the secret.
+        // Hashes have one length, and comparing them in constant time reveals nothing about the
+        // secret.
         let given: [u8; 32] = Sha256::digest(given.as_slice()).into();
         given.ct_eq(&self.credentials).into()
     }

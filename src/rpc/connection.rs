@@ -1,8 +1,8 @@
-//! Bounds the number of connections and how long each may be silent.
+//! Limits the number of connections and how long each may be idle.
 //!
-//! Invariant: a connection on which no answer makes progress for [`PATIENCE`] is closed, whether its
-//! request does not arrive, arrives byte by byte, or its answer is not read. An idle client cannot keep
-//! a place.
+//! Invariant: a connection on which no answer makes progress for [`PATIENCE`] is closed, whether
+//! its request does not arrive, arrives byte by byte, or its answer is not read. An idle client
+//! cannot occupy a connection.
 use axum::serve::Listener;
 use std::{
     io,

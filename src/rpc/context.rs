@@ -1,4 +1,4 @@
-//! What methods work with.
+//! The context of methods.
 use super::{error::RpcError, reads::Reads};
 use crate::{api::Ask, node::NodeHandle};
 use timecoin_chain::genesis::Network;

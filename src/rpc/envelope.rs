@@ -39,19 +39,19 @@ pub(super) enum Version {
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) version: Version,
-    /// As it was written; none where it is absent, which is not the same as `null`.
+    /// As it was written; none if it is absent, which differs from `null`.
     pub(super) id: Option<&'a RawValue>,
     pub(super) call: Result<Call<'a>, RpcError>,
 }
 
-/// What is asked.
+/// The method and its arguments.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) method: String,
     pub(super) arguments: Arguments<'a>,
 }
 
-/// Reads a body. The error is for the whole of it.
+/// Reads a body. An error applies to the whole body.
 pub(super) fn parse(body: &[u8]) -> Result<Payload<'_>, RpcError> {
     let not_json = |error| RpcError::new(Code::Parse, format_args!("Parse error: {error}"));
     let whole: &RawValue = serde_json::from_slice(body).map_err(not_json)?;
@@ -146,7 +146,7 @@ pub(super) fn reply(
     text.expect("replies hold only texts, numbers and values that were JSON before")
 }
 
-/// The HTTP status of one reply outside of a batch.
+/// The HTTP status of one reply outside a batch.
 pub(super) fn status(version: Version, outcome: &Result<Json, RpcError>) -> StatusCode {
     match (version, outcome) {
         (Version::Two, _) | (_, Ok(_)) => StatusCode::OK,
@@ -179,7 +179,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
     <&RawValue>::deserialize(from).map(Some)
 }
 
-/// The entries of a batch, no more than allowed: a longer one fails before it takes memory.
+/// The entries of a batch, up to the limit: a longer one fails before it takes memory.
 struct Entries<'a>(Vec<&'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {

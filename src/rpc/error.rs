@@ -1,4 +1,4 @@
-//! Failed calls: Bitcoin Core's code, words with numbers, and a name for programs.
+//! Failed calls: Bitcoin Core's code, a message with figures, and a name for programs.
 use crate::{
     api::{Code, Failure, Reason},
     node::NodeError,
@@ -19,7 +19,7 @@ impl RpcError {
         Self { code, message: message.to_string(), reason: None }
     }
 
-    /// With a name that stays the same when the words change.
+    /// With a stable name, independent of the message.
     pub(super) fn because(self, reason: &'static str) -> Self {
         Self { reason: Some(reason), ..self }
     }

@@ -64,7 +64,7 @@ struct Reader {
     blocks: broadcast::Receiver<Arc<FinalBlock>>,
     topics: Topics,
     total: u64,
-    /// The block being sent, and how many of its transactions were.
+    /// The block being sent, and how many of its transactions were sent.
     current: Option<(Arc<FinalBlock>, usize)>,
     _place: OwnedSemaphorePermit,
 }

@@ -1,7 +1,7 @@
 //! `GET /livez` and `GET /readyz`: whether to restart the node, and whether to route users to it.
 //!
-//! Alive means that the process answers. Ready means that it follows the chain now; if it does not, the
-//! body says why in words. `?verbose` lists every check.
+//! Alive means that the process answers. Ready means that it follows the chain now; otherwise the
+//! body says why. `?verbose` lists every check.
 use timecoin_chain::engine::{EngineStatus, Signing};
 
 /// One check in words.
@@ -65,7 +65,7 @@ fn consensus(status: &EngineStatus) -> Check {
     }
 }
 
-/// Listening takes seconds after each start; observing may last for ever.
+/// Listening takes seconds after each start; observing has no time limit.
 fn signing(status: &EngineStatus) -> Check {
     let passed = !matches!(status.signing, Signing::Observing { .. } | Signing::Stopped);
     Check { passed, text: format!("signing: {}", status.signing) }

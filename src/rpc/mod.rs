@@ -4,7 +4,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `server` | the HTTP listener: routes, limits, shutdown |
-//! | `connection` | bounds the number of connections and their silence |
+//! | `connection` | limits the number of connections and their idle time |
 //! | `origin` | refuses requests of foreign web pages |
 //! | `auth` | the cookie file and HTTP Basic |
 //! | `envelope` | requests and replies as bytes, both dialects |
@@ -17,9 +17,9 @@
 //! | `reads` | the database, off the async threads |
 //! | `events`, `health` | `/events`, `/livez` and `/readyz` |
 //!
-//! Invariants: no request reaches the engine other than as a bounded message; a read of the database
-//! never runs on an async thread; every queue, body, batch and answer has a limit; an amount is never
-//! a float.
+//! Invariants: requests reach the engine only as bounded messages; a read of the database never
+//! runs on an async thread; every queue, body, batch and answer has a limit; an amount is never a
+//! float.
 mod auth;
 mod calls;
 mod catalog;

@@ -1,8 +1,8 @@
 //! Refuses requests that a foreign web page makes a browser send.
 //!
-//! `Host` must be an IP address, `localhost` or a name the operator allowed: a page that has its
-//! own name resolve to this node (DNS rebinding) sends that name. `Origin`, which browsers add to
-//! requests of pages, must be of this machine.
+//! `Host` must be an IP address, `localhost` or a name the operator allowed: a page whose name
+//! resolves to this node (DNS rebinding) sends that name. `Origin`, which browsers add to requests
+//! of pages, must name this machine.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a request is refused before it is read.
@@ -42,8 +42,8 @@ pub(super) fn check(hosts: &[&[u8]], origins: &[&[u8]], allowed: &[String]) -> R
     }
 }
 
-/// Whether a body of this type is read. HTML forms can send none of these types but plain text, which
-/// Bitcoin Core's examples use; there the credentials, which are checked first, keep pages out.
+/// Whether the server reads a body of this type. Of these types HTML forms can send only plain
+/// text, which Bitcoin Core's examples use; credentials, checked first, keep pages out.
 pub(super) fn is_json(content_type: Option<&[u8]>) -> bool {
     let Some(content_type) = content_type else { return true };
     let kind = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();

@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// Arguments before it is known which method they are for.
+/// Arguments before their method is known.
 #[derive(Debug)]
 pub(super) enum Arguments<'a> {
     Position(Vec<&'a RawValue>),
@@ -171,7 +171,7 @@ struct Given<'p, 'a> {
     next: usize,
 }
 
-/// An argument that does not fit, as the client is told.
+/// The client's error for an argument that does not fit.
 #[derive(Debug)]
 struct Wrong(RpcError);
 

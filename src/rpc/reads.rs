@@ -42,7 +42,7 @@ impl Reads {
         let running = self.running.clone();
         let permit = running.acquire_owned().await.map_err(RpcError::store)?;
         let task = tokio::task::spawn_blocking(move || {
-            // Held by the job itself: it continues when its caller has gone away.
+            // Held by the job itself: it continues if its caller stops waiting.
             let _permit = permit;
             job()
         });
@@ -68,7 +68,7 @@ impl From<ViewError> for RpcError {
     }
 }
 
-/// A block that must be there.
+/// A block that must exist.
 pub(super) fn block_at(store: &Store, height: Height) -> Result<(Block, Certificate), RpcError> {
     store.block(height)?.ok_or_else(|| {
         let text = match height {

@@ -42,7 +42,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How the server may be reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RpcOptions {
-    /// Names in `Host` that are served beside `localhost` and all IP addresses, without a port.
+    /// Names allowed in `Host` in addition to `localhost` and all IP addresses, without a port.
     pub allowed_hosts: Vec<String>,
 }
 
@@ -155,7 +155,7 @@ async fn call(State(server): State<Arc<Server>>, request: Request) -> Response {
     }
 }
 
-/// What is refused before a byte of the body is read.
+/// Refuses requests before any of the body is read.
 fn admit(auth: &Auth, headers: &HeaderMap) -> Result<(), Box<Response>> {
     let one = |name| headers.get(name).map(|value: &header::HeaderValue| value.as_bytes());
     if !auth.accepts(one(header::AUTHORIZATION)) {

@@ -1,4 +1,4 @@
-//! What people ask of a node: four answers in one.
+//! The status of a node, from four calls.
 use super::{RpcClient, RpcClientError};
 use crate::api::{GetBlockchainInfo, GetConsensusInfo, GetMempoolInfo, GetNetworkInfo};
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct NodeStatus {
     pub signing: String,
     /// Why, in words.
     pub signing_reason: String,
-    /// Why no block is made, if none is.
+    /// Why blocks have stopped, if they have.
     pub halted: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl NodeStatus {
         })
     }
 
-    /// `100 %`, or how far and to where.
+    /// `100 %`, or the height and the target.
     pub fn sync(&self) -> String {
         if !self.syncing || self.sync_target == 0 {
             return "100 %".into();

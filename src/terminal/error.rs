@@ -39,12 +39,12 @@ impl CliError {
         self
     }
 
-    /// Written in the form of the log: a node whose log is JSON ends with JSON.
+    /// Written in the form of the log: a node that logs JSON reports its last error in JSON.
     pub fn in_form(self, form: LogFormat) -> Self {
         Self { form, ..self }
     }
 
-    /// How the process ends.
+    /// The exit code of the process.
     pub fn exit(&self) -> Exit {
         self.exit
     }

@@ -1,4 +1,4 @@
-//! How commands talk to the person who types them.
+//! The commands' input and output on a terminal.
 //!
 //! | file | what it does |
 //! |---|---|

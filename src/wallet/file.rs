@@ -28,18 +28,18 @@ pub enum WalletFileError {
     /// The file, as a file with a secret.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The file holds its secret in plain text, which is not fit for real money.
+    /// The file holds its secret in plain text, which is not safe for real money.
     #[error(
         "wallet files of version 1 hold a plain secret and are for test networks only, not for `main`"
     )]
     MainNetwork,
-    /// There is one already.
+    /// The file already exists.
     #[error("wallet {} exists already and wallets are never overwritten", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// There is none.
+    /// The file does not exist.
     #[error("there is no wallet {}", path.display())]
     Missing {
         /// The file.
@@ -51,7 +51,7 @@ pub enum WalletFileError {
         /// The name.
         name: String,
     },
-    /// The content is no wallet of this version.
+    /// The content is not a wallet of this version.
     #[error("wallet {}: {reason}", path.display())]
     Malformed {
         /// The file.

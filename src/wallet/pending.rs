@@ -1,4 +1,4 @@
-//! Which coins this wallet's own waiting payments spend, in a file beside the wallet.
+//! The coins that this wallet's own pending payments spend, in a file next to the wallet.
 //!
 //! Without it a second payment could spend a coin of the first and replace it with a higher fee.
 use crate::durable;
@@ -34,7 +34,7 @@ impl Pending {
         Self { path, sent: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    /// Keeps those that still wait according to the node.
+    /// Keeps those that the node still reports as pending.
     pub fn retain<E>(&mut self, mut waits: impl FnMut(&str) -> Result<bool, E>) -> Result<(), E> {
         let mut kept = Vec::with_capacity(self.sent.len());
         for sent in self.sent.drain(..) {
@@ -46,23 +46,23 @@ impl Pending {
         Ok(())
     }
 
-    /// How many payments wait.
+    /// The number of pending payments.
     pub fn len(&self) -> usize {
         self.sent.len()
     }
 
-    /// Whether no payment waits.
+    /// Whether no payment is pending.
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
-    /// Whether a waiting payment spends an output.
+    /// Whether a pending payment spends an output.
     pub fn spends(&self, outpoint: &timecoin_chain::types::OutPoint) -> bool {
         let outpoint = outpoint.to_string();
         self.sent.iter().any(|sent| sent.spends.contains(&outpoint))
     }
 
-    /// Writes a payment down, before it is sent.
+    /// Records a payment before it is sent.
     pub fn add(&mut self, transaction: &Transaction) -> io::Result<()> {
         let spends = transaction.body.inputs.iter().map(ToString::to_string).collect();
         self.sent.push(Sent { txid: transaction.txid().to_string(), spends });

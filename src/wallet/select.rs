@@ -1,4 +1,5 @@
-//! Which coins a payment spends: the largest first, until they cover the payment and its own fee.
+//! Chooses the coins that a payment spends: the largest first, until they cover the payment and its
+//! fee.
 //!
 //! The fee is exactly the rate times the bytes, or more if the change would be too small to be worth
 //! an output.
@@ -7,9 +8,9 @@ use timecoin_chain::{
     types::{Amount, OutPoint},
 };
 
-/// The most coins that one payment spends, so that it fits in a transaction.
+/// The maximum number of coins in one payment, so that it fits in a transaction.
 pub const INPUTS_MAX: usize = 500;
-/// What spending an output costs later: an outpoint and a signature.
+/// The bytes that spending an output costs later: an outpoint and a signature.
 pub const INPUT_BYTES: u64 = 34 + 68;
 
 const _: () = assert!(INPUTS_MAX * 102 + 1_024 < TX_BYTES_MAX);
@@ -64,7 +65,7 @@ pub enum SelectError {
         /// What was to be paid.
         amount: Amount,
     },
-    /// More than 64 bits hold.
+    /// A sum that exceeds 64 bits.
     #[error("the amounts overflow")]
     Overflow,
 }

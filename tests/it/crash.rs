@@ -1,4 +1,4 @@
-//! Power cuts: all nodes are killed at once, again and again, while payments flow.
+//! Power cuts: all nodes are killed at once, repeatedly, while payments are sent.
 use crate::{
     money::{Purse, hex_of},
     net::{Net, Node},
@@ -19,14 +19,14 @@ use std::{
 use timecoin::api::{FinalIn, GetFinality};
 use timecoin_chain::types::{Amount, Lock};
 
-/// How often all nodes are killed, unless TIMECOIN_KILLS says more.
+/// How often all nodes are killed, unless TIMECOIN_KILLS sets a number.
 const KILLS: u32 = 20;
 /// New blocks come this soon after all nodes are back.
 const BLOCK_WITHIN_MS: u64 = 10_000;
-/// From one payment to the next.
+/// The interval between payments.
 const PACE: Duration = Duration::from_millis(40);
 
-/// Where a payment is final, by its id: height and block.
+/// The height and block of each final payment, by its id.
 type Finals = BTreeMap<String, (u64, String)>;
 
 #[test]
@@ -86,7 +86,7 @@ fn pay_until_killed(net: &Net, purse: &mut Purse, finals: Finals) -> Finals {
             let there = finals.lock().unwrap().len();
             (there >= goal).then_some(()).ok_or_else(|| format!("{there} of {goal}"))
         });
-        // The fault comes at any moment of a block.
+        // The kill may come at any moment of a block.
         thread::sleep(late);
         net.kill_all();
         print!("{} ms after payment {goal}: ", late.as_millis());
@@ -110,7 +110,7 @@ fn send_payments(net: &Net, purse: &mut Purse, sent: &Mutex<Vec<String>>, is_ove
             return;
         }
         let payment = purse.pay(&to, Amount::from_time(1));
-        // From the kill on nobody answers.
+        // After the kill no node answers.
         if let Ok(txid) = node.try_call::<String>("sendrawtransaction", json!([hex_of(&payment)])) {
             sent.lock().unwrap().push(txid);
         }
@@ -118,7 +118,7 @@ fn send_payments(net: &Net, purse: &mut Purse, sent: &Mutex<Vec<String>>, is_ove
     }
 }
 
-/// Asks the nodes in turn, so that each of them has said of some payments that they are final.
+/// Asks the nodes in turn, so that each of them has reported some payments as final.
 fn note_finals(net: &Net, sent: &Mutex<Vec<String>>, finals: &Mutex<Finals>, is_over: &AtomicBool) {
     let mut waiting: Vec<String> = Vec::new();
     for node in net.nodes.iter().cycle() {

@@ -1,4 +1,5 @@
-//! A masternode's key in two places: the first owner stops, and what the second signs is held against the key.
+//! A masternode's key on two hosts: the first host stops, and the second host's signatures are
+//! evidence against the key.
 use crate::{hostile::Stranger, net::Net, process::has_ended, room::Room, wait::eventually};
 use serde_json::{Value, json};
 use timecoin::{genesis_file::load_chain, keys};

@@ -1,8 +1,8 @@
-//! What a killed proposer and a cut network cost. The program measures it itself: `timecoin bench faults`.
+//! The cost of a killed proposer and of a partition, as `timecoin bench faults` measures it.
 use crate::{net::Orphans, process::run, room::Room};
 use serde_json::Value;
 
-/// Far more than it takes: figures are for machines that do nothing else.
+/// A generous limit: exact figures need an idle machine.
 const BLOCK_WITHIN_MS: u64 = 20_000;
 
 #[test]

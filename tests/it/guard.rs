@@ -1,4 +1,4 @@
-//! `timecoin keys guard`: a safety record goes where its key goes, and never backwards.
+//! `timecoin keys guard`: a safety record moves with its key and never goes backwards.
 use crate::{
     net::Net,
     process::{Ended, run},
@@ -91,7 +91,7 @@ fn a_foreign_signature_is_not_forgotten() {
     let read = || SafetyFile::open(&val0.dir.join("data"), &net.genesis()).unwrap();
     let found = read().load().unwrap().unwrap();
     let (ends, round) = (found.record.height.0, found.record.round.0);
-    // In the slot of the record itself, and long after it.
+    // In the record's own slot, and long after it.
     for (height, round) in [(ends, round), (ends + 400, 3)] {
         let stopped = Some(Stop::Foreign(Height(height), Round(round)));
         let record = SafetyRecord { stopped, ..found.record.clone() };

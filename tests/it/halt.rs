@@ -1,4 +1,4 @@
-//! Masternodes go, and come back.
+//! Masternodes stop and restart.
 use crate::{
     net::{Net, Node},
     room::Room,
@@ -7,7 +7,8 @@ use crate::{
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// How long nothing must happen to count as halted: more than two block intervals and all timeouts.
+/// A chain without a block for this long has halted: more than two block intervals and all
+/// timeouts.
 const STILL: Duration = Duration::from_secs(5);
 
 #[test]
@@ -77,7 +78,7 @@ fn with_two_of_four_masternodes_the_chain_halts_says_why_and_resumes_by_itself()
     net.assert_sound();
 }
 
-/// The height at which these nodes stay: a block that was decided before the last kill may still come.
+/// The height at which these nodes halt: a block decided before the last kill may still arrive.
 fn settled_height(nodes: &[&Node]) -> u64 {
     eventually("the chain halts", || {
         let infos: Vec<Value> =
@@ -118,12 +119,13 @@ fn assert_says_why(net: &Net, node: &Node, reason: &str) {
     assert_whole(&line, &missing);
 }
 
-/// A masternode that is away costs a round when it is its turn: list, metrics and log say so, and whose turn it was.
+/// An absent masternode costs a round when it is its turn: list, metrics and log say so and name
+/// it.
 fn assert_says_who_was_silent(net: &Net, node: &Node, away: &str) {
     let words = format!("no proposal came from masternode {} in time", index_of(net, node, away));
     eventually(&format!("`{words}` at {}", node.name), || {
         let info: Value = node.call("getconsensusinfo", json!([]));
-        // An observer votes for nothing: it tells of the round that came instead.
+        // An observer casts no votes: it reports the next round instead.
         let words = if info["masternode"].is_null() { "decided nothing" } else { &words };
         let troubles = info["troubles"].as_array().unwrap();
         let says = |trouble: &Value| trouble["what"].as_str().unwrap().contains(words);
@@ -141,7 +143,7 @@ fn assert_says_who_was_silent(net: &Net, node: &Node, away: &str) {
     }
 }
 
-/// What a node waits for names those who would have to vote.
+/// The report of what a node waits for names the masternodes that must vote.
 fn assert_says_whose_votes_are_missing(net: &Net, node: &Node, away: [&str; 2]) {
     let mut missing = away.map(|name| index_of(net, node, name));
     missing.sort_unstable();

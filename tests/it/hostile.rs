@@ -1,4 +1,5 @@
-//! A stranger of the same chain that sends what it likes, through the network crate that honest nodes use.
+//! A hostile peer of the same chain that sends arbitrary messages through the same network crate as
+//! honest nodes.
 //!
 //! What cannot be sent through that crate (a raw stream, a compressed bomb: payloads that would unpack too
 //! large travel unpacked) is in the crate's own tests.
@@ -26,18 +27,18 @@ use timecoin_network::{
 };
 use tokio::runtime::Runtime;
 
-/// Messages of each kind: ten are enough for a stranger to be heard no more.
+/// Messages of each kind: after ten a stranger is ignored.
 const EACH: u32 = 12;
-/// Of five nodes, how many take a stranger's messages at the least.
+/// The minimum number of nodes, of five, that take a stranger's messages.
 const MESHED: usize = 4;
-/// Requests in each wave of the flood, and waves: more than any peer may ask in so short a time.
+/// Requests in each wave of the flood, and waves: more than the request rate allows.
 const WAVE: usize = 30;
 const WAVES: usize = 12;
 
-/// What honest nodes do with a message.
+/// How honest nodes treat a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// Held against its sender.
+    /// Counted against its sender.
     Rejected,
     /// Dropped.
     Ignored,
@@ -51,12 +52,12 @@ struct Attack {
     message: Message,
 }
 
-/// What an attacker knows when it begins.
+/// What an attacker knows at the start.
 struct Scene<'a> {
     chain: &'a Chain,
     /// The height being decided.
     height: Height,
-    /// Somebody else's money.
+    /// Another owner's coin.
     purse: Purse,
 }
 
@@ -67,7 +68,7 @@ fn whatever_a_stranger_gossips_payments_go_on_and_honest_nodes_keep_each_other()
     let chain = load_chain(&net.genesis_file()).unwrap();
     let runtime = Runtime::new().unwrap();
     for Attack { name, topic, verdict, message } in ATTACKS {
-        // Each kind has its own stranger, because the last one is heard no more.
+        // Each kind has its own stranger, because nodes ignore the previous one.
         let stranger = Stranger::join(&runtime, &net, &chain);
         let heard_by = stranger.is_heard_by(*topic);
         let figure = match verdict {
@@ -121,7 +122,7 @@ fn whatever_a_stranger_asks_it_gets_an_answer_or_busy_and_payments_go_on() {
     for ((name, outcome), count) in outcomes {
         println!("{count} x {name}: {outcome}");
     }
-    // What exceeds its limit does not even leave.
+    // The network crate refuses to send oversized messages.
     for protocol in Protocol::ALL {
         let bytes = vec![0; protocol.request_bytes_max() + 1];
         let refused = stranger.ask(honest[0], protocol, bytes);
@@ -157,7 +158,7 @@ fn real_votes_sent_again_and_again_change_nothing() {
     let mut repeated = 0;
     for _ in 0..5 {
         let paid = net.pay_and_wait("bob", "1");
-        // Whatever came meanwhile goes back twenty times: accepted while it is new, never passed on after.
+        // Replays every received message twenty times: accepted while new, never forwarded again.
         while let Ok(gossip) = stranger.network.fast.try_recv() {
             for attempt in 1..=20 {
                 // The stranger's own queue may be full.
@@ -175,7 +176,7 @@ fn real_votes_sent_again_and_again_change_nothing() {
     net.assert_sound();
 }
 
-/// A peer of the chain that is no node.
+/// A peer of the chain that is not a node.
 pub(crate) struct Stranger<'a> {
     runtime: &'a Runtime,
     network: Network,
@@ -204,7 +205,8 @@ impl<'a> Stranger<'a> {
         stranger
     }
 
-    /// Waits until most nodes take its messages on a topic; those that do. Gossip looks for no more than enough.
+    /// Waits until most nodes take its messages on a topic; returns them. A gossip mesh need not
+    /// include all nodes.
     pub(crate) fn is_heard_by(&self, topic: Topic) -> BTreeSet<PeerId> {
         eventually(&format!("the stranger is in the mesh of {topic}"), || {
             let peers = self.network.handle.peers();
@@ -227,7 +229,7 @@ impl<'a> Stranger<'a> {
         self.runtime.block_on(self.network.handle.request(peer, protocol, bytes.into()))
     }
 
-    /// Asks one node as fast as it can; how many requests were refused in whatever way.
+    /// Sends requests to one node as fast as possible; returns how many failed for any reason.
     fn flood(&self, peer: PeerId) -> usize {
         let handle = &self.network.handle;
         let waves = (0..WAVES).map(|_| {
@@ -260,7 +262,7 @@ fn assert_honest_nodes_are_connected(net: &Net) {
     }
 }
 
-/// Every kind of message that is not what it should be.
+/// Every kind of invalid message.
 const ATTACKS: &[Attack] = &[
     rejected("garbage", Topic::Votes, |_, index| noise(index, 40 * index)),
     rejected("garbage", Topic::Proposals, |_, index| noise(index, 40 * index)),
@@ -345,7 +347,7 @@ impl Scene<'_> {
         vote
     }
 
-    /// An empty block in the name of whose turn it is, signed by a stranger.
+    /// An empty block in the name of the proposer in turn, signed by a stranger.
     fn proposal(&self, index: u32) -> Proposal {
         let (chain, height) = (self.chain, self.height);
         let header = Header {
@@ -367,7 +369,7 @@ impl Scene<'_> {
         Proposal::of_block(&block, vec![], Round(0), None, stranger_key().sign(&message))
     }
 
-    /// A sound payment of alice.
+    /// A valid payment by alice.
     fn payment(&self, index: u32) -> Transaction {
         let coin = self.purse.coins[usize::try_from(index).unwrap() % self.purse.coins.len()];
         self.purse.pay_from(coin, &self.purse.lock(), Amount(1_000 + u64::from(index)))
@@ -425,7 +427,7 @@ fn hash(index: u32) -> BlockHash {
     BlockHash(bytes)
 }
 
-/// Bytes that mean nothing, different for each seed.
+/// Random bytes, different for each seed.
 fn noise(seed: u32, bytes: u32) -> Vec<u8> {
     let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..bytes)

@@ -36,7 +36,7 @@ fn the_server_lets_in_whom_it_should_and_answers_in_both_dialects() {
         println!("HTTP {status} for {}", headers.join(", ").replace(&cookie, "the cookie"));
     }
     let headers = [host(node), cookie.clone()];
-    // What is announced is enough to be refused.
+    // The announced length is enough for a refusal.
     let long = [host(node), cookie.clone(), "Content-Length: 5242881".into()].join("\r\n");
     let answered =
         answer(open(node, &format!("POST / HTTP/1.1\r\nConnection: close\r\n{long}\r\n\r\n")));
@@ -88,7 +88,7 @@ fn pages_for_machines_need_no_cookie_and_events_bring_each_block() {
     let evil = "GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: evil.example\r\n\r\n";
     assert_eq!(answer(open(node, evil)).status, 403);
 
-    // The cookie is not asked for: a client without one follows the events.
+    // Events need no cookie: a client without one follows them.
     let address = node.client.address();
     let events = RpcClient::new(address, None).events("block").unwrap();
     let before = node.height();
@@ -130,14 +130,14 @@ fn post(node: &Node, headers: &[String], body: &str) -> Answer {
 fn open(node: &Node, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, node.rpc)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    // A request that is refused by its head may find the way closed for the rest of it.
+    // When the server refuses a request by its head, it may close before the client sends the rest.
     let _ = stream.write_all(request.as_bytes());
     stream
 }
 
 fn answer(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
-    // As above: what came before the end counts.
+    // As above: the bytes before the end count.
     let _ = stream.read_to_end(&mut bytes);
     let whole = String::from_utf8_lossy(&bytes).into_owned();
     let (head, text) = whole.split_once("\r\n\r\n").unwrap_or((&whole, ""));

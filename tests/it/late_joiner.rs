@@ -1,4 +1,4 @@
-//! A node that knows one address and no block.
+//! A new node that knows one address and no block.
 use crate::{
     net::{Net, Node},
     ports,
@@ -10,11 +10,11 @@ use nix::sys::signal::Signal;
 use std::time::Instant;
 
 const BLOCKS: u64 = 1_000;
-/// Blocks that it must follow after it caught up.
+/// Blocks that it must follow after it catches up.
 const FOLLOWED: u64 = 100;
 /// Without these two of four masternodes no block is made.
 const PAUSED: [&str; 2] = ["val2", "val3"];
-/// All nodes of the network that was there.
+/// All nodes of the existing network.
 const OTHERS: usize = 5;
 
 #[test]
@@ -56,8 +56,8 @@ fn a_late_node_with_one_address_finds_the_others_fetches_a_thousand_blocks_and_f
         val0.height()
     );
 
-    // Blocks of 20 ms outrun a node that fetches them from two busy cores: it stays a little behind. Once it stands
-    // at the tip it must follow by itself, so the chain pauses until it does.
+    // With a block every 20 ms on two busy cores, a node that fetches blocks stays slightly behind.
+    // The chain pauses until the node reaches the tip; from there it must follow without help.
     let mut behind = 0;
     for height in (target..target + FOLLOWED).step_by(10) {
         late.reaches(height);

@@ -3,22 +3,23 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `payment` | a payment is final everywhere; how soon the first block is |
-//! | `halt` | with too few masternodes the chain halts, says so, and goes on by itself |
-//! | `crash` | nothing final is lost however often all nodes are killed |
-//! | `evidence` | a key in two places is found out and recorded |
+//! | `halt` | with too few masternodes the chain halts, says so, and resumes by itself |
+//! | `crash` | nothing final is lost when all nodes are killed repeatedly |
+//! | `evidence` | a key on two hosts is detected and recorded |
 //! | `second_host` | a key on two hosts, one of them without its safety record |
 //! | `faults` | what killed proposers and a cut network cost |
 //! | `late_joiner` | one address is enough to find, fetch and follow a chain |
-//! | `refused` | transactions that RPC refuses, and that they leave nothing behind |
-//! | `start_refused` | nodes that do not start or do not connect, and what they say |
-//! | `hostile` | what a stranger in the network can send |
+//! | `refused` | transactions that RPC refuses, which leave no trace |
+//! | `start_refused` | nodes that do not start or do not connect, and their errors |
+//! | `hostile` | what a hostile peer can send |
 //! | `stopping` | signals and `testnet down` |
 //! | `http` | the RPC server byte by byte |
-//! | `net`, `process`, `ports`, `room` | networks of processes, and their end |
-//! | `money`, `wait` | signed payments; waiting for what is to happen |
+//! | `net`, `process`, `ports`, `room` | networks of processes, and their cleanup |
+//! | `money`, `wait` | signed payments; waiting with time limits |
 //!
-//! Each network has its own directory and its own free ports, and at most two run at a time. Waits are for
-//! events, with generous ends. Every process that a test started ends with it, also when it fails.
+//! Each network has its own directory and its own free ports, and at most two run at a time. Tests
+//! wait for events, with generous time limits. Every process that a test starts ends with the test,
+//! even if it fails.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod crash;

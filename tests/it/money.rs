@@ -1,4 +1,4 @@
-//! Signed payments without the command line: one coin each, so that none waits for another.
+//! Signed payments without the command line: one coin each, so that none depends on another.
 use crate::net::{Net, Node};
 use std::collections::VecDeque;
 use timecoin::{
@@ -21,7 +21,7 @@ pub(crate) struct Purse {
 }
 
 impl Purse {
-    /// A wallet of a network, with all that it holds.
+    /// A wallet of a network, with all its coins.
     pub(crate) fn open(net: &Net, name: &str) -> Self {
         let path = path_of(&net.dir.join("wallets"), name).unwrap();
         let WalletFile { address, secret, .. } = WalletFile::load(&path).unwrap();
@@ -47,12 +47,12 @@ impl Purse {
         pay(&request, &self.secret, vec![coin]).unwrap().transaction
     }
 
-    /// What anybody must show to spend coins of this purse.
+    /// The condition for spending coins of this purse.
     pub(crate) fn lock(&self) -> Lock {
         Lock::Key(self.secret.public_key())
     }
 
-    /// Signs a body that spends these coins of this purse, whatever the body says.
+    /// Signs a body that spends these coins of this purse, valid or not.
     pub(crate) fn sign(&self, body: TxBody, coins: &[Coin]) -> Transaction {
         let spent: Vec<Output> =
             coins.iter().map(|coin| Output { value: coin.value, lock: self.lock() }).collect();
@@ -61,7 +61,7 @@ impl Purse {
     }
 }
 
-/// The bytes that RPC takes.
+/// The encoding that RPC takes.
 pub(crate) fn hex_of(transaction: &Transaction) -> String {
     hex::encode(codec::encode(transaction))
 }

@@ -1,4 +1,4 @@
-//! A local network made by `timecoin testnet up`, which ends with its owner.
+//! A local network, started by `timecoin testnet up` and stopped when dropped.
 use crate::{
     ports,
     process::{self, Ended, Process, has_ended, run, runs_with},
@@ -27,14 +27,14 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Lines of each log that a failed test shows.
 const TAIL_LINES: usize = 12;
 
-/// Directories of the networks that run now, for an interrupted run.
+/// Directories of the running networks, for cleanup after an interruption.
 static RUNNING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// A network and its nodes, masternodes first.
 pub(crate) struct Net {
     pub(crate) dir: PathBuf,
     pub(crate) nodes: Vec<Node>,
-    /// What `testnet up --json` said.
+    /// The output of `testnet up --json`.
     pub(crate) up: Value,
     base_port: u16,
     _files: TempDir,
@@ -89,7 +89,7 @@ impl Net {
         net
     }
 
-    /// Starts what does not run; what the command said.
+    /// Starts the nodes that do not run; returns the command's output.
     pub(crate) fn up_again(&self) -> Value {
         self.bring_up(&[])
     }
@@ -115,7 +115,7 @@ impl Net {
         self.command(&[&["wallet", "--json"], words].concat())
     }
 
-    /// Pays from alice and waits until it is final; what the wallet said.
+    /// Pays from alice and waits until it is final; returns the wallet's output.
     pub(crate) fn pay_and_wait(&self, to: &str, time: &str) -> Value {
         let payment = ["send", "--from", "alice", "--to", to, time];
         self.wallet(&[&payment[..], &["--yes", "--wait", "--timeout", "90"]].concat()).json()
@@ -139,7 +139,7 @@ impl Net {
         u32::try_from(entry["pid"].as_u64().unwrap()).unwrap()
     }
 
-    /// What `testnet.json` says of a node.
+    /// A node's entry in `testnet.json`.
     pub(crate) fn entry(&self, name: &str) -> Value {
         entries(&self.dir).into_iter().find(|entry| entry["name"] == name).unwrap()
     }
@@ -148,7 +148,7 @@ impl Net {
         assert!(process::send(self.pid(name), signal), "{name} runs");
     }
 
-    /// `timecoin testnet kill`, and waits until the process has given back its ports and locks.
+    /// `timecoin testnet kill`, and waits until the process has released its ports and locks.
     pub(crate) fn kill(&self, name: &str) {
         let pid = self.pid(name);
         self.testnet(&["kill", name]).ok();
@@ -157,12 +157,13 @@ impl Net {
         });
     }
 
-    /// Kills every node at once and waits until none is there.
+    /// Kills every node at once and waits until all have ended.
     pub(crate) fn kill_all(&self) {
         kill_all(&self.dir);
     }
 
-    /// Asserts that all nodes have the same blocks from a height on, as far as all have them; the last such height.
+    /// Asserts that all nodes have the same blocks from a height to the lowest tip; returns that
+    /// height.
     pub(crate) fn assert_one_chain(&self, from: u64) -> u64 {
         let last = self.nodes.iter().map(Node::height).min().unwrap();
         for height in from..=last {
@@ -186,7 +187,8 @@ impl Net {
     }
 }
 
-/// The nodes of a network that a command keeps in a directory: they end with this, should the command not end them.
+/// The nodes of a network that a command keeps in a directory: dropping this ends them if the
+/// command does not.
 pub(crate) struct Orphans(PathBuf);
 
 impl Orphans {
@@ -233,7 +235,7 @@ impl Node {
         Self { name, dir, p2p, rpc, client }
     }
 
-    /// Starts it by its configuration on its own ports, as a process of the test.
+    /// Starts it with its configuration on its own ports, as a child of the test.
     pub(crate) fn start(&self, more: &[&str]) -> Process {
         let listen = format!("network.listen=/ip4/127.0.0.1/tcp/{}", self.p2p);
         let rpc = format!("127.0.0.1:{}", self.rpc);
@@ -281,7 +283,7 @@ impl Node {
         self.ask(&GetBlockHash { height })
     }
 
-    /// Waits until it has this height; the height it has.
+    /// Waits until it has this height; returns its height.
     pub(crate) fn reaches(&self, height: u64) -> u64 {
         eventually(&format!("height {height} at {}", self.name), || {
             match self.client.ask(&GetBlockCount {}) {
@@ -292,7 +294,7 @@ impl Node {
         })
     }
 
-    /// Which peers it is connected to.
+    /// Its connected peers.
     pub(crate) fn peers(&self) -> BTreeSet<String> {
         self.ask(&GetPeerInfo {}).into_iter().map(|peer| peer.peer).collect()
     }
@@ -301,12 +303,12 @@ impl Node {
         self.ask(&GetNetworkInfo {}).peer_id
     }
 
-    /// Its address for other nodes' lists of bootstrap nodes.
+    /// Its address as a bootstrap node.
     pub(crate) fn address(&self) -> String {
         format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", self.p2p, self.peer_id())
     }
 
-    /// A figure of `/metrics` by its name and labels.
+    /// A value from `/metrics` by its name and labels.
     pub(crate) fn figure(&self, name: &str) -> u64 {
         let (_, text) = self.client.get("/metrics").unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -318,7 +320,7 @@ impl Node {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits until its log has a line with these words; the line.
+    /// Waits until its log has a line with these words; returns the line.
     pub(crate) fn logs(&self, words: &str) -> String {
         eventually(&format!("`{words}` in the log of {}", self.name), || {
             let log = self.log();
@@ -339,7 +341,7 @@ fn entries(dir: &Path) -> Vec<Value> {
     state["nodes"].as_array().cloned().unwrap_or_default()
 }
 
-/// Kills the nodes of a network, each by its own number, and waits until they are gone.
+/// Kills the nodes of a network, each by its process id, and waits until they have ended.
 fn kill_all(dir: &Path) {
     let running: Vec<(u32, PathBuf)> = entries(dir)
         .iter()
@@ -357,7 +359,7 @@ fn kill_all(dir: &Path) {
     }
 }
 
-/// Nodes have process groups of their own: Ctrl-C reaches only this program, which ends them.
+/// Nodes have their own process groups: Ctrl-C reaches only this program, which stops them.
 fn end_all_when_interrupted() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -370,7 +372,8 @@ fn end_all_when_interrupted() {
             });
             for dir in RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 kill_all(dir);
-                // The directory around it is this network's alone; what stays there is in nobody's way.
+                // The directory belongs to this network alone, so leftover files disturb no other
+                // test.
                 let _ = fs::remove_dir_all(dir.parent().unwrap());
             }
             std::process::exit(130);

@@ -50,7 +50,7 @@ fn the_first_block_is_final_within_three_seconds() {
         .map(|n| n["ready_ms"].as_u64().unwrap())
         .collect();
     println!("nodes answer after {ready:?} ms, first block final after {first_block_ms} ms");
-    // Two of them are the interval before an empty block.
+    // Two seconds of them are the interval before an empty block.
     assert!(first_block_ms < 3_000, "{first_block_ms} ms");
     assert_eq!(net.up["height"], 1);
 }
@@ -61,7 +61,7 @@ fn balances(net: &Net, wallet: &str) -> Vec<String> {
     views.as_array().unwrap().iter().map(balance).collect()
 }
 
-/// Waits until every node was seen at one height; the height and the root they all had there.
+/// Waits until every node was seen at one height; returns the height and their common root.
 fn common_state_root(net: &Net) -> (u64, String) {
     let mut seen: BTreeMap<u64, BTreeMap<String, String>> = BTreeMap::new();
     eventually("a height at which every node was seen", || {

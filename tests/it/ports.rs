@@ -1,4 +1,4 @@
-//! Free ports: a random base below those that the system gives to outgoing connections, each port tried.
+//! Free ports: a random base below the ephemeral range, each port tested.
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher, RandomState},
@@ -8,13 +8,14 @@ use std::{
 };
 
 const BASES: Range<u16> = 10_000..31_000;
-/// Ports from one node of a network to the next, as `testnet up` has it.
+/// The port distance between two nodes of a network, as in `testnet up`.
 pub(crate) const STEP: u16 = 10;
 
-/// Given out in this process, and never again: between the look and the use another test may look.
+/// Bases already used in this process, never reused: another test may check between the check and
+/// the use.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A base from which so many nodes find their ports free: `base + 10 i` and the next one.
+/// A base with free ports for this many nodes: `base + 10 i` and the next one.
 pub(crate) fn free_base(nodes: u16) -> u16 {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..1_000 {

@@ -1,4 +1,4 @@
-//! Processes of the built program: commands that run to their end, and nodes that a test holds.
+//! Processes of the built program: commands that run to completion, and nodes owned by a test.
 use crate::wait::{PATIENCE, within};
 use nix::{
     sys::signal::{Signal, kill},
@@ -26,14 +26,14 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// Runs the program with these words to its end.
+/// Runs the program with these arguments to completion.
 pub(crate) fn run(words: &[&str]) -> Ended {
     let mut command = program();
     command.args(words);
     end_of(command)
 }
 
-/// The same, and every write behind the first few KiB of a file fails.
+/// The same, but every write beyond the first few KiB of a file fails.
 pub(crate) fn run_on_a_bad_disk(words: &[&str]) -> Ended {
     let mut command = Command::new("sh");
     let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
@@ -57,13 +57,14 @@ impl Ended {
         self
     }
 
-    /// What a successful command printed as JSON.
+    /// The JSON output of a successful command.
     pub(crate) fn json(self) -> Value {
         let ended = self.ok();
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended}"))
     }
 
-    /// Asserts that it ended with this code and said all of this on standard error; returns what it said.
+    /// Asserts that it ended with this code and printed all of this to standard error; returns its
+    /// output.
     pub(crate) fn refused(self, code: i32, words: &[&str]) -> String {
         assert_eq!(self.status.code(), Some(code), "{self}");
         for word in words {
@@ -80,11 +81,11 @@ impl fmt::Display for Ended {
     }
 }
 
-/// A process that ends with its owner at the latest.
+/// A process that is killed when dropped.
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// `timecoin start` of a configuration and more words, with its output in a file beside it.
+    /// `timecoin start` with a configuration and more arguments, its output in a file next to it.
     pub(crate) fn node(config: &Path, more: &[&str]) -> Self {
         let log = config.with_file_name("node.log");
         let log = File::options().create(true).append(true).open(log).unwrap();
@@ -112,7 +113,7 @@ impl Process {
         send(self.pid(), signal);
     }
 
-    /// Waits for its end; its exit code, or 128 and the signal that ended it.
+    /// Waits for its end; returns its exit code, or 128 plus the signal that ended it.
     pub(crate) fn end(&mut self) -> i32 {
         let status = self.end_within(PATIENCE);
         status.code().or(status.signal().map(|signal| 128 + signal)).unwrap()
@@ -133,7 +134,7 @@ impl Drop for Process {
     }
 }
 
-/// The program, without settings that the shell has for other nodes.
+/// The program, without the shell's settings for other nodes.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_timecoin"));
     for (key, _) in std::env::vars_os() {
@@ -149,13 +150,15 @@ pub(crate) fn send(pid: u32, signal: Signal) -> bool {
     kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).is_ok()
 }
 
-/// Whether a process runs that has this word in its command line. One that has ended has none.
+/// Whether the process runs with this word in its command line. A process that ended has no command
+/// line.
 pub(crate) fn runs_with(pid: u32, word: &Path) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split(|&byte| byte == 0).any(|there| there == word.as_os_str().as_bytes())
 }
 
-/// Whether a process has given back all that it held. Its command line goes before its ports and locks do.
+/// Whether a process has released all its resources. Its command line disappears before its ports
+/// and locks do.
 pub(crate) fn has_ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());

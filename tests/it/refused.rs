@@ -1,4 +1,4 @@
-//! Transactions that RPC refuses: each with its reason, and none leaves anything behind.
+//! Transactions that RPC refuses: each with its reason, and none leaves a trace.
 use crate::{
     money::{Purse, coins, hex_of},
     net::{Net, Refusal},
@@ -18,7 +18,7 @@ use timecoin_chain::{
     types::{Amount, Height, Lock, OutPoint, Output, Transaction, TxBody, TxId, TxKind, Witness},
 };
 
-/// What a method of Bitcoin Core answers in the same case.
+/// Bitcoin Core's answer in the same case.
 const DECODE: i64 = -22;
 const MISSING: i64 = -25;
 const REJECTED: i64 = -26;
@@ -155,7 +155,7 @@ fn body(purse: &Purse, coins: &[Coin], outputs: &[u64]) -> TxBody {
     }
 }
 
-/// Few enough outputs, each as large as a lock can be.
+/// As few outputs as possible, each with the largest lock.
 fn oversized(purse: &Purse, coin: Coin) -> String {
     let keys: Vec<_> = (0..16).map(|byte| timecoin_chain::crypto::PublicKey([byte; 32])).collect();
     let lock = Lock::Multi { threshold: 16, keys };

@@ -1,4 +1,5 @@
-//! How many networks run at a time: each is several processes, and the machine may have two cores.
+//! Limits how many networks run at a time: each is several processes, and the machine may have two
+//! cores.
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 const ROOMS: usize = 2;
@@ -6,24 +7,24 @@ const ROOMS: usize = 2;
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
 
-/// The right to run a network; given back when dropped.
+/// A permit to run a network; released when dropped.
 #[derive(Debug)]
 pub(crate) struct Room(usize);
 
 impl Room {
-    /// Waits for room for one network.
+    /// Waits for a permit for one network.
     pub(crate) fn one() -> Self {
         take(1);
         Self(1)
     }
 
-    /// Waits until no other network runs: for figures that another one would spoil.
+    /// Waits until no other network runs: for measurements that another one would distort.
     pub(crate) fn alone() -> Self {
         take(ROOMS);
         Self(ROOMS)
     }
 
-    /// Waits for room for two networks, both at once: two tests with one each would wait for ever.
+    /// Waits for two permits at once: two tests that hold one each would wait for ever.
     pub(crate) fn two() -> [Self; 2] {
         take(2);
         [Self(1), Self(1)]

@@ -1,4 +1,4 @@
-//! A masternode's key on a second host that has no safety record, beside a first one that is slow.
+//! A masternode's key on a second host without a safety record, while a slow first host signs.
 use crate::{
     net::{Net, Node},
     ports,
@@ -14,7 +14,7 @@ use std::{
 
 /// More than `clock_drift_max` and a few heights.
 const WATCHED: Duration = Duration::from_secs(20);
-/// The first host stands still for so long in every 400 ms.
+/// How long the first host pauses in every 400 ms.
 const PAUSE: Duration = Duration::from_millis(60);
 const RUN: Duration = Duration::from_millis(340);
 

@@ -1,4 +1,4 @@
-//! Nodes that must not start, or must not connect: each says why, with the exit code that is documented.
+//! Nodes that must not start, or must not connect: each says why, with the documented exit code.
 use crate::{
     net::{Net, Node},
     ports,
@@ -127,7 +127,7 @@ fn start(config: &Path, more: &[&str]) -> crate::process::Ended {
     run(&[&["start", "--config", config.to_str().unwrap()], more].concat())
 }
 
-/// The files of one more node of a network's chain, on free ports of its own.
+/// The files of an additional node of a network's chain, on free ports.
 fn spare(net: &Net, name: &str) -> Node {
     let base = ports::free_base(1);
     let node = Node::at(name.into(), net.dir.join(name), base, base + 1);
@@ -136,7 +136,7 @@ fn spare(net: &Net, name: &str) -> Node {
     node
 }
 
-/// The network's genesis a millisecond later; its hash.
+/// The network's genesis a millisecond later; returns its hash.
 fn write_other_genesis(net: &Net, path: &Path) -> String {
     let text = fs::read(net.genesis_file()).unwrap();
     let mut genesis: Value = serde_json::from_slice(&text).unwrap();

@@ -10,7 +10,7 @@ use std::{fs, fs::File, time::Instant};
 
 /// How long five nodes may take to stop: a tenth of a second is usual.
 const DOWN_WITHIN_MS: u64 = 5_000;
-/// What a shell shows for an interrupted program.
+/// The exit code that a shell shows for an interrupted program.
 const STOPPED_AT_ONCE: i32 = 130;
 
 #[test]
@@ -78,7 +78,8 @@ fn a_second_signal_stops_a_node_at_once() {
     for (first, second) in [(Signal::SIGTERM, Signal::SIGINT), (Signal::SIGINT, Signal::SIGTERM)] {
         let mut process = Process::node(&val0.config(), &[]);
         val0.reaches(1);
-        // Both are there when it wakes: a graceful stop takes so little that a second one would come late.
+        // Both signals are pending when it wakes: a graceful stop is so quick that a later second
+        // signal would miss it.
         process.signal(Signal::SIGSTOP);
         process.signal(first);
         process.signal(second);

@@ -1,20 +1,20 @@
-//! Waiting for what is to happen.
+//! Waits for conditions.
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// How long anything may take; far more than it does, for machines under load.
+/// The default time limit, generous for machines under load.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks.
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(25);
 
-/// Looks again until it is there. What is still in the way is told when it takes too long.
+/// Polls until the condition holds. On timeout, panics with what is still missing.
 pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
     within(PATIENCE, what, look)
 }
 
-/// The same with another end.
+/// The same with another time limit.
 pub(crate) fn within<T>(
     patience: Duration,
     what: &str,
@@ -32,7 +32,7 @@ pub(crate) fn within<T>(
     }
 }
 
-/// Watches for a while that something stays as it is.
+/// Asserts for a while that something does not change.
 pub(crate) fn stays(span: Duration, mut holds: impl FnMut()) {
     let begun = Instant::now();
     while begun.elapsed() < span {

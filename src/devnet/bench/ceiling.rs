@@ -1,4 +1,5 @@
-//! The upper limit that signatures set on this machine: no network can commit more than its cores can verify.
+//! The upper limit that signatures set on this machine: no network can decide more than its cores
+//! can verify.
 use serde::Serialize;
 use std::{
     num::NonZeroUsize,

@@ -1,7 +1,7 @@
-//! Why there are no figures.
+//! Why a measurement failed.
 use crate::rpc_client::RpcClientError;
 
-/// Why a measurement was given up.
+/// Why a measurement was aborted.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// A call failed, or the events cannot be followed.
@@ -12,12 +12,12 @@ pub enum BenchError {
         /// Why.
         error: RpcClientError,
     },
-    /// A node answered with something that is not an answer.
+    /// A node's answer cannot be parsed.
     #[error("{node} answered with something else: {reason}")]
     Answer {
         /// Which node.
         node: String,
-        /// What came.
+        /// The answer.
         reason: String,
     },
     /// A node's events ended while they were needed.
@@ -28,7 +28,7 @@ pub enum BenchError {
         /// Why.
         reason: String,
     },
-    /// The system does not tell what a node uses.
+    /// The system does not report a node's usage.
     #[error("/proc does not tell about process {pid}: it ended, or this is not Linux")]
     Usage {
         /// Which process.
@@ -48,7 +48,7 @@ pub enum BenchError {
     /// A thread of the generator died.
     #[error("a thread of the load generator died")]
     Thread,
-    /// Somebody asked the program to stop.
+    /// The program was asked to stop.
     #[error("interrupted before the measurement was complete")]
     Interrupted,
 }

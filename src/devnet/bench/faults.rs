@@ -1,6 +1,7 @@
-//! What a fault costs: how long running nodes go without a block while payments wait, by their own events.
+//! The cost of a fault: how long running nodes go without a block while payments are pending, from
+//! their own events.
 //!
-//! Never kills or cuts anything: the command line does, and asks here what came of it.
+//! Never kills or cuts anything: the command line does, and measures the effect here.
 use super::{Node, Payments, percentile::percentile};
 use crate::{api::BlockEvent, rpc_client::RpcClient};
 use serde::Serialize;
@@ -16,13 +17,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Before a node that is away is asked again.
+/// The delay before an unreachable node is tried again.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// A node reported a final block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// Which of the nodes.
+    /// The index of the node.
     pub node: usize,
     /// The block's height.
     pub height: u64,
@@ -30,7 +31,7 @@ pub struct Seen {
     pub at: Instant,
 }
 
-/// Follows the blocks of all nodes, also of those that go away and come back.
+/// Follows the blocks of all nodes, including nodes that stop and restart.
 #[derive(Debug)]
 pub struct Watch {
     seen: Receiver<Seen>,
@@ -83,8 +84,8 @@ impl Watch {
         }
     }
 
-    /// Measures from a moment on until each of these nodes has reported a height. Only blocks above a height
-    /// count. `None` if a node is not there by `until`.
+    /// Measures from a moment on until each of these nodes has reported a height. Only blocks above
+    /// a height count. `None` if a node does not reach it by `until`.
     pub fn measure(
         &mut self,
         nodes: &[usize],
@@ -121,7 +122,8 @@ impl Drop for Watch {
     }
 }
 
-/// Reads the events of one node until the watch is dropped; reconnects while the node is away.
+/// Reads the events of one node until the watch is dropped; reconnects while the node is
+/// unreachable.
 fn follow(node: usize, client: &RpcClient, tell: &Sender<Seen>, is_over: &AtomicBool) {
     while !is_over.load(Relaxed) {
         for event in
@@ -176,8 +178,8 @@ impl Gaps {
     }
 }
 
-/// Sends payments at a rate, an equal share to each node. The share of a node that is away is not sent to
-/// another.
+/// Sends payments at a rate, an equal share to each node. The share of an unreachable node is not
+/// sent to another.
 #[derive(Debug)]
 pub struct Feed {
     next: Arc<AtomicUsize>,
@@ -202,7 +204,7 @@ impl Feed {
                 while !is_over.load(Relaxed) {
                     let payment = payments.bytes(next.fetch_add(1, Relaxed));
                     if !payment.is_empty() {
-                        // A node that is away accepts nothing.
+                        // An unreachable node accepts nothing.
                         let _ =
                             client.call_raw("sendrawtransaction", &json!([hex::encode(payment)]));
                     }

@@ -1,5 +1,5 @@
-//! Reads the events of one node. A transaction costs a look at a few bytes and one search: there may be tens
-//! of thousands a second.
+//! Reads the events of one node. A transaction costs a comparison of a few bytes and one search:
+//! there may be tens of thousands a second.
 use super::{BenchError, payments::Payments, track::Track};
 use crate::rpc_client::Events;
 use serde::Deserialize;
@@ -44,7 +44,8 @@ struct LaggedData {
     missed: u64,
 }
 
-/// Reads until the measurement ends; returns the blocks in their order. A stream that ends before is a failure.
+/// Reads until the measurement ends; returns the blocks in their order. A stream that ends earlier
+/// is a failure.
 pub(super) fn follow(
     name: &str,
     mut events: Events,

@@ -1,4 +1,4 @@
-//! From records to figures.
+//! Computes the figures from the records.
 use super::{
     Ceiling, Load, Node, Plan, Report,
     follow::SeenBlock,
@@ -11,7 +11,7 @@ use super::{
 };
 use std::{collections::BTreeMap, ops::Range};
 
-/// What everything had used at one moment.
+/// The resource usage of everything at one moment.
 #[derive(Debug)]
 pub(super) struct Marks {
     pub(super) at_us: u64,
@@ -20,7 +20,7 @@ pub(super) struct Marks {
     pub(super) machine_cpu_seconds: f64,
 }
 
-/// All that was recorded.
+/// All records of a measurement.
 #[derive(Debug)]
 pub(super) struct Measured<'a> {
     pub(super) plan: &'a Plan,

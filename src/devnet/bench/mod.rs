@@ -13,10 +13,10 @@
 //! | `percentile` | order statistics |
 //! | `faults` | how long nodes go without a block while others are killed or cut off |
 //! | `run` | warm-up, window, stragglers |
-//! | `measure`, `report`, `text` | from records to figures, as JSON and as a table |
+//! | `measure`, `report`, `text` | the figures, as JSON and as a table |
 //!
-//! Invariant: the load generator shares the machine with the nodes, so nothing that could be done before the
-//! clock starts is done after. It never starts or stops a node: that is the command line's part.
+//! Invariant: the load generator shares the machine with the nodes, so it does as much work as
+//! possible before the clock starts. It never starts or stops a node: the command line does.
 mod ceiling;
 mod error;
 mod faults;

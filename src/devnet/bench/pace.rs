@@ -1,10 +1,10 @@
-//! When a payment of the open loop is due. Late payments are sent at once and never left out: a slow network
-//! is not spared.
+//! When a payment of the open loop is due. Late payments are sent at once and never skipped: a slow
+//! network still gets the full load.
 use std::time::Duration;
 
-/// Payments a second that one connection is trusted with: each call may then take 40 ms.
+/// Payments per second on one connection, which allows 40 ms for each call.
 const PER_CONNECTION: u64 = 25;
-/// The most connections to one node. The server takes 64 calls at a time.
+/// The maximum number of connections to one node. The server takes 64 calls at a time.
 const PER_NODE_MAX: usize = 16;
 
 /// When the payment with this index is due, from the start.

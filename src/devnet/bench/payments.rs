@@ -1,4 +1,4 @@
-//! Payments that are signed before the clock starts. Each spends one genesis coin, so none waits for
+//! Payments signed before the clock starts. Each spends one genesis coin, so none depends on
 //! another.
 use super::BenchError;
 use crate::wallet::{Coin, PaymentRequest, pay};
@@ -72,7 +72,8 @@ impl Payments {
         self.by_id.get(&id).map(|&index| index as usize)
     }
 
-    /// Two ids with the same first eight bytes cannot be told apart: the second payment is left out.
+    /// Two ids with the same first eight bytes cannot be distinguished: the second payment is
+    /// skipped.
     fn add(&mut self, id: u64, encoded: Vec<u8>) {
         let Ok(index) = u32::try_from(self.encoded.len()) else { return };
         if let std::collections::hash_map::Entry::Vacant(place) = self.by_id.entry(id) {

@@ -1,4 +1,4 @@
-//! Order statistics by nearest rank: every figure is one that was measured.
+//! Order statistics by nearest rank: every figure is a measured value.
 
 /// The smallest value that at least `per_mille` of a thousand values do not exceed. The values are
 /// ascending; `None` if there are none.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 /// How payments are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
-    /// Not at all: what empty blocks cost.
+    /// No payments: measures the cost of empty blocks.
     Idle,
     /// An open loop: this many per second, whether or not the network keeps up.
     Rate(u64),
@@ -30,7 +30,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How many payments it needs at most; `maximum` for the closed loop.
+    /// The maximum number of payments it needs; `maximum` for the closed loop.
     pub fn payments(&self, maximum: usize) -> usize {
         match self.load {
             Load::Idle => 0,

@@ -6,7 +6,7 @@ use serde::Serialize;
 pub struct Report {
     pub(super) load: LoadFigures,
     pub(super) payments: PaymentFigures,
-    /// Of payments sent within the window; nothing without any.
+    /// Of payments sent within the window; none without payments.
     pub(super) finality: Option<FinalityFigures>,
     pub(super) blocks: BlockFigures,
     pub(super) machine: MachineFigures,
@@ -14,7 +14,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// What must not happen and did, in words.
+    /// Failures that must not happen, in words.
     pub fn failure(&self) -> Option<String> {
         let PaymentFigures { rejected, lost, missed_blocks, .. } = self.payments;
         if rejected + lost == 0 {
@@ -51,7 +51,7 @@ pub(super) struct LoadFigures {
     pub(super) latest_ms: f64,
 }
 
-/// What became of payments.
+/// The outcome of the payments.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct PaymentFigures {
     pub(super) sent: usize,
@@ -59,7 +59,7 @@ pub(super) struct PaymentFigures {
     pub(super) committed_in_window: usize,
     pub(super) tx_per_second: f64,
     pub(super) rejected: usize,
-    /// Not reported by every node when the patience ended.
+    /// Not reported by every node within the time limit.
     pub(super) lost: usize,
     /// Blocks that the generator did not see because it read too slowly.
     pub(super) missed_blocks: u64,
@@ -67,7 +67,7 @@ pub(super) struct PaymentFigures {
     /// The limit that signatures set with the one key of this benchmark.
     pub(super) ceiling_tx_per_second: f64,
     pub(super) ceiling_ratio: f64,
-    /// What they allow with a key for each payment.
+    /// The same limit with a key for each payment.
     pub(super) ceiling_many_keys_tx_per_second: f64,
     pub(super) ceiling_many_keys_ratio: f64,
 }
@@ -101,7 +101,7 @@ pub(super) struct MachineFigures {
     pub(super) nodes_cpu_us_per_tx: Option<f64>,
     pub(super) generator_core_percent: f64,
     pub(super) generator_cpu_us_per_tx: Option<f64>,
-    /// Processes that are no part of the measurement: the less, the better the figures.
+    /// Processes outside the measurement: lower values make the figures more reliable.
     pub(super) others_core_percent: f64,
     pub(super) verify_one_key_per_second: f64,
     pub(super) verify_many_keys_per_second: f64,

@@ -1,4 +1,4 @@
-//! Warm-up, window, stragglers: the clock of a measurement.
+//! The phases of a measurement: warm-up, window, stragglers.
 use super::{
     BenchError, Ceiling, Load, Node, Payments, Plan, Report,
     follow::{SeenBlock, follow},
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often the clock is looked at.
+/// The interval between checks of the clock.
 const TICK: Duration = Duration::from_millis(10);
 /// How long payments may take after the last was sent.
 const STRAGGLERS_WITHIN: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Sends payments: the open loop keeps a rate, the closed loop keeps a number on their way.
+//! Sends payments: the open loop keeps a rate, the closed loop keeps a number in flight.
 use super::{BenchError, Node, pace, payments::Payments, track::Track};
 use crate::rpc_client::RpcClient;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The longest sleep of the open loop, so that it sees the end.
 const NAP: Duration = Duration::from_millis(50);
 
-/// What all senders share.
+/// The state shared by all senders.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender<'a> {
     pub(super) payments: &'a Payments,
@@ -155,7 +155,7 @@ struct Fault {
     message: String,
 }
 
-/// The payments that were refused, and why. An answer without a word of an error is not parsed.
+/// The payments that were refused, and why. An answer that does not contain "error" is not parsed.
 fn refusals(answer: &[u8]) -> Result<Vec<(usize, String)>, String> {
     const ERROR: &[u8] = b"\"error\"";
     if !answer.windows(ERROR.len()).any(|window| window == ERROR) {

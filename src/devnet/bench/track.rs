@@ -1,7 +1,8 @@
 //! Which payment was sent when, and which node reported it final. Shared by all threads without a lock: each
 //! payment has counters of its own.
 //!
-//! Invariant: a payment leaves the number on its way once: when the last node reports it, or when it is refused.
+//! Invariant: a payment leaves the in-flight count once: when the last node reports it, or when it
+//! is refused.
 use std::{
     sync::{
         Mutex,
@@ -39,7 +40,7 @@ struct Slot {
     /// Nodes that reported it.
     reports: AtomicU8,
     is_refused: AtomicBool,
-    /// Whether it is no longer on its way.
+    /// Whether it is no longer in flight.
     is_settled: AtomicBool,
 }
 
@@ -98,7 +99,7 @@ impl Track {
         self.stop.load(Relaxed)
     }
 
-    /// Events that stop coming are no failure from now on.
+    /// From now on the end of an event stream is not a failure.
     pub(super) fn end(&self) {
         self.end.store(true, Relaxed);
     }
@@ -116,7 +117,7 @@ impl Track {
         }
     }
 
-    /// A payment was sent so long after it was due.
+    /// A payment was sent this late.
     pub(super) fn late(&self, us: u64) {
         self.late_us.fetch_max(us, Relaxed);
     }

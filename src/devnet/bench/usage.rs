@@ -1,4 +1,4 @@
-//! What Linux says about processes and the machine in `/proc`.
+//! What Linux reports about processes and the machine in `/proc`.
 use super::BenchError;
 use crate::metrics::process::{TICKS_PER_SECOND, cpu_seconds, number};
 use std::fs;
@@ -10,9 +10,9 @@ pub(super) struct Usage {
     pub(super) cpu_seconds: f64,
     /// Memory in use.
     pub(super) resident_bytes: u64,
-    /// The most there was.
+    /// Peak memory.
     pub(super) resident_max_bytes: u64,
-    /// Bytes sent towards the disk.
+    /// Bytes written to the disk.
     pub(super) written_bytes: u64,
 }
 

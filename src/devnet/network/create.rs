@@ -21,14 +21,14 @@ use timecoin_chain::{
 };
 use toml::Value;
 
-/// The wallet that has money.
+/// The funded wallet.
 pub(crate) const FUNDED: &str = "alice";
-/// What it has.
+/// Its funds.
 pub(crate) const FUNDS: Amount = Amount::from_time(1_000_000);
 /// Ports from one node to the next.
 const PORT_STEP: u16 = 10;
 
-/// What a new network is like.
+/// The shape of a new network.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) validators: u16,
@@ -56,7 +56,7 @@ pub(crate) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliEr
     })
 }
 
-/// The file of the state comes last: without it there is no network.
+/// Writes the state file last: without it there is no network.
 fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     make_dir(&layout.wallets())?;
     let names = (0..plan.validators)
@@ -91,7 +91,7 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     Ok(state)
 }
 
-/// Moves a network that does not run to other ports.
+/// Moves a stopped network to other ports.
 pub(crate) fn move_ports(
     layout: &Layout,
     state: &mut TestnetState,

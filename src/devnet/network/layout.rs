@@ -1,4 +1,4 @@
-//! Which file of a local network is where.
+//! The paths of a local network's files.
 use crate::rpc_client::cookie_in;
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `layout` | which file is where |
+//! | `layout` | the paths of its files |
 //! | `state` | the file that names the nodes |
 //! | `create` | keys, wallets, genesis and configurations of a new network |
 //! | `find` | clients of its nodes |

@@ -1,4 +1,4 @@
-//! Whether the ports of a network are free, and which would be.
+//! Checks whether the ports of a network are free, and suggests others.
 use super::{layout::Layout, state::NodeEntry};
 use crate::terminal::{CliError, Exit};
 use std::net::{Ipv4Addr, TcpListener};

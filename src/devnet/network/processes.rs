@@ -1,7 +1,7 @@
 //! The processes of a local network.
 //!
 //! Invariant: no signal goes to a process whose command line does not name the node's own
-//! configuration file. Numbers of processes are used again by the system.
+//! configuration file. The system reuses process ids.
 use super::{
     layout::Layout,
     state::{NodeEntry, TestnetState},
@@ -29,8 +29,8 @@ pub(crate) fn is_running(layout: &Layout, node: &NodeEntry) -> bool {
     node.pid.is_some_and(|pid| is_node(pid, &layout.config(&node.name)))
 }
 
-/// Starts a node in a process group of its own, so that it outlives this program and its Ctrl-C. Its
-/// number is in the state when this returns.
+/// Starts a node in a process group of its own, so that it outlives this program and its Ctrl-C.
+/// Its process id is in the state when this returns.
 pub(crate) fn start(
     layout: &Layout,
     state: &mut TestnetState,
@@ -46,7 +46,7 @@ pub(crate) fn start(
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let mut command = Command::new(program);
     command.args(["start".as_ref(), "--config".as_ref(), config.as_os_str()]);
-    // Settings of this shell are for other nodes.
+    // This shell's settings are for other nodes.
     let own = std::env::vars_os().map(|(key, _)| key);
     for key in own.filter(|key| key.as_bytes().starts_with(b"TIMECOIN_")) {
         command.env_remove(key);
@@ -85,8 +85,8 @@ pub(crate) fn log_tail(layout: &Layout, name: &str, lines: usize) -> String {
     last[error.unwrap_or(0)..].join("\n")
 }
 
-/// Whether a process is `timecoin start --config FILE` with this file. A process that has ended has no command
-/// line, even while its parent has not asked for its end.
+/// Whether a process is `timecoin start --config FILE` with this file. A process that has ended has
+/// no command line, even before its parent waits for it.
 fn is_node(pid: u32, config: &Path) -> bool {
     let Ok(config) = absolute(config) else { return false };
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -96,7 +96,7 @@ fn is_node(pid: u32, config: &Path) -> bool {
     })
 }
 
-/// The system shows the command line of a new process a moment after the process is there.
+/// The system shows the command line of a new process slightly after its start.
 fn wait_for_command_line(child: &mut Child, config: &Path) {
     let begun = Instant::now();
     while !is_node(child.id(), config)

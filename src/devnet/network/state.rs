@@ -38,7 +38,7 @@ pub(crate) struct NodeEntry {
     pub(crate) p2p: u16,
     /// Its port for JSON-RPC.
     pub(crate) rpc: u16,
-    /// The process that was started last.
+    /// The process started last.
     pub(crate) pid: Option<u32>,
 }
 

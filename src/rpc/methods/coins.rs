@@ -34,7 +34,8 @@ impl Serve for GetTxOut {
             let has_body = store.transaction(&txid)?.is_some_and(|place| place.index.is_some());
             Ok((store.state()?, coin, has_body))
         };
-        // The mempool first: what leaves it for a block between the two questions is found there.
+        // The mempool first: a transaction that enters a block between the two reads is found in
+        // the block.
         let waiting = match self.include_mempool.unwrap_or(true) {
             true => context.node.mempool_entry(txid).await?,
             false => None,

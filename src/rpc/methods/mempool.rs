@@ -1,4 +1,4 @@
-//! The transactions that wait.
+//! The transactions in the mempool.
 use crate::{
     api::{
         Code, GetMempoolEntry, GetMempoolInfo, GetRawMempool, JsonAmount, MempoolAnswer,
@@ -15,7 +15,7 @@ use timecoin_chain::types::{Amount, TxId};
 
 /// Ids in one answer.
 const IDS_MAX: u64 = 100_000;
-/// Entries in one answer: each is a question to the node's loop.
+/// Entries in one answer: each costs a query to the node's loop.
 const ENTRIES_MAX: u64 = 1_000;
 
 impl Serve for GetMempoolInfo {
@@ -75,7 +75,7 @@ impl Serve for GetRawMempool {
         }
         let mut entries = Vec::with_capacity(ids.len());
         for txid in ids {
-            // A transaction that has left since is skipped.
+            // Skips transactions that have left the pool since.
             entries.extend(context.node.mempool_entry(txid).await?.as_ref().map(entry));
         }
         Ok(MempoolAnswer::Entries(entries))

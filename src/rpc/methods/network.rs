@@ -1,4 +1,4 @@
-//! The node among its peers.
+//! The node and its peers.
 use super::mempool::per_thousand;
 use crate::{
     api::{GetConnectionCount, GetNetworkInfo, GetPeerInfo, NetworkInfo, PeerView, Seconds},

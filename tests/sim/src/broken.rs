@@ -1,5 +1,5 @@
-//! Broken copies of honest blocks. Each breaks one rule and keeps every commitment of its header, so that only
-//! that rule can refuse it: a proposer that is no friend of ours could send it.
+//! Broken copies of honest blocks. Each breaks one rule and keeps every commitment of its header,
+//! so that only that rule can refuse it: a Byzantine proposer could send it.
 use crate::{oracle::Violation, setup::Setup};
 use std::collections::BTreeSet;
 use timecoin_chain::{
@@ -8,7 +8,7 @@ use timecoin_chain::{
     types::{Amount, Block, Lock, Output, SignerSet, Transaction, Witness, signing_message},
 };
 
-/// Breaks a rule; nothing where the block has nothing to break it with.
+/// Breaks a rule; none if the block has nothing to break it with.
 type BreakIt = fn(&Copy<'_>, &mut Block) -> Option<()>;
 
 const BREAKS: [(&str, BreakIt); 9] = [
@@ -29,7 +29,7 @@ struct Copy<'a> {
     parent: &'a LedgerState,
 }
 
-/// Of so many valid blocks, one is copied.
+/// One in this many valid blocks is copied.
 const ONE_OF: u8 = 2;
 
 /// Whether a broken copy of a valid block is refused. The block's own hash decides what is broken.
@@ -127,7 +127,7 @@ fn forge_certificate(_: &Copy<'_>, block: &mut Block) -> Option<()> {
 }
 
 impl Copy<'_> {
-    /// The transaction signed again by those who own what it spends, where all of that is an account's.
+    /// The transaction signed again by the owners of its inputs, if accounts own them all.
     fn signed(&self, mut tx: Transaction) -> Option<Transaction> {
         let spent: Vec<Output> = tx
             .body

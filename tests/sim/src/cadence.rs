@@ -1,4 +1,4 @@
-//! How regular empty blocks come when nothing goes wrong but the clocks and the length of the ways.
+//! How regular empty blocks are when only clocks and link delays vary.
 use crate::{
     faults::Faults,
     rng::Rng,
@@ -7,7 +7,7 @@ use crate::{
 };
 use timecoin_chain::{genesis::Chain, types::Millis};
 
-/// As the program promises it.
+/// The bound that the documentation states.
 const TOLERANCE_MS: u64 = 500;
 
 #[test]

@@ -1,10 +1,10 @@
 //! The clocks of one node: a monotonic one that may run fast or slow, and a wall clock that may also be
 //! off, jump either way or stand still.
 //!
-//! What must hold whatever the wall clocks show: safety. What must hold of progress: as long as more
-//! than two thirds of the weight have clocks within `clock_drift_max` of each other and of the chain's
-//! last timestamp, blocks come. Clocks are set right when everything heals; then every node goes on,
-//! even where the chain's time is far ahead of the clocks.
+//! Safety must hold whatever the wall clocks show. Progress must hold as long as more than two
+//! thirds of the weight have clocks within `clock_drift_max` of each other and of the chain's last
+//! timestamp. Clocks are corrected when everything heals; then every node makes progress, even if
+//! the chain's time is far ahead of the clocks.
 //!
 //! Invariant: between two starts the monotonic clock never goes back.
 use crate::setup::GENESIS_MS;
@@ -14,14 +14,14 @@ use timecoin_chain::types::{Millis, Now, Timestamp};
 pub const SECOND: u64 = 1_000_000;
 const MILLION: i64 = 1_000_000;
 
-/// What a node reads its time from.
+/// The clocks of one node.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    /// How far the wall clock is off from the start on, in milliseconds.
+    /// The initial offset of the wall clock, in milliseconds.
     pub offset_ms: i64,
-    /// How much faster than time both clocks run, in millionths.
+    /// The drift of both clocks, in millionths.
     pub drift_ppm: i64,
-    /// How far the wall clock has jumped, in milliseconds.
+    /// The sum of the wall clock's jumps, in milliseconds.
     pub step_ms: i64,
     /// What the wall clock shows while it stands still.
     pub frozen: Option<Timestamp>,
@@ -32,12 +32,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that is off by so much and runs so much faster than time.
+    /// Clocks with this offset and drift.
     pub fn new(offset_ms: i64, drift_ppm: i64) -> Self {
         Self { offset_ms, drift_ppm, wall_drifts: true, ..Self::default() }
     }
 
-    /// The machine starts: its monotonic clock begins anywhere.
+    /// The machine starts: its monotonic clock begins at an arbitrary value.
     pub fn start(&mut self, now: u64, mono_offset: u64) {
         (self.started, self.mono_offset, self.stood) = (now, mono_offset, 0);
     }
@@ -47,12 +47,12 @@ impl Clock {
         self.stood += span;
     }
 
-    /// The wall clock is set right.
+    /// Corrects the wall clock.
     pub fn set(&mut self) {
         (self.step_ms, self.frozen) = (0, None);
     }
 
-    /// The wall clock is set right, and kept right from now on.
+    /// Corrects the wall clock and keeps it correct.
     pub fn heal(&mut self) {
         (self.step_ms, self.frozen, self.wall_drifts) = (0, None, false);
     }
@@ -76,7 +76,7 @@ impl Clock {
         Millis(drifted(ran, self.drift_ppm) / 1_000 + self.mono_offset)
     }
 
-    /// When the monotonic clock shows this; now, if it has.
+    /// When the monotonic clock shows this; now, if that time has passed.
     pub fn moment(&self, now: u64, at: Millis) -> u64 {
         let shown = u128::from(at.0.saturating_sub(self.mono_offset)) * 1_000;
         let rate = u128::from((MILLION + self.drift_ppm).unsigned_abs());

@@ -1,12 +1,12 @@
-//! What a batch of seeds has met. A batch that never met something proves nothing about it.
+//! What a batch of seeds has met. A batch proves nothing about events that it never met.
 use std::collections::BTreeMap;
 
 /// Things that a batch of seeds must meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Met {
-    /// Somebody reached round 2 or later.
+    /// A node reached round 2 or later.
     RoundTwo,
-    /// Somebody signed in a later round than it is locked in.
+    /// A node signed in a later round than that of its lock.
     LockAcrossRounds,
     /// A lock moved to a later round.
     LockMoved,
@@ -18,13 +18,13 @@ pub enum Met {
     CrashAfterPersist,
     /// A crash just before a record became durable.
     CrashBeforePersist,
-    /// A crash while a block was on its way to the disk.
+    /// A crash while a block was being written.
     CrashInCommit,
     /// A vote for the next height left before the block below it was durable.
     SignedOverUndurable,
     /// A node came back with a record that decides a block again which its ledger had lost.
     DecisionRecovered,
-    /// A block came by sync.
+    /// A node received a block by sync.
     SyncedBlock,
     /// All nodes crashed at once.
     WholeRestart,
@@ -46,23 +46,23 @@ pub enum Met {
     PaymentLost,
     /// Rewards were paid.
     RewardsPaid,
-    /// An observer committed.
+    /// An observer applied a block.
     ObserverCommitted,
     /// A crash within the first inputs after a start.
     CrashInRecovery,
-    /// A record survived a crash that came before anyone was told.
+    /// A record survived a crash before it was reported durable.
     UnsyncedRecordKept,
-    /// A record was lost in a crash that came before anyone was told.
+    /// A record was lost in a crash before it was reported durable.
     UnsyncedRecordLost,
-    /// A block survived a crash that came before anyone was told.
+    /// A block survived a crash before it was reported durable.
     UnsyncedBlockKept,
-    /// A machine went on after a pause, and much had waited.
+    /// A machine resumed after a pause with many waiting events.
     BurstAfterPause,
     /// A wall clock jumped by more than what validators allow.
     ClockJumped,
     /// A wall clock stood still.
     ClockStoodStill,
-    /// Somebody reached round 3 or later.
+    /// A node reached round 3 or later.
     RoundThree,
     /// A block came by sync during a partition.
     SyncedInPartition,
@@ -72,7 +72,7 @@ pub enum Met {
     OneWayPartition,
     /// A link lost one kind of message.
     KindFiltered,
-    /// A link held everything for a while.
+    /// A link delayed everything for a while.
     Clogged,
     /// A message with flipped bits was refused.
     CorruptionRefused,
@@ -116,7 +116,7 @@ pub enum Met {
     Mutator,
     /// A masternode sent votes back as its own.
     Echo,
-    /// A masternode agreed with whoever spoke first, in each round anew.
+    /// In each round a masternode agreed with the first voter.
     Turncoat,
     /// Two nodes had one key.
     Twin,

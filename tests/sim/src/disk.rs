@@ -1,8 +1,9 @@
-//! A disk that loses what was not made durable, or only some of it. Records go through the real codec.
+//! A disk that loses all or some of the writes that are not durable. Records pass through the real
+//! codec.
 //!
-//! Blocks and the safety record are two files, as in the node. A write is one transaction of one file:
-//! a crash leaves all of it or nothing. Writes of one file are done in the order they began, so of
-//! several blocks on their way a crash may leave the first ones and never only a later one.
+//! Blocks and the safety record are two files, as in the node. A write is one transaction of one
+//! file: a crash leaves all of it or nothing. Writes to one file complete in the order they began,
+//! so of several blocks in flight a crash may keep the first ones, never only a later one.
 use crate::{faults::Unsynced, rng::Rng};
 use std::{
     cell::RefCell,
@@ -21,7 +22,7 @@ use timecoin_chain::{
     types::{Block, BlockHash, Certificate, Height, OutPoint},
 };
 
-/// A planted fault, to see whether the oracle notices.
+/// A planted fault, to check that the oracle notices it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Flaw {
     /// None.
@@ -47,14 +48,14 @@ impl LedgerView for SharedView {
     }
 }
 
-/// A final block and what it changes, on its way to the disk.
+/// A decided block and its changes, being written.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// The block.
     pub block: Arc<Block>,
-    /// What made it final.
+    /// Its commit certificate.
     pub certificate: Arc<Certificate>,
-    /// What it changes.
+    /// Its changes.
     pub delta: Arc<BlockDelta>,
 }
 
@@ -65,28 +66,28 @@ enum Write {
     Commit(Commit),
 }
 
-/// What a crash made of the writes in flight.
+/// The outcome of a crash for the writes in flight.
 #[derive(Debug, Default)]
 pub struct Wreck {
-    /// Blocks that survived though nobody was told that they are durable.
+    /// Blocks that survived although none was reported durable.
     pub kept: Vec<Commit>,
     /// Blocks that were lost.
     pub lost: usize,
-    /// Whether the record in flight survived, where one was.
+    /// Whether the record in flight survived, if there was one.
     pub record_kept: Option<bool>,
 }
 
-/// What is durable of one node.
+/// The durable state of one node.
 #[derive(Debug)]
 pub struct Disk {
     view: SharedView,
     state: Arc<LedgerState>,
     blocks: BTreeMap<Height, (Arc<Block>, Arc<Certificate>)>,
-    /// None where it is lost, or where there is no key.
+    /// None if it is lost, or if there is no key.
     record: Option<Vec<u8>>,
     safety_blocks: BTreeMap<BlockHash, Arc<Block>>,
     writing: VecDeque<Write>,
-    /// What a new key begins with.
+    /// The first record of a new key.
     first: Option<Vec<u8>>,
 }
 
@@ -164,7 +165,7 @@ impl Disk {
         }
     }
 
-    /// Whether the store would take this record: the blocks it names are beside it.
+    /// Whether the store would take this record: the blocks that it names are stored with it.
     pub fn holds_blocks(&self, record: &SafetyRecord, new: &[Arc<Block>]) -> bool {
         let new: BTreeSet<BlockHash> = new.iter().map(|block| block.hash()).collect();
         record
@@ -208,7 +209,8 @@ impl Disk {
         }
     }
 
-    /// A crash: of the writes in flight nothing survives, the first ones, or any that could.
+    /// A crash: of the writes in flight none survive, the first ones do, or any possible subset
+    /// does.
     pub fn crash(&mut self, rng: &mut Rng, unsynced: Unsynced) -> Wreck {
         let writes = std::mem::take(&mut self.writing);
         let first_ones = rng.index(writes.len() + 1);
@@ -236,7 +238,7 @@ impl Disk {
         wreck
     }
 
-    /// What a planted fault does in a crash.
+    /// The effect of a planted fault in a crash.
     pub fn spoil(&mut self, flaw: Flaw, chain: &Chain) {
         match flaw {
             Flaw::None => {}
@@ -248,13 +250,13 @@ impl Disk {
         }
     }
 
-    /// The block after the last durable one, where the record proves it decided.
+    /// The block after the last durable one, if the record proves it decided.
     pub fn lost_decision(&self) -> Option<BlockHash> {
         let parent = self.record()?.parent?;
         parent.block.filter(|_| parent.height == self.height().next())
     }
 
-    /// What a node finds at start.
+    /// What a node reads at start.
     pub fn load(&self) -> Stored {
         let safety = self.record.as_ref().map(|bytes| {
             let record: SafetyRecord =

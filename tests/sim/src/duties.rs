@@ -1,13 +1,13 @@
-//! What an honest node owes for what it knows, judged from what goes into its engine and what comes out.
+//! The duties of an honest node, given what it knows, checked from its engine's inputs and outputs.
 //!
 //! - It votes only for blocks that it has executed itself.
 //! - It signs nothing for a height that it was shown to be final.
-//! - It says nothing for the first time that its durable record does not hold.
-//! - It wants one vote in one slot: its guard never has to refuse a second one.
-//! - After a restart it takes up at once what its record proves decided.
-//! - It does not wait out a polka for nil.
-//! - It proposes no new block where it was shown a polka for one that it has executed.
-//! - Its mempool forgets what can stand in no block any more.
+//! - It sends no message for the first time unless its durable record holds it.
+//! - It asks for one vote per slot: its guard never has to refuse a second one.
+//! - After a restart it resumes at once with the block that its record proves decided.
+//! - It does not wait for a timeout after a polka for nil.
+//! - It proposes no new block if it was shown a polka for one that it has executed.
+//! - Its mempool drops transactions that no block can include any more.
 use crate::{
     oracle::{Violation, votes},
     world::World,

@@ -1,5 +1,5 @@
-//! The ledger told a second time, as plainly as possible: a map of coins and a few sums. Shares types
-//! and hashes with the chain, and none of its rules.
+//! An independent, minimal ledger: a map of coins and a few sums. Shares types and hashes with the
+//! chain, but none of its rules.
 use crate::{
     offence,
     setup::{GENESIS_MS, Setup},
@@ -62,7 +62,7 @@ impl Fold {
         }
     }
 
-    /// Applies a block, or says what is wrong with it.
+    /// Applies a block, or returns why it is invalid.
     pub fn apply(&mut self, setup: &Setup, block: &Block) -> Result<(), String> {
         let header = &block.header;
         ensure(header.height == self.height.next(), || "its height does not follow".into())?;
@@ -90,7 +90,7 @@ impl Fold {
         })
     }
 
-    /// What differs from a node's ledger after the same block.
+    /// The difference from a node's ledger after the same block.
     pub fn compare(&self, state: &LedgerState) -> Result<(), String> {
         ensure(state.supply.0 == self.minted, || {
             format!("supply {} is not {}", state.supply.0, self.minted)
@@ -105,8 +105,8 @@ impl Fold {
         })
     }
 
-    /// Who broke the rules: two signed statements that no honest masternode signs both, and a first
-    /// offence.
+    /// The offenders: for each, two signed statements of which an honest masternode signs at most
+    /// one, and a first offence.
     fn record(&mut self, setup: &Setup, block: &Block) -> Result<(), String> {
         ensure(block.evidence.len() <= 8, || "there is too much evidence".into())?;
         for evidence in &block.evidence {
@@ -160,8 +160,8 @@ impl Fold {
         }
     }
 
-    /// 14,400 TIME a day by the proposers' clocks: a twentieth to the treasury, seven tenths to those
-    /// who signed the block before by weight, the rest and the fees to the proposer.
+    /// 14,400 TIME a day by the proposers' clocks: a twentieth to the treasury, seven tenths to the
+    /// signers of the previous block by weight, the rest and the fees to the proposer.
     fn mint(&mut self, setup: &Setup, block: &Block, fees: u64) {
         let daily = u128::from(setup.chain.params().issuance_per_day.0);
         let until = |time: u64| daily * u128::from(time - GENESIS_MS) / 86_400_000;
@@ -195,7 +195,8 @@ impl Fold {
     }
 }
 
-/// Whether a certificate makes a block final: the arithmetic and every signature, told again.
+/// Whether a certificate makes a block final: the arithmetic and every signature, checked
+/// independently.
 pub fn check_certificate(
     setup: &Setup,
     (height, block): (Height, BlockHash),

@@ -1,9 +1,10 @@
-//! More than a third of the weight breaks the rules, and the honest ones are in two groups that do not
-//! reach each other. A fork is allowed. What is not: that those who made it get away with it.
+//! More than a third of the weight breaks the rules, and the honest masternodes are in two groups
+//! that do not reach each other. A fork is allowed. A fork without proof against its authors is
+//! not.
 //!
-//! Invariant: the votes that honest nodes got, together, prove at least a third of the weight guilty,
-//! and nobody who is honest. The chain's rules find exactly those whom the oracle finds by itself. And
-//! when the groups reach each other again, every honest node stops: it does not go on with one branch.
+//! Invariant: all votes that honest nodes received together prove at least a third of the weight
+//! guilty, and no honest masternode. The chain's rules and the oracle find the same offenders. When
+//! the groups reach each other again, every honest node stops and continues on no branch.
 use crate::{
     byzantine::plot::{Plot, Trial},
     net::{Cut, Group},
@@ -16,11 +17,11 @@ use timecoin_chain::{
     types::{ConsensusMessage, Height, Vote},
 };
 
-/// So long after the groups reach each other again, every honest node has stopped.
+/// Every honest node stops within this time after the groups reach each other again.
 const VERDICT: u64 = 20 * SECOND;
 
 impl World {
-    /// Gives more than a third of the weight away and plans the partition.
+    /// Makes more than a third of the weight Byzantine and plans the partition.
     pub(crate) fn begin_fork(&mut self, plot: Plot) {
         self.trial = Some(Trial::default());
         let set = self.setup.chain.masternodes.clone();
@@ -79,8 +80,8 @@ impl World {
         }
     }
 
-    /// A node finds a second final block, or stops because of it. Without a fork that is a failure; with
-    /// one, those who made it must be known by the votes that honest nodes hold.
+    /// A node finds a second final block, or stops because of it. Without a fork that is a failure;
+    /// with one, the votes that honest nodes hold must prove its authors guilty.
     pub(crate) fn judge(&mut self, found: Violation) -> Result<(), Violation> {
         let (Some(trial), Some(height)) = (&mut self.trial, self.oracle.fork()) else {
             return Err(found);
@@ -120,7 +121,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether a fork was found: from then on two chains are each as they should be.
+    /// Whether a fork was found: from then on two chains are both valid.
     pub(crate) fn has_forked(&self) -> bool {
         self.trial.as_ref().is_some_and(|trial| trial.forked.is_some())
     }
@@ -139,7 +140,8 @@ impl World {
         }
     }
 
-    /// Whom the chain's rules accuse for these votes, with evidence that everybody can verify.
+    /// The masternodes that the chain's rules accuse for these votes, with evidence that anyone can
+    /// verify.
     fn accuse(&self, votes: Vec<Vote>) -> Result<BTreeSet<u16>, Violation> {
         let (scheme, chain) = (&*self.setup.scheme, &self.setup.chain);
         let accusations = rules::accuse(votes).into_iter().map(|evidence| {

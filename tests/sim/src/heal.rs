@@ -1,4 +1,5 @@
-//! Four masternodes fall apart into halves for ten minutes, and what they need once they are whole again.
+//! Four masternodes are partitioned into halves for ten minutes; measures how soon they decide
+//! after it heals.
 use crate::{
     faults::Faults,
     rng::Rng,
@@ -10,9 +11,9 @@ use timecoin_chain::types::Millis;
 const MASTERNODES: usize = 4;
 const WAY_MS: u64 = 80;
 const CUT_MS: u64 = 10 * 60_000;
-/// Until the next block: a repetition of own messages, a round at the most and the ways.
+/// Until the next block: a repetition of own messages, at most one round and the link delays.
 const RECOVERY_MS: u64 = 2_000;
-/// As `setup` has it, and as the program promises it.
+/// As in `setup`, and as the documentation states.
 const INTERVAL_MS: u64 = 2_000;
 const TOLERANCE_MS: u64 = 500;
 /// Four times the parameter for a wait.
@@ -20,13 +21,13 @@ const WAIT_MAX: Millis = Millis(2_000);
 
 #[test]
 fn after_ten_minutes_in_halves_blocks_come_at_once_and_at_their_pace() {
-    // A cut in any part of a height.
+    // The cut may come in any part of a height.
     for moment in (0..INTERVAL_MS + 500).step_by(250) {
         let mut shells = start();
         reach(&mut shells, 5);
         pass_ms(&mut shells, moment);
         shells.cut(2);
-        // What is on its way arrives.
+        // Messages in flight arrive.
         pass_ms(&mut shells, WAY_MS);
         let height = shells.heights().max().expect("four");
         pass_ms(&mut shells, CUT_MS);

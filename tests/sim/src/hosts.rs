@@ -1,8 +1,8 @@
 //! A second host with a masternode's key and without its safety record, started while the first one
-//! signs. The first is slow: it stands still for a part of every few hundred milliseconds, and what it
-//! says takes longer than what others say.
+//! signs. The first is slow: it pauses for a part of every few hundred milliseconds, and its
+//! messages take longer than those of others.
 //!
-//! What must hold: the second host signs nothing, ever; the first does not stop.
+//! What must hold: the second host never signs; the first does not stop.
 use crate::{
     coverage::Met,
     faults::{Hosts, SecondHost},
@@ -17,7 +17,8 @@ const PERIOD: u64 = 400_000;
 impl World {
     /// Plans a second host for an honest masternode.
     pub(crate) fn begin_second_host(&mut self, fault: SecondHost) {
-        // Twins and forks have copies of keys of their own, and a mesh has no place for one more.
+        // Twins and forks have copies of keys of their own, and a mesh has no room for another
+        // node.
         if self.masks.is_some() || self.trial.is_some() || self.mesh.is_some() {
             return;
         }
@@ -43,7 +44,7 @@ impl World {
         self.on_boot(second);
     }
 
-    /// The first host stands still for a moment.
+    /// The first host pauses.
     pub(crate) fn on_slow(&mut self) {
         let Some(Hosts { first, fault, .. }) = self.hosts.filter(|_| self.is_storm()) else {
             return;
@@ -70,7 +71,7 @@ impl World {
         }
     }
 
-    /// A second host that knows of the first stops for good. Returns whether that is what happens.
+    /// A second host that detects the first stops for good. Returns whether it stops.
     pub(crate) fn retires(&mut self, node: usize, kind: HaltKind) -> bool {
         let retires = self.is_second_host(node) && kind == HaltKind::KeyElsewhere;
         if retires {

@@ -1,8 +1,8 @@
-//! Every single fault of a seed has a running number in its class: a lost message, a crash, a
-//! partition. Shrinking a failure ends with the few that it takes.
+//! Each single fault of a seed (a lost message, a crash, a partition) has a running number in its
+//! class. Shrinking a failure keeps only the faults that it needs.
 use std::collections::BTreeMap;
 
-/// What can go wrong once.
+/// The classes of single faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
     /// A message is lost.
@@ -33,16 +33,16 @@ pub enum Class {
     CrashInRecovery,
     /// All nodes crash.
     CrashAll,
-    /// A machine stands still for a while.
+    /// A machine pauses.
     Pause,
     /// Wall clocks jump or stand still.
     Clock,
 }
 
-/// One fault: its class, and its number in it, from one on.
+/// One fault: its class, and its number in it, from 1.
 pub type Instance = (Class, u64);
 
-/// Counts faults, and says which strike.
+/// Counts faults and decides which ones strike.
 #[derive(Debug, Default)]
 pub struct Instances {
     counts: BTreeMap<Class, u64>,
@@ -59,7 +59,7 @@ impl Instances {
         Self { counts: BTreeMap::new(), only }
     }
 
-    /// The next fault of a class: whether it strikes. One that does not is counted all the same.
+    /// The next fault of a class: whether it strikes. Faults that do not strike count too.
     pub fn strikes(&mut self, class: Class) -> bool {
         let count = self.counts.entry(class).or_default();
         *count += 1;
@@ -72,7 +72,7 @@ impl Instances {
         self.counts.get(&class).copied().unwrap_or(0)
     }
 
-    /// All of them, whether they struck or not.
+    /// All faults, including those that did not strike.
     pub fn all(&self) -> Vec<Instance> {
         let of_class = |(&class, &count): (&Class, &u64)| (1..=count).map(move |n| (class, n));
         self.counts.iter().flat_map(of_class).collect()

@@ -1,4 +1,4 @@
-//! What a node was shown and has executed: its duties follow from that.
+//! What a node was shown and has executed, which determines its duties.
 use std::collections::BTreeSet;
 use timecoin_chain::types::{BlockHash, Height, Round};
 
@@ -9,7 +9,7 @@ pub struct Duties {
     pub(crate) checked: BTreeSet<BlockHash>,
     /// The greatest height that it was shown to be final since it started.
     pub(crate) shown: Height,
-    /// A block that its record proves decided, until it takes it up.
+    /// A block that its record proves decided, until the node resumes with it.
     pub(crate) owed: Option<BlockHash>,
     /// Blocks that it has executed since it started.
     pub(crate) executed: BTreeSet<BlockHash>,

@@ -13,7 +13,7 @@ use timecoin_sim::{
     world::{self, Options},
 };
 
-/// From this many seeds of four nodes or more on, everything that can be met must have been.
+/// A batch of at least this many seeds with four nodes or more must meet everything in `coverage`.
 const SEEDS_THAT_MEET_ALL: u64 = 1_000;
 
 /// Lines before a failure that shrinking shows.
@@ -61,7 +61,7 @@ enum Command {
         /// Which.
         #[arg(long)]
         seed: u64,
-        /// Runs at the most.
+        /// The maximum number of runs.
         #[arg(long, default_value_t = 2_000)]
         runs: u64,
         #[command(flatten)]
@@ -69,7 +69,7 @@ enum Command {
     },
     /// Go through every state of the consensus core.
     Exhaust(exhaust::ExhaustArgs),
-    /// One masternode sends signed messages without end, each another, to three honest ones.
+    /// One masternode sends signed messages without pause, all different, to three honest ones.
     Flood(flood::FloodArgs),
     /// Run a large network and say what it costs each node.
     Scale(scale::ScaleArgs),
@@ -92,7 +92,7 @@ struct WorldArgs {
     /// Masternodes.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=60))]
     nodes: u8,
-    /// Heights to reach at the least.
+    /// The minimum number of heights.
     #[arg(long, default_value_t = 20)]
     heights: u64,
     /// Use ed25519 in every seed, not only in a few.
@@ -119,7 +119,7 @@ impl WorldArgs {
         }
     }
 
-    /// As typed, where it is not the default.
+    /// As typed, if it is not the default.
     fn text(&self) -> String {
         let mut text = format!(" --nodes {} --heights {}", self.nodes, self.heights);
         if self.real_signatures {
@@ -234,7 +234,7 @@ fn shrink(seed: u64, runs: u64, world: &WorldArgs) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A closed pipe ends the output and nothing else.
+/// A closed pipe only ends the output.
 fn print(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

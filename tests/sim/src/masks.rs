@@ -35,7 +35,7 @@ impl World {
         masks.lets_pass(from, to, (message.height(), round))
     }
 
-    /// Whether the scenario lets a question pass: by the round of whoever asks.
+    /// Whether the scenario lets a request pass, by the asker's round.
     pub(crate) fn lets_question_pass(&self, from: usize, to: usize) -> bool {
         let Some(masks) = self.masks.as_ref().filter(|_| self.is_storm()) else { return true };
         let Some(running) = &self.nodes[from].running else { return true };

@@ -1,8 +1,8 @@
-//! Who is connected with whom in a network that is too large for everyone to be connected with everyone.
+//! The links of a network that is too large for a full mesh.
 use crate::rng::Rng;
 use std::collections::BTreeSet;
 
-/// A network without direction: a ring, so that it hangs together, and links at random.
+/// An undirected network: a ring, so that it is connected, and random links.
 #[derive(Debug)]
 pub struct Mesh {
     neighbours: Vec<BTreeSet<usize>>,
@@ -19,7 +19,7 @@ impl Mesh {
         mesh
     }
 
-    /// The nodes that one is connected with while all are up.
+    /// The neighbours of a node while all nodes are up.
     pub fn neighbours(&self, node: usize) -> &BTreeSet<usize> {
         &self.neighbours[node]
     }

@@ -1,4 +1,4 @@
-//! Who reaches whom, and when. Decides fates; carries nothing itself.
+//! Decides which messages arrive and when. Carries no messages itself.
 use crate::{
     faults::Faults,
     instances::{Class, Instances},
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// When a copy of a message arrives, and whether it comes so late that no duplicate cache knows it.
+/// When a copy of a message arrives, and whether it is too late for the duplicate caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// The moment.
@@ -80,7 +80,7 @@ impl Cut {
 /// All directed links.
 #[derive(Debug)]
 pub struct Net {
-    /// What stands in the way for a while.
+    /// Temporary obstacles.
     pub obstacles: Obstacles,
     /// A node whose messages take longer than others', and by how much.
     pub lag: Option<(usize, u64)>,
@@ -113,7 +113,7 @@ impl Net {
         self.cut = None;
     }
 
-    /// The partition, should there be one.
+    /// The partition, if there is one.
     pub fn current_cut(&self) -> Option<Cut> {
         self.cut
     }
@@ -145,7 +145,8 @@ impl Net {
         self.connections.remove(&pair(a, b))
     }
 
-    /// When a message sent now arrives: never, once or twice. The same is drawn whatever becomes of it.
+    /// When a message sent now arrives: never, once or twice. The same random numbers are drawn in
+    /// every case.
     pub fn arrivals(
         &mut self,
         rng: &mut Rng,

@@ -1,5 +1,4 @@
-//! What stands in the way of messages for a while: links that are clogged, and filters that let
-//! everything pass but one kind of message.
+//! Temporary obstacles: clogged links, and filters that drop one kind of message.
 use crate::{rng::Rng, wire::Payload};
 use timecoin_chain::types::{ConsensusMessage, Round, VoteKind};
 
@@ -98,7 +97,7 @@ impl Links {
     }
 }
 
-/// Everything on these links waits until then, and then comes at once.
+/// Everything on these links waits until this time and then arrives at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clog {
     pub(crate) links: Links,
@@ -114,7 +113,7 @@ pub(crate) struct Filter {
     pub(crate) until: u64,
 }
 
-/// All clogs and filters that may still be on.
+/// All clogs and filters that may still be active.
 #[derive(Debug, Default)]
 pub struct Obstacles {
     pub(crate) clogs: Vec<Clog>,
@@ -143,7 +142,7 @@ impl Obstacles {
         self.filters.retain(|filter| filter.until > now);
     }
 
-    /// Nothing stands in the way any more.
+    /// Removes all obstacles.
     pub fn clear(&mut self) {
         *self = Self::default();
     }

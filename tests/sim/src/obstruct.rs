@@ -1,4 +1,4 @@
-//! Puts clogs and filters in the way of messages.
+//! Plans clogs and filters for messages.
 use crate::{
     coverage::Met,
     instances::Class,

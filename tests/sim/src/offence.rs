@@ -1,4 +1,4 @@
-//! What evidence must show, told a second time from the paper and not from the chain's rules.
+//! What evidence must show, derived independently from the paper, not from the chain's rules.
 use crate::setup::Setup;
 use timecoin_chain::{
     crypto::{Signature, SignatureCheck},

@@ -16,19 +16,20 @@ use timecoin_chain::types::Height;
 pub struct Options {
     /// Masternodes.
     pub masternodes: u8,
-    /// Heights to reach at the least.
+    /// The minimum number of heights.
     pub heights: u64,
     /// Use ed25519 in every seed.
     pub real_signatures: bool,
-    /// These faults and not those that the seed draws.
+    /// These faults instead of those that the seed draws.
     pub faults: Option<Faults>,
-    /// Connections of a node on average; with everyone where none is given.
+    /// Average connections per node; a full mesh if none.
     pub degree: Option<usize>,
     /// Whether to count what travels.
     pub counts_traffic: bool,
-    /// Only these faults strike; all where none is given.
+    /// Only these faults strike; all if none.
     pub only: Option<Vec<Instance>>,
-    /// Masternodes up to a third of the weight do this, and not what the seed draws.
+    /// Masternodes with up to a third of the weight have this role instead of those that the seed
+    /// draws.
     pub byzantine: Option<Role>,
     /// One key on several nodes, and who reaches whom.
     pub twins: Option<Scenario>,
@@ -65,7 +66,7 @@ impl Default for Options {
 /// How a seed ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What did not hold.
+    /// The violated property.
     pub violation: Option<Violation>,
     /// The digest over all events.
     pub hash: [u8; 32],
@@ -81,11 +82,11 @@ pub struct Outcome {
     pub vote_wait: Option<u64>,
     /// The greatest final height.
     pub height: Height,
-    /// The height with two final blocks, where so many cheat that there may be one.
+    /// The height with two final blocks, if enough weight is Byzantine to make a fork.
     pub forked: Option<Height>,
-    /// What was met.
+    /// The coverage.
     pub coverage: Coverage,
-    /// What travelled, if it was counted.
+    /// The traffic, if it was counted.
     pub traffic: Option<Traffic>,
     /// Lines for people.
     pub trace: Vec<String>,

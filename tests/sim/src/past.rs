@@ -8,7 +8,7 @@ use timecoin_chain::types::Height;
 
 /// How many are kept.
 const KEPT_MAX: usize = 256;
-/// Of so many messages one is kept, so that what is kept reaches back many heights.
+/// One in this many messages is kept, so that the kept ones reach back many heights.
 const KEPT_OF: u64 = 5;
 
 /// What somebody kept.

@@ -1,4 +1,4 @@
-//! What users do: pay each other with whatever coins they know of, some of them twice.
+//! Simulated users: they pay each other with any coins that they know of, some of them twice.
 use crate::{fold::Fold, node::Node, rng::Rng, setup::Setup};
 use std::collections::BTreeMap;
 use timecoin_chain::{
@@ -9,7 +9,7 @@ use timecoin_chain::{
     },
 };
 
-/// Payments of one seed at the most.
+/// The maximum number of payments of one seed.
 const PAYMENTS_MAX: usize = 60;
 
 struct KnownCoin {
@@ -31,11 +31,11 @@ struct Accepted {
 pub enum Fate {
     /// In a final block.
     Final,
-    /// It can never be in one.
+    /// No block can include it any more.
     Lost,
     /// Every node that accepted it crashed since, or another payment took its place in a mempool.
     Forgotten,
-    /// Still possible.
+    /// Still pending.
     Open,
 }
 
@@ -120,7 +120,7 @@ impl Payments {
             .push((node, incarnation));
     }
 
-    /// What became of every accepted payment.
+    /// The outcome of every accepted payment.
     pub fn fates<'a>(
         &'a self,
         ledger: &'a Fold,
@@ -155,7 +155,7 @@ impl Payments {
         })
     }
 
-    /// Whether something it spends, or its parents spend, went elsewhere for good.
+    /// Whether a final block spends one of its inputs, or of its parents' inputs, otherwise.
     fn is_lost(&self, txid: &TxId, ledger: &Fold) -> bool {
         let Some((inputs, expiry)) = self.sent.get(txid) else { return false };
         if ledger.transactions.contains_key(txid) {

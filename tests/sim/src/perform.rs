@@ -1,4 +1,4 @@
-//! Where actors meet the world: what they hear, when they wake, and how their parcels are sent.
+//! Connects actors to the world: what they receive, when they run, and how their parcels are sent.
 use crate::{
     byzantine::{self, Actor, Parcel, Role, Stage},
     events::describe,
@@ -12,12 +12,12 @@ use timecoin_chain::{rules, types::ConsensusMessage, wire::Response};
 const TICK: u64 = SECOND / 4;
 
 impl World {
-    /// Whether a node keeps the rules. Twins of one key do not, however honest each is.
+    /// Whether a node keeps the rules. Twins of one key do not, even if each is honest by itself.
     pub(crate) fn is_honest(&self, node: usize) -> bool {
         self.nodes[node].key.is_none_or(|key| self.oracle.is_honest(key))
     }
 
-    /// Gives roles to masternodes with less than a third of the weight together.
+    /// Assigns roles to masternodes with less than a third of the total weight.
     pub(crate) fn assign(&mut self, role: Role) {
         let members = self.setup.masternodes.len();
         let set = self.setup.chain.masternodes.clone();
@@ -53,13 +53,13 @@ impl World {
         }
     }
 
-    /// The engine of a Byzantine node wants to send this. False where the node is not one.
+    /// The engine of a Byzantine node wants to send this. False if the node is honest.
     pub(crate) fn speaks(&mut self, node: usize, message: &ConsensusMessage, attempt: u8) -> bool {
         let message = message.clone();
         self.act(node, |actor, stage| actor.speak(stage, message, attempt))
     }
 
-    /// A Byzantine node hears what its engine is about to get.
+    /// A Byzantine node sees an input before its engine does.
     pub(crate) fn hears(&mut self, node: usize, message: &ConsensusMessage) {
         self.act(node, |actor, stage| actor.hear(stage, message));
     }
@@ -69,7 +69,7 @@ impl World {
         self.nodes[node].actor.as_ref().is_none_or(|(_, actor)| actor.answers())
     }
 
-    /// Whether a node keeps an answer to itself.
+    /// Whether a node withholds an answer.
     pub(crate) fn hides(&self, node: usize, response: &Response) -> bool {
         self.nodes[node].actor.is_some() && matches!(response, Response::Votes(_))
     }

@@ -1,4 +1,4 @@
-//! Masternodes that crash and come back: how soon they sign again, and what an old backup does.
+//! Masternodes that crash and come back: how soon they sign again, and the effect of an old backup.
 use crate::{
     faults::Faults,
     rng::Rng,
@@ -12,8 +12,8 @@ use timecoin_chain::{
 
 const MASTERNODES: usize = 4;
 const WAY_MS: u64 = 80;
-/// From the restart of two masternodes to the next block, where it is overdue: the answers of the two
-/// others, a round, and the ways. Listening for a fixed time took 2 s longer.
+/// From the restart of two masternodes to the next block, which is overdue: the answers of the two
+/// others, a round, and the link delays. Listening for a fixed time took 2 s longer.
 const RECOVERY_MS: u64 = 1_500;
 /// The round in which one masternode locks, and one in which other votes of that round are forgotten.
 const LOCK: Round = Round(3);
@@ -47,7 +47,7 @@ fn two_of_four_that_were_killed_bring_the_next_block_at_once() {
         [2, 3].into_iter().for_each(|index| shells.kill(index));
         pass_ms(&mut shells, 5_000);
         let height = shells.heights().max().expect("four");
-        // Who lacks a block would fetch it, which this network does not offer.
+        // A node that lacks a block would fetch it, which this network does not offer.
         if shells.heights().any(|at| at < height) {
             continue;
         }
@@ -60,8 +60,8 @@ fn two_of_four_that_were_killed_bring_the_next_block_at_once() {
     println!("two of four killed: the next block after at most {longest} ms");
 }
 
-/// One masternode alone sees a polka and locks. It stays away for many rounds, and then a backup of
-/// before the lock is put back. Who signs with it would break the lock.
+/// One masternode alone sees a polka and locks. It stays away for many rounds; then a backup from
+/// before the lock is restored. A signature with that record would break the lock.
 #[test]
 fn a_backup_of_before_a_lock_of_many_rounds_ago_is_found_out() {
     let mut shells = start();

@@ -1,6 +1,6 @@
-//! The one source of chance: ChaCha8 streams from the seed, one for each kind of question, so that a
-//! message more or less does not change when the next crash comes. Integers only, so that every machine
-//! draws the same.
+//! The one source of chance: ChaCha8 streams from the seed, one for each kind of decision, so that
+//! an additional message does not change the time of the next crash. Integers only, so that every
+//! machine draws the same values.
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng as _, SeedableRng},
@@ -16,7 +16,7 @@ impl Rng {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// Another stream of the same seed. A stream's number is used for one kind of question.
+    /// Another stream of the same seed. Each kind of decision uses its own stream number.
     pub fn stream(seed: u64, number: u64) -> Self {
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         stream.set_stream(number);
@@ -28,7 +28,7 @@ impl Rng {
         self.0.next_u64()
     }
 
-    /// A number below `end`; zero where that is zero.
+    /// A number below `end`; zero if `end` is zero.
     pub fn below(&mut self, end: u64) -> u64 {
         let product = u128::from(self.number()) * u128::from(end);
         u64::try_from(product >> 64).expect("the upper half of a product of two 64-bit numbers")
@@ -44,7 +44,7 @@ impl Rng {
         first + self.below(last - first + 1)
     }
 
-    /// True in so many of a thousand cases.
+    /// True in this many of a thousand cases.
     pub fn chance(&mut self, permille: u64) -> bool {
         permille > 0 && self.below(1_000) < permille
     }

@@ -1,4 +1,4 @@
-//! What a Byzantine masternode does. How it does it: `byzantine`.
+//! The roles of Byzantine masternodes. `byzantine` implements them.
 use crate::{coverage::Met, rng::Rng};
 use clap::ValueEnum;
 
@@ -15,7 +15,7 @@ pub enum Role {
     HiddenLock,
     /// Forgets its lock: prevotes whatever is proposed.
     Amnesia,
-    /// Prevotes when the timeout is all but over, precommits seconds later.
+    /// Prevotes just before the timeout, precommits seconds later.
     Withholder,
     /// Sends many votes and proposals, far ahead and contradicting each other, at a bounded rate.
     Flooder,
@@ -25,11 +25,11 @@ pub enum Role {
     PastRoundDecider,
     /// Sends old messages again and again, its own and others'.
     StaleResender,
-    /// Changes any field of what it sends and passes on, and signs again what is its own.
+    /// Changes any field of messages that it sends or forwards, and signs its own again.
     Mutator,
     /// Sends every vote back to its voter as its own.
     Echo,
-    /// The same, but says one thing in one slot.
+    /// The same, but casts one vote per slot.
     Turncoat,
     /// Runs twice under one key, each of the two on its own disk.
     Twin,
@@ -66,7 +66,7 @@ impl Role {
         Self::ALL[rng.index(Self::ALL.len())]
     }
 
-    /// What is met when one of these does what it is there for.
+    /// The coverage that this role must reach.
     pub fn met(self) -> Met {
         match self {
             Self::Silent => Met::Silent,

@@ -1,7 +1,8 @@
-//! Networks of many nodes: who is connected with whom, and what that costs each of them.
+//! Networks of many nodes: their links, and the cost for each node.
 //!
-//! The nodes, their faults and the oracle are those of every other seed. Gossip goes from neighbour to
-//! neighbour: who sees a message first passes it on, and copies are dropped before the engine.
+//! The nodes, their faults and the oracle are those of every other seed. Gossip passes from
+//! neighbour to neighbour: a node forwards a message on first sight and drops copies before the
+//! engine.
 use crate::{
     coverage::Met,
     faults::{Faults, Rhythm},
@@ -13,9 +14,9 @@ use crate::{
 pub struct Scale {
     /// Masternodes. Their weights are 1, 10 and 100 in turn.
     pub masternodes: u8,
-    /// Nodes beside them.
+    /// Nodes that do not vote.
     pub observers: usize,
-    /// Heights to reach at the least.
+    /// The minimum number of heights.
     pub heights: u64,
     /// Connections of a node on average.
     pub degree: usize,
@@ -23,7 +24,7 @@ pub struct Scale {
     pub delay: u64,
     /// Whether nodes leave and come back: each once in 100 seconds, for 5.
     pub churn: bool,
-    /// Whether the network falls apart for about 4 of 9 seconds.
+    /// Whether the network is partitioned for about 4 of every 9 seconds.
     pub partition: bool,
 }
 
@@ -53,7 +54,7 @@ impl Scale {
         }
     }
 
-    /// What was asked for and never happened: such a run proves nothing about it.
+    /// Requested faults that never happened: such a run proves nothing about them.
     pub fn never_happened(&self, outcome: &Outcome) -> Vec<&'static str> {
         let crashes = outcome.traffic.as_ref().map_or(0, |traffic| traffic.crashes);
         let healed = outcome.coverage.count(Met::PartitionHealed);

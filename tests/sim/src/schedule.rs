@@ -121,7 +121,7 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    /// The node whose loop handles it; none where it happens to a node or to the world.
+    /// The node whose loop handles it; none for an event that happens to a node or to the world.
     pub(crate) fn handled_by(&self) -> Option<usize> {
         match self {
             Self::Gossip { to, .. } | Self::Question { to, .. } | Self::Reply { to, .. } => {
@@ -142,7 +142,7 @@ impl Event {
     }
 }
 
-/// Events by time; those of one moment in the order in which they were planned.
+/// Events by time; events at the same time in the order in which they were planned.
 #[derive(Default)]
 pub(crate) struct Schedule {
     queue: BinaryHeap<Reverse<Entry>>,

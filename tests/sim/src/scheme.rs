@@ -1,5 +1,5 @@
-//! The ideal signature scheme: a tag that only the holder of the signer makes, because nothing in the
-//! simulator makes tags but the signers. A hundred times cheaper than ed25519.
+//! The ideal signature scheme: a tag that only the signer can make, because nothing else in the
+//! simulator makes tags. A hundred times cheaper than ed25519.
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use timecoin_chain::crypto::{

@@ -80,14 +80,14 @@ impl Setup {
         }
     }
 
-    /// Who proposes, told a second time: the oracle asks this and not the chain.
+    /// The proposer, computed independently: the oracle uses this and not the chain.
     pub fn proposer(&self, height: Height, round: Round) -> u16 {
         let turn = (u128::from(height.0) + u128::from(round.0)) % self.turns.len() as u128;
         self.turns[usize::try_from(turn).expect("an index of a list")]
     }
 }
 
-/// Smooth weighted round-robin, turn by turn, for as many turns as all weights together.
+/// Smooth weighted round-robin, turn by turn, for as many turns as the sum of all weights.
 fn turns(weights: &[u64]) -> Vec<u16> {
     let all = weights.iter().sum::<u64>().cast_signed();
     let mut credit = vec![0_i64; weights.len()];

@@ -1,5 +1,5 @@
-//! A node that handles nothing for a while: its loop awaits a record on its way to the disk, or the
-//! whole machine is suspended. What arrives meanwhile waits in order, and then comes all at once.
+//! A node that handles no events for a while: its loop waits for a record to become durable, or the
+//! machine is suspended. Events that arrive meanwhile wait in order and are then handled at once.
 //!
 //! Invariant: nothing after a `Persist` is carried out before its record is durable.
 use crate::{
@@ -16,13 +16,13 @@ use timecoin_chain::{
     types::Block,
 };
 
-/// Events that wait at the most; what the network brings beyond that is dropped.
+/// The maximum number of waiting events; further messages from the network are dropped.
 const WAITING_MAX: usize = 4_096;
 /// The longest pause.
 const PAUSE_MAX: u64 = 10 * SECOND;
 
 impl World {
-    /// Whether an event has to wait; then it does.
+    /// Queues an event if it has to wait; returns whether it does.
     pub(crate) fn waits(&mut self, event: Event) -> Option<Event> {
         let Some(node) = event.handled_by() else { return Some(event) };
         let Some(running) = &mut self.nodes[node].running else { return Some(event) };
@@ -118,8 +118,8 @@ impl World {
         self.go_on(node);
     }
 
-    /// Carries on as far as nothing holds the node up: first the effects that waited for a record,
-    /// then the events.
+    /// Continues until something holds the node up again: first the effects that waited for a
+    /// record, then the events.
     fn go_on(&mut self, node: usize) {
         while let Some(running) = &mut self.nodes[node].running {
             let stall = &mut running.stall;
@@ -202,7 +202,7 @@ impl World {
         }
     }
 
-    /// A node handles nothing for a while, unless it does so already.
+    /// A node handles no events for a while, unless it is already paused.
     pub(crate) fn pause(&mut self, node: usize, lasts: u64, clock_stands: bool) {
         let (now, incarnation) = (self.time, self.nodes[node].incarnation);
         let Some(running) = &mut self.nodes[node].running else { return };
@@ -215,7 +215,7 @@ impl World {
         self.after(lasts, Event::Wake { node, incarnation });
     }
 
-    /// A machine goes on: everything that waited comes at once.
+    /// A machine resumes: everything that waited is handled at once.
     pub(crate) fn wake(&mut self, node: usize) {
         let now = self.time;
         let Some(running) = &mut self.nodes[node].running else { return };

@@ -1,4 +1,4 @@
-//! Starting, stopping, connecting and cutting off nodes.
+//! Starts, stops, connects and isolates nodes.
 use crate::{
     coverage::Met,
     disk::{Flaw, Wreck},
@@ -11,7 +11,7 @@ use crate::{
 };
 use timecoin_chain::engine::{Input, Peer};
 
-/// A crash during recovery comes within so many inputs of the start.
+/// A crash during recovery comes within this many inputs of the start.
 const RECOVERY_INPUTS: u64 = 12;
 
 /// The random stream of the first class of faults.
@@ -29,7 +29,7 @@ impl World {
         self.plan_next(Class::Clock, self.faults.clock_fault, Event::ClockFault);
     }
 
-    /// When faults of a class come and what they hit: no class moves another's.
+    /// The times and targets of a class of faults, independent of other classes.
     pub(crate) fn storm(&mut self, class: Class) -> &mut Rng {
         let seed = self.seed;
         self.storms.entry(class).or_insert_with(|| Rng::stream(seed, FIRST_STORM + class as u64))
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// Ends all faults. A masternode without which the others are a quorum may stay away for good.
+    /// Ends all faults. A masternode may stay away for good if the others are a quorum.
     pub(crate) fn heal_everything(&mut self) {
         self.net.heal();
         self.net.lag = None;

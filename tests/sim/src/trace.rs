@@ -1,4 +1,4 @@
-//! What happened, in two forms: a digest over everything, and lines for people.
+//! The record of a run in two forms: a digest over everything, and lines for people.
 use sha2::{Digest, Sha256};
 use timecoin_chain::engine::Report;
 
@@ -19,7 +19,7 @@ impl Auditor {
         self.detail(kind, content);
     }
 
-    /// Something more about the event.
+    /// Adds data about the event.
     pub fn detail(&mut self, kind: u8, content: &[u8]) {
         self.hasher.update([kind]);
         self.hasher.update((content.len() as u64).to_le_bytes());
@@ -32,14 +32,14 @@ impl Auditor {
     }
 }
 
-/// Collects lines, if anyone wants them.
+/// Collects lines if enabled.
 #[derive(Debug, Default)]
 pub struct Trace {
     lines: Option<Vec<String>>,
 }
 
 impl Trace {
-    /// A trace that keeps lines only when wanted.
+    /// A trace that keeps lines only if enabled.
     pub fn new(is_wanted: bool) -> Self {
         Self { lines: is_wanted.then(Vec::new) }
     }

@@ -1,7 +1,7 @@
-//! What travels, counted for each node by kind, and how long blocks take.
+//! Counts messages for each node by kind, and how long blocks take.
 //!
-//! Counts what the node's own codec writes, at the moment it is sent to a peer that it reaches. What
-//! libp2p adds (framing, encryption, the control messages of gossipsub) is not in it.
+//! Counts the bytes of the node's own codec when a message is sent to a reachable peer. Excludes
+//! what libp2p adds (framing, encryption, gossipsub control messages).
 use crate::obstacles::Kind;
 use std::collections::BTreeMap;
 use timecoin_chain::{
@@ -39,11 +39,11 @@ pub struct NodeTraffic {
 pub struct Traffic {
     /// By node.
     pub nodes: Vec<NodeTraffic>,
-    /// Microseconds from a block's first proposal to its commit, for each node that decided it.
+    /// Microseconds from a block's first proposal to its decision, for each node that decided it.
     pub commit_times: Vec<u64>,
     /// Blocks that came to a node by sync.
     pub synced: u64,
-    /// How often a node left for a while.
+    /// How often nodes went offline.
     pub crashes: u64,
     /// The round in which each height was decided.
     pub rounds: BTreeMap<Height, u32>,
@@ -62,7 +62,7 @@ impl Traffic {
         self.nodes[to].received[kind as usize].add(bytes);
     }
 
-    /// A node tells what it did.
+    /// A node reports.
     pub fn reported(&mut self, now: u64, report: &Report) {
         match report {
             Report::Proposed { block, .. } => {

@@ -17,7 +17,7 @@ pub struct Stall {
 }
 
 impl Stall {
-    /// Whether a record is on its way to the disk.
+    /// Whether a record is being written.
     pub fn is_persisting(&self) -> bool {
         self.persisting.is_some() && !self.is_durable
     }

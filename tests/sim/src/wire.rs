@@ -34,7 +34,7 @@ pub struct Gossip {
     pub payload: Payload,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Whether somebody on the way changed it: then it says nothing against its sender.
+    /// Whether it was changed in transit: then it is no evidence against its sender.
     pub is_altered: bool,
 }
 
@@ -106,7 +106,7 @@ pub fn corrupt_request(rng: &mut Rng, bytes: &[u8]) -> Rc<Vec<u8>> {
     Rc::new(flipped(rng, bytes.to_vec()))
 }
 
-/// One to four bits are others.
+/// Flips one to four bits.
 fn flipped(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
     if !bytes.is_empty() {
         for _ in 0..rng.between(1, 4) {
@@ -117,7 +117,7 @@ fn flipped(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// What a lying peer makes of a gossiped proposal: one transaction less.
+/// A lying peer's version of a gossiped proposal, with one transaction less.
 pub fn tamper_gossip(gossip: &Gossip) -> Option<Gossip> {
     let Payload::Consensus(message) = &gossip.payload else { return None };
     let ConsensusMessage::Proposal(proposal) = &**message else { return None };

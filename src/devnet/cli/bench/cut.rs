@@ -1,8 +1,9 @@
 //! Cuts the connection between nodes and restores it.
 //!
-//! In a network namespace of its own, where the program may set up routes, packets between the sides vanish as on
-//! a broken cable: no side is notified, connections stay open and retransmit. Where there is none (it takes `unshare`,
-//! `ip` and a kernel that lets users have namespaces) one side is stopped instead, and the figures say so.
+//! In a network namespace of its own, where the program may set up routes, packets between the
+//! sides vanish as on a broken cable: neither side is notified, connections stay open and
+//! retransmit. Without a namespace (it needs `unshare`, `ip` and a kernel that lets users create
+//! namespaces) one side is stopped instead, and the figures say so.
 //!
 //! Never touches the routes of the machine itself.
 use crate::{
@@ -18,17 +19,17 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What makes a namespace fit for this. Packets that are routed to `hole` vanish.
+/// Prepares a namespace. Packets routed to `hole` vanish.
 const SETUP: &str = "link set lo up\nlink add hole type ifb\nlink set hole up\n";
 const RULES: &str = "route add default dev hole table 77\n\
     rule add pref 2 lookup local\nrule add pref 10 lookup local\nrule del pref 0 lookup local\n";
 /// Lets packets with addresses of this machine leave through `hole`.
 const ROUTE_LOCALNET: &str = "/proc/sys/net/ipv4/conf/hole/route_localnet";
-/// Everything is reached, whatever the rules after it say.
+/// Makes everything reachable; precedes all other rules.
 const OPEN: &str = "rule add pref 2 lookup local\n";
 const SHUT: &str = "rule del pref 2 lookup local\n";
 
-/// How ways are taken away.
+/// The means of a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Means {
     /// Packets vanish.
@@ -46,7 +47,7 @@ impl Means {
     }
 }
 
-/// Runs this program again in a namespace of its own, where that is possible. Does not return then.
+/// Runs this program again in a namespace of its own, if possible; then it does not return.
 pub(super) fn enter_namespace() {
     let fits = Command::new("unshare")
         .args(["-rn", "ip", "link", "add", "hole", "type", "ifb"])
@@ -57,7 +58,7 @@ pub(super) fn enter_namespace() {
     {
         let mut command = Command::new("unshare");
         command.arg("-rn").arg(program).args(std::env::args_os().skip(1)).arg("--in-namespace");
-        // Where it fails there is the other means.
+        // If this fails, the cut stops processes instead.
         let _ = command.exec();
     }
 }
@@ -69,7 +70,7 @@ pub(super) fn set_up_namespace() -> Result<(), CliError> {
     ip(RULES)
 }
 
-/// A cut that was made.
+/// A cut in effect.
 #[derive(Debug)]
 pub(super) enum Cut {
     Routes { undo: String },
@@ -115,8 +116,9 @@ impl Cut {
     }
 }
 
-/// Connections within a side are reached, everything else between nodes vanishes. All nodes have one address, so
-/// the rules name ports: who opened a connection is known, who would open one is not.
+/// Connections within a side still work; all other packets between nodes vanish. All nodes share
+/// one address, so the rules name ports: the opener of an existing connection is known, that of a
+/// future one is not.
 fn rules(nodes: &[NodeEntry], side: &[usize]) -> Vec<String> {
     let sockets: Vec<BTreeSet<String>> =
         nodes.iter().map(|node| node.pid.map(sockets_of).unwrap_or_default()).collect();

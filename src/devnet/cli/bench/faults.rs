@@ -1,5 +1,5 @@
-//! `timecoin bench faults`: kills proposers and cuts the network while payments wait, and says how long it was
-//! without a block.
+//! `timecoin bench faults`: kills proposers and cuts the network while payments are pending, and
+//! measures how long there is no block.
 use super::{
     check_interrupts,
     cut::{self, Cut, Means},
@@ -20,11 +20,12 @@ use timecoin_chain::{
     types::{Height, Round},
 };
 
-/// How long a block may take whatever happened before it is given up.
+/// How long a block may take after a fault before the measurement fails.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Blocks between two faults: timeouts are what they are in a network that runs.
+/// Blocks between two faults, so that timeouts return to their usual values.
 const CALM_BLOCKS: u64 = 10;
-/// A proposer is killed this long after the block before its own, in turn: before its own is due, and after.
+/// A proposer is killed this long after the block before its own, alternately before and after its
+/// own is due.
 const KILL_AFTER_MS: [u64; 6] = [0, 25, 50, 75, 100, 125];
 
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ pub(crate) struct FaultsArgs {
     in_namespace: bool,
 }
 
-/// What the faults cost.
+/// The cost of the faults.
 #[derive(Debug, Serialize)]
 struct Report {
     kills: Option<Kills>,
@@ -161,7 +162,7 @@ impl Trial<'_> {
         })
     }
 
-    /// Waits until every node has some blocks without a fault; the height then.
+    /// Waits until every node has some blocks without a fault; returns the height.
     fn calm(&mut self) -> Result<u64, CliError> {
         check_interrupts(self.interrupts)?;
         if self.feed.is_exhausted() {
@@ -181,7 +182,8 @@ impl Trial<'_> {
         }
     }
 
-    /// Kills the proposer of a coming height about when it is due, and measures what that costs the others.
+    /// Kills the proposer of a coming height about when it is due, and measures the cost for the
+    /// others.
     fn kill(&mut self, number: u64, height: u64) -> Result<Wait, CliError> {
         // Skips the heights that the nodes reported in between; the last term gives each masternode its turn.
         let turn = number % u64::from(self.args.shape.validators);

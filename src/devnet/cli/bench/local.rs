@@ -1,6 +1,6 @@
-//! A network of nodes on this machine that lives as long as its owner.
+//! A network of nodes on this machine that ends with its owner.
 //!
-//! Invariant: the nodes are stopped however this ends, short of a kill of this process.
+//! Invariant: the nodes are stopped on every exit except a kill of this process.
 use super::{check_interrupts, failed};
 use crate::{
     api::GetBlockHash,
@@ -40,7 +40,7 @@ const BASE_PORTS: std::ops::Range<u16> = 23_000..32_000;
 const PORTS_STEP: usize = 1_000;
 const POLL: Duration = Duration::from_millis(20);
 
-/// What the network is like.
+/// The shape of the network.
 #[derive(Debug, Args)]
 pub(super) struct Shape {
     /// Masternodes.
@@ -125,7 +125,7 @@ impl Network {
             return Err(CliError::new(Exit::Usage, what).next("another --dir"));
         }
         let mut command = shape.up(&layout, coins)?;
-        // From here on there may be nodes.
+        // From here on nodes may run.
         let mut network = Self { layout, nodes: Vec::new(), is_temporary: shape.dir.is_none() };
         let up = wait_for_up(command.stdout(Stdio::piped()), interrupts)?;
         for node in up.nodes {
@@ -139,7 +139,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Payments of the wallet that has the money.
+    /// Payments from the funded wallet.
     pub(super) fn sign(&self, count: usize) -> Result<Payments, CliError> {
         let chain = self.chain()?;
         let wallet = WalletFile::load(&path_of(&self.layout.wallets(), "alice")?)?;
@@ -206,7 +206,7 @@ impl Network {
         output::note("stopping the nodes");
         if self.is_temporary {
             succeed(testnet(&self.layout, &["reset", "--yes"])?)?;
-            // Files of others in the temporary directory do no harm.
+            // Other files in the temporary directory do no harm.
             let _ = fs::remove_dir_all(self.layout.root());
             return Ok(());
         }

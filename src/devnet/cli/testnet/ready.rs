@@ -20,7 +20,7 @@ const TAIL_LINES: usize = 15;
 /// A network that makes blocks.
 #[derive(Debug)]
 pub(super) struct Ready {
-    /// For each node, when it first answered.
+    /// The time of each node's first answer.
     pub(super) answered_ms: Vec<u64>,
     /// When the block was final.
     pub(super) block_ms: u64,

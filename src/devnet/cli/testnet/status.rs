@@ -14,7 +14,7 @@ use serde::Serialize;
 struct View {
     genesis: String,
     nodes: Vec<NodeView>,
-    /// Why no block can be made, if so.
+    /// Why no block can be made, if none can.
     halted: Option<String>,
 }
 
@@ -27,7 +27,7 @@ struct NodeView {
     p2p: u16,
     rpc: u16,
     status: Option<NodeStatus>,
-    /// Why there is no status, though the process runs.
+    /// Why there is no status although the process runs.
     error: Option<String>,
 }
 

@@ -17,10 +17,10 @@ use std::{
 };
 
 const POLL: Duration = Duration::from_millis(20);
-/// How long a killed process may take to be gone.
+/// How long a killed process may take to end.
 const KILL_WITHIN: Duration = Duration::from_secs(10);
 
-/// What became of the nodes that ran.
+/// The outcome for each node that ran.
 #[derive(Debug)]
 pub(super) struct Stopped {
     pub(super) stopped: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) fn reset(args: &ResetArgs) -> Result<(), CliError> {
     if !args.yes {
         confirm(&format!("Delete the network in {root} with its keys, wallets and blocks?"))?;
     }
-    // What is deleted anyway need not be saved.
+    // The data is deleted anyway, so nodes need not stop gracefully.
     for node in &state.nodes {
         processes::signal(&layout, node, Signal::SIGKILL)?;
     }
@@ -114,13 +114,13 @@ pub(super) fn stop_and_report(
 pub(super) enum Kill<'a> {
     /// Never: they are reported.
     Never,
-    /// When the patience ends.
+    /// When the time limit ends.
     AtTheEnd,
-    /// When the patience ends, or as soon as one more signal comes than there were.
+    /// When the time limit ends, or at the next signal.
     AfterSignals(&'a Interrupts, usize),
 }
 
-/// Asks nodes to stop and waits. Those named, or all.
+/// Asks the named nodes, or all, to stop and waits.
 pub(super) fn stop_nodes(
     layout: &Layout,
     state: &TestnetState,

@@ -108,7 +108,7 @@ impl UpArgs {
     }
 }
 
-/// The network that is there. What shapes a new network cannot be changed.
+/// The existing network. Options for new networks do not apply to it.
 fn resume(args: &UpArgs, layout: &Layout) -> Result<TestnetState, CliError> {
     let mut state = TestnetState::load(layout)?;
     let votes = state.nodes.iter().filter(|node| node.consensus_key.is_some()).count();

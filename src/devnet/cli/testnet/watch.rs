@@ -16,9 +16,9 @@ use std::{
 };
 
 const TICK: Duration = Duration::from_millis(200);
-/// How long there may be no block before the reason is asked for.
+/// How long there may be no block before it asks for the reason.
 const QUIET: Duration = Duration::from_secs(5);
-/// Blocks on their way to the terminal.
+/// Blocks queued for the terminal.
 const BLOCKS: usize = 256;
 
 /// Prints until a signal arrives or no node is running.
@@ -53,7 +53,7 @@ pub(super) fn run(
             Err(RecvTimeoutError::Disconnected) => source = None,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        // A process that ended stays a zombie until its parent asks.
+        // A process that ended stays a zombie until its parent waits for it.
         children.retain_mut(|(_, child)| matches!(child.try_wait(), Ok(None)));
         if let Ok(fresh) = TestnetState::load(layout) {
             state = fresh;

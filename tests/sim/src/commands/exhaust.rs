@@ -1,4 +1,4 @@
-//! `sim exhaust`: goes through every state of the consensus core and says how many there are.
+//! `sim exhaust`: visits every state of the consensus core and counts them.
 use crate::print;
 use clap::Args;
 use std::{process::ExitCode, time::Instant};
@@ -11,7 +11,7 @@ pub(crate) struct ExhaustArgs {
     #[arg(long, value_delimiter = ',', default_value = "0,1,2",
         value_parser = clap::value_parser!(u16).range(0..4))]
     byzantine: Vec<u16>,
-    /// Rounds to look at; what comes after is cut off.
+    /// Rounds to explore; later ones are cut off.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=3))]
     rounds: u8,
     /// Different blocks that may be proposed.
@@ -20,7 +20,7 @@ pub(crate) struct ExhaustArgs {
     /// Random walks of whole machines that must stay among the states found.
     #[arg(long, default_value_t = 2_000)]
     walks: u64,
-    /// Begin no further rank after so many states.
+    /// Begin no further rank after this many states.
     #[arg(long, default_value_t = u64::MAX)]
     states_max: u64,
     /// Check nothing but agreement.

@@ -1,10 +1,10 @@
-//! `sim flood`: a masternode that sends without end, and the memory that this takes.
+//! `sim flood`: a masternode that sends without pause, and the memory that this takes.
 use crate::print;
 use clap::Args;
 use std::{process::ExitCode, time::Instant};
 use timecoin_sim::flood::{self, Progress};
 
-/// How long, and what it may cost.
+/// The length of the flood, and the memory that it may cost.
 #[derive(Args)]
 pub(crate) struct FloodArgs {
     /// How many.
@@ -18,8 +18,8 @@ pub(crate) struct FloodArgs {
     growth_mib: u64,
 }
 
-/// What is held must stay within its bounds, and the memory of the whole process near where it was after the first
-/// line, when every book had been full many times.
+/// Stored messages must stay within their bounds, and the memory of the process near its value
+/// after the first line, when every buffer has been full many times.
 pub(crate) fn run(args: &FloodArgs) -> ExitCode {
     let began = Instant::now();
     let (mut first, mut most) = (None, 0);
@@ -63,7 +63,7 @@ fn flood_line(progress: &Progress, resident: u64, seconds: f64) -> String {
     )
 }
 
-/// Memory of this process, where the system tells.
+/// Memory of this process, if the system reports it.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! `sim fork`: more than a third of the weight cheats, and the votes must name who it was.
+//! `sim fork`: more than a third of the weight is Byzantine, and the votes must identify it.
 use crate::print;
 use clap::{Args, ValueEnum};
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use timecoin_sim::{
     world::{self, Options},
 };
 
-/// A seed ends at this height, should there be no fork.
+/// A seed ends at this height if there is no fork.
 const HEIGHTS: u64 = 30;
 
 /// Options of `sim fork`.
@@ -35,7 +35,7 @@ pub(crate) struct ForkArgs {
     replay: Option<u64>,
 }
 
-/// Runs the command. Fails also where a plot never succeeds: then nothing was seen.
+/// Runs the command. Also fails if a plot never succeeds, because then nothing was tested.
 pub(crate) fn run(arguments: &ForkArgs) -> ExitCode {
     let ForkArgs { seeds, first, nodes, jobs, plot, replay } = *arguments;
     let mut code = ExitCode::SUCCESS;

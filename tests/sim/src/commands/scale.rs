@@ -16,10 +16,10 @@ pub(crate) struct ScaleArgs {
     /// Masternodes. Their weights are 1, 10 and 100 in turn.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(4..=100))]
     masternodes: u8,
-    /// Nodes beside them.
+    /// Nodes that do not vote.
     #[arg(long, default_value_t = 0)]
     observers: usize,
-    /// Heights to reach at the least.
+    /// The minimum number of heights.
     #[arg(long, default_value_t = 20)]
     heights: u64,
     /// Connections of a node on average.
@@ -31,7 +31,7 @@ pub(crate) struct ScaleArgs {
     /// Nodes leave and come back.
     #[arg(long)]
     churn: bool,
-    /// The network falls apart and heals.
+    /// The network partitions and heals.
     #[arg(long)]
     partition: bool,
     /// Which seed.
@@ -127,13 +127,13 @@ fn row([name, a, b, c, d, e, f]: [String; 7]) -> String {
     format!("  {name:<22}{a:>9}{b:>9}{c:>9}{d:>12}{e:>11}{f:>11}")
 }
 
-/// The number below or at which so many of a thousand are.
+/// The value that this many of a thousand do not exceed.
 fn quantile(sorted: &[u64], permille: usize) -> u64 {
     let place = (sorted.len() * permille).div_ceil(1_000).max(1) - 1;
     sorted.get(place).copied().unwrap_or(0)
 }
 
-/// The most memory that this process held, where the system tells.
+/// The peak memory of this process, if the system reports it.
 fn memory_mib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! `sim twins`: runs scenarios of twins, all of them or a part that repeats none.
+//! `sim twins`: runs all scenarios of twins, or a part without repetition.
 use crate::print;
 use clap::Args;
 use std::{process::ExitCode, time::Instant};
@@ -30,10 +30,10 @@ pub(crate) struct TwinsArgs {
     /// Nodes with the key.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=3))]
     copies: u8,
-    /// Run so many, and not all.
+    /// Run this many instead of all.
     #[arg(long)]
     cases: Option<usize>,
-    /// Go on in the enumeration from here.
+    /// Continue the enumeration from here.
     #[arg(long, default_value_t = 0)]
     from: u64,
     /// Scenarios at a time.

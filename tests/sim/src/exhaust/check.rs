@@ -1,4 +1,4 @@
-//! What must hold of every move, told a second time from the votes alone.
+//! What must hold for every move, computed independently from the votes alone.
 use super::{
     local::{At, Core, HONEST_PART, KINDS, Local, MEMBERS, QUORUM, Said, kind_index},
     machine::Move,
@@ -7,7 +7,7 @@ use super::{
 use crate::oracle::Violation;
 use timecoin_chain::types::VoteKind;
 
-/// One of the honest masternodes as it is after a move. It has not proposed yet.
+/// The state of an honest masternode after a move. It has not proposed yet.
 pub(super) fn after(view: &View<'_>, place: usize, done: &Move) -> Local {
     let mut local = view.locals[place].clone();
     for &(kind, round, said) in &done.casts {
@@ -39,7 +39,7 @@ pub(super) fn check(view: &View<'_>, place: usize, done: &Move) -> Result<(), Vi
     check_agreement(view, done)
 }
 
-/// Nobody else has decided another block.
+/// No other masternode has decided another block.
 pub(super) fn check_agreement(view: &View<'_>, done: &Move) -> Result<(), Violation> {
     let Some((_, block)) = done.decided else { return Ok(()) };
     let mut others = view.locals.iter().filter_map(|local| local.decided);
@@ -47,7 +47,7 @@ pub(super) fn check_agreement(view: &View<'_>, done: &Move) -> Result<(), Violat
     expect(agree, "agreement", || format!("block {block} is decided, and another before"))
 }
 
-/// Nothing is taken back.
+/// Nothing is retracted.
 fn check_forward(before: Core, after: Core) -> Result<(), Violation> {
     let goes_back = (after.round, after.step) < (before.round, before.step)
         || after.locked.map(|(round, _)| round) < before.locked.map(|(round, _)| round)
@@ -84,7 +84,7 @@ fn check_vote(
     }
 }
 
-/// Who precommitted a block prevotes only what had a polka since.
+/// A masternode that precommitted a block prevotes only blocks with a polka since.
 fn check_lock(local: &Local, round: u8, said: Said) -> Result<(), Violation> {
     let lock = (0..round).rev().find_map(|earlier| {
         let precommit = local.vote(VoteKind::Precommit, earlier)?;

@@ -1,5 +1,5 @@
-//! What one honest masternode is to the others: where its state machine stands, and what it has said.
-//! Equal for two machines that can do the same from here on.
+//! One honest masternode as the others see it: the position of its state machine, and what it has
+//! sent. Equal for two machines with the same future behaviour.
 use std::{
     collections::HashMap,
     fmt,
@@ -15,11 +15,11 @@ use timecoin_chain::{
 pub(super) const HEIGHT: Height = Height(4);
 /// Masternodes, all of the same weight.
 pub(super) const MEMBERS: u16 = 4;
-/// More than two thirds of four, counted here once more.
+/// More than two thirds of four, computed independently.
 pub(super) const QUORUM: usize = 3;
 /// More than a third of four.
 pub(super) const HONEST_PART: usize = 2;
-/// Rounds at the most.
+/// The maximum number of rounds.
 pub(super) const ROUNDS_MAX: usize = 3;
 /// Both kinds of vote.
 pub(super) const KINDS: [VoteKind; 2] = [VoteKind::Prevote, VoteKind::Precommit];
@@ -34,7 +34,7 @@ pub(super) struct Said {
 /// A block with a round.
 pub(super) type At = (u8, u8);
 
-/// What a state machine carries on with after a restart.
+/// The state that a state machine keeps across a restart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Core {
     pub(super) round: u8,
@@ -99,7 +99,7 @@ impl Local {
         self.votes[usize::from(round)][kind_index(kind)]
     }
 
-    /// Grows with whatever a correct machine does.
+    /// Grows with every move of a correct machine.
     pub(super) fn rank(&self) -> usize {
         let place = |at: Option<At>| at.map_or(0, |(round, _)| usize::from(round) + 1);
         let step = match self.core.step {
@@ -151,7 +151,7 @@ pub(super) fn small(round: Round) -> u8 {
     u8::try_from(round.0).expect("few rounds are looked at")
 }
 
-/// A fast hash for maps that are only asked and never gone through.
+/// A fast hash for maps that are never iterated.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Fold(u64);
 

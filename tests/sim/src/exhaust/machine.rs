@@ -1,7 +1,7 @@
 //! What the real state machine does with a batch of messages, one message after the other, until it
-//! moves. Every answer is remembered: the same machine with the same batch does the same.
+//! moves. Results are cached: the same machine with the same batch does the same.
 //!
-//! Knows no rule of the protocol: it offers, and looks at what comes out.
+//! Knows no rule of the protocol: it delivers messages and observes the result.
 use super::{
     Flaw,
     local::{
@@ -23,7 +23,7 @@ use timecoin_chain::{
 pub(super) enum Slot {
     Nothing,
     One(Said),
-    /// Whatever can be said: a Byzantine masternode.
+    /// Anything: a Byzantine masternode.
     Any,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Lane {
     pub(super) slots: [[Slot; 2]; MEMBERS as usize],
 }
 
-/// What may be delivered at once. Any part of it may stay away.
+/// What may be delivered at once. Any part of it may be missing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Batch {
     /// A proposal of the machine's round, which comes first.
@@ -42,7 +42,7 @@ pub(super) struct Batch {
     pub(super) lane: Option<Lane>,
 }
 
-/// A move: where the machine stands after it, and what it put out on the way.
+/// A move: the machine's position after it, and its outputs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Move {
     pub(super) core: Core,
@@ -52,7 +52,7 @@ pub(super) struct Move {
     pub(super) decided: Option<At>,
 }
 
-/// The machines of all masternodes, and what they were seen to do.
+/// The machines of all masternodes, and their observed behaviour.
 pub(super) struct Machines {
     set: Arc<MasternodeSet>,
     blocks: u8,
@@ -79,7 +79,7 @@ impl Machines {
         Self { set: Arc::new(set), blocks, flaw, known: FoldMap::default() }
     }
 
-    /// A machine that has not begun.
+    /// A machine that has not started.
     pub(super) fn machine(&self, me: u16) -> Consensus {
         Consensus::new(self.set.clone(), Some(me), HEIGHT)
     }
@@ -219,7 +219,7 @@ impl Machines {
 }
 
 impl Branch {
-    /// Takes an input; true where the machine moved, which is then noted.
+    /// Takes an input; returns true and records the move if the machine moved.
     fn take(&mut self, core: Core, input: Input, moves: &mut BTreeSet<Move>) -> bool {
         self.outputs.extend(self.machine.handle(input));
         let mut now = Core::of(&self.machine.resume());
@@ -234,7 +234,7 @@ impl Branch {
         is_move
     }
 
-    /// Runs out every timer that was set since the batch began.
+    /// Fires every timer set since the batch began.
     fn fire_all(&self, core: Core, moves: &mut BTreeSet<Move>) {
         for output in &self.outputs {
             if let Output::SetTimer { round, step } = output {
@@ -248,7 +248,7 @@ impl Branch {
     }
 }
 
-/// Timers that may have been set before and run out late.
+/// Timers that may have been set before and fire late.
 fn past_timers(core: Core) -> Vec<(Round, Step)> {
     let steps = [Step::Propose, Step::Prevote, Step::Precommit];
     let past = (0..core.round).flat_map(|round| steps.map(|step| (round, step)));
@@ -256,7 +256,7 @@ fn past_timers(core: Core) -> Vec<(Round, Step)> {
     past.chain(here).map(|(round, step)| (Round(round.into()), step)).collect()
 }
 
-/// What a batch made a machine do.
+/// The effect of a batch on a machine.
 pub(super) fn read(core: Core, outputs: &[Output]) -> Move {
     let mut done = Move { core, casts: Vec::new(), proposes: Vec::new(), decided: None };
     for output in outputs {

@@ -1,26 +1,28 @@
 //! Every state of the consensus core, for four masternodes of which one is Byzantine, in one height and
 //! a few rounds.
 //!
-//! The state machine is the node's own (`timecoin_chain::consensus`). The Byzantine masternode has no
-//! state: in every slot it says everything to anyone at any time. That covers a twin, two unmodified
-//! machines with one key, and every other thing that one signer can do.
+//! The state machine is the node's own (`timecoin_chain::consensus`). The Byzantine masternode has
+//! no state: in every slot it may send anything to anyone at any time. That covers a twin, two
+//! unmodified machines with one key, and every other thing that one signer can do.
 //!
-//! Reductions, none of which leaves a behaviour out:
-//! - What was said is never lost and may be late for ever, so a state is what each honest masternode
-//!   has said and where its machine stands; delivery has no order but that of moves.
-//! - Between two moves a machine only collects. A message that does not make it move may as well come
-//!   later; so messages are delivered in batches that end with a move, any batch of what a move can rest
-//!   on: a proposal, the votes of one kind in one round, or both kinds where it is a later round.
-//! - After a move the machine starts again from what it would find after a crash. It can be told
-//!   everything once more, so it can do what the one that went on can do. Crashes are covered with it.
-//! - Masternodes that have no turn as proposer are alike.
+//! Reductions, none of which omits a behaviour:
+//! - Messages are never lost and may be delayed for ever, so a state consists of what each honest
+//!   masternode has sent and the position of its machine; delivery has no order other than that of
+//!   moves.
+//! - Between two moves a machine only collects. A message that does not make it move may as well
+//!   arrive later, so messages are delivered in batches that end with a move, any batch that can
+//!   cause a move: a proposal, the votes of one kind in one round, or both kinds for a later round.
+//! - After a move the machine restarts from what it would find after a crash. All messages can be
+//!   delivered to it again, so it can do what a machine without a restart can do. This covers
+//!   crashes.
+//! - Masternodes that never propose are interchangeable.
 //!
-//! `walk` checks the reductions: machines that are never restarted and get one message at a time stay
-//! among the states found here.
+//! `walk` checks the reductions: machines that never restart and receive one message at a time
+//! reach only states found here.
 //!
-//! Bounded: the number of rounds (whoever goes beyond the last only learns there), the number of
-//! blocks, four masternodes of equal weight, one height, blocks that keep the rules. With `states_max`,
-//! also how far they go together.
+//! Bounded: the number of rounds (beyond the last, a masternode only receives), the number of
+//! blocks, four masternodes of equal weight, one height, valid blocks. With `states_max`, also
+//! their joint progress.
 mod check;
 mod local;
 mod machine;
@@ -35,7 +37,7 @@ pub use search::Counts;
 use crate::{oracle::Violation, rng::Rng};
 use search::Search;
 
-/// What was gone through.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The states.
@@ -46,17 +48,17 @@ pub struct Report {
     pub batches: usize,
     /// States of walks that were looked up.
     pub looked_up: u64,
-    /// The first rank that was not gone through, where not all were. The rank of a state is how far
-    /// the honest masternodes went together: three for each round, one for each vote of the last
-    /// one, lock, valid block and decision.
+    /// The first rank that was not visited, if any. The rank of a state is the joint progress of
+    /// the honest masternodes: three for each round, one for each vote of the last one, lock, valid
+    /// block and decision.
     pub cut_at: Option<usize>,
-    /// What did not hold.
+    /// The violated property.
     pub violation: Option<Violation>,
-    /// How it came to be, a line for each move.
+    /// How it was reached, a line for each move.
     pub trace: Vec<String>,
 }
 
-/// Goes through all states.
+/// Visits all states.
 pub fn run(options: &Options) -> Report {
     let mut search = Search::new(options);
     let mut report = Report::default();

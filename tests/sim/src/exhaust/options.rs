@@ -1,6 +1,6 @@
-//! What to go through.
+//! The bounds of a search.
 
-/// What to go through.
+/// The bounds of a search.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The masternode that is Byzantine. Masternode R proposes in round R.
@@ -11,7 +11,7 @@ pub struct Options {
     pub blocks: u8,
     /// Random walks of whole machines to compare with.
     pub walks: u64,
-    /// No further rank is begun after so many states.
+    /// No further rank begins after this many states.
     pub states_max: u64,
     /// A planted fault.
     pub flaw: Flaw,
@@ -19,12 +19,12 @@ pub struct Options {
     pub only_agreement: bool,
 }
 
-/// A planted fault, to see whether it is noticed.
+/// A planted fault, to check that it is noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Flaw {
     /// None.
     #[default]
     None,
-    /// A masternode forgets its lock as soon as it has it.
+    /// A masternode forgets its lock at once.
     ForgetsLock,
 }

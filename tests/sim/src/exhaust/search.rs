@@ -1,7 +1,7 @@
-//! All states of three honest masternodes beside a Byzantine one.
+//! All states of three honest masternodes and a Byzantine one.
 //!
-//! A move changes where a masternode stands, and a correct one only goes forward, so that the states
-//! are gone through by rank, and each rank is complete before the next begins.
+//! A move changes the position of a masternode, and a correct one only advances, so states are
+//! visited by rank, and each rank is complete before the next begins.
 use super::{
     Options, check,
     local::{Core, Local, Locals, MEMBERS, Said},
@@ -15,7 +15,7 @@ use timecoin_chain::types::VoteKind;
 /// The numbers of three locals.
 pub(super) type State = [u32; HONEST];
 
-/// One state, how it was reached first, and the most moves that lead to it.
+/// One state, how it was first reached, and the maximum number of moves that lead to it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     state: State,
@@ -27,27 +27,27 @@ struct Found {
 #[derive(Default)]
 struct Rank {
     found: Vec<Found>,
-    /// How many there were when they were last sorted.
+    /// Their number at the last sort.
     sorted: usize,
 }
 
-/// What was found.
+/// The results.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
-    /// Different states, with those apart that differ only in which of two masternodes without a
-    /// proposal is which.
+    /// Distinct states; those that differ only by exchanging two masternodes without a proposal
+    /// count separately.
     pub states: u64,
     /// Moves between them.
     pub moves: u64,
-    /// The most moves in one line.
+    /// The maximum number of moves in one path.
     pub depth: u32,
-    /// States in which somebody decided.
+    /// States in which a masternode has decided.
     pub decided: u64,
     /// States in which two masternodes are locked on different blocks.
     pub split_locks: u64,
-    /// States in which somebody is locked and votes in a later round.
+    /// States in which a masternode is locked and votes in a later round.
     pub later_votes: u64,
-    /// States from which nothing leads on.
+    /// States without a successor.
     pub ends: u64,
 }
 
@@ -87,14 +87,14 @@ impl Search {
         }
     }
 
-    /// The one that is not honest.
+    /// The Byzantine masternode.
     pub(super) fn byzantine(&self) -> u16 {
         (0..MEMBERS).find(|member| !self.members.contains(member)).expect("three of four")
     }
 
-    /// Goes through all states, rank by rank, until no rank is left or so many states were gone
-    /// through; then it returns the first rank that was not. Where something does not hold, it returns
-    /// that and how it came to be.
+    /// Visits all states, rank by rank, until no rank is left or the state limit is reached; then
+    /// it returns the first rank not visited. If a property is violated, it returns the property
+    /// and how the state was reached.
     pub(super) fn run(
         &mut self,
         states_max: u64,
@@ -134,7 +134,7 @@ impl Search {
         }
     }
 
-    /// Masternodes that never propose are alike: they stand in order.
+    /// Masternodes that never propose are interchangeable: they are sorted.
     pub(super) fn canonical(&self, mut state: State) -> State {
         let proposers = self.members.iter().filter(|&&member| member < self.rounds.into()).count();
         state[proposers..].sort_unstable();
@@ -146,7 +146,7 @@ impl Search {
         members.map(|member| {
             let mut local = Local::new();
             if member == 0 {
-                // Which block it proposes first makes no difference but in name.
+                // Which block it proposes first only changes names.
                 local.proposals[0] = Some(Said { block: Some(0), valid_round: None });
             }
             self.locals.number(local)
@@ -239,7 +239,7 @@ impl Search {
         locals
     }
 
-    /// Without the Byzantine one, somebody can always go on until everyone decided or is beyond the
+    /// Without the Byzantine one, a masternode can always move until all have decided or passed the
     /// last round.
     fn check_not_stuck(&mut self, state: State) -> Result<(), Violation> {
         let locals = state.map(|number| self.locals.get(number));

@@ -1,7 +1,7 @@
-//! A global state to look at: what everyone has said, and what is therefore on offer.
+//! A view of a global state: what each masternode has sent, and so what can be delivered.
 //!
-//! Messages are never lost and may be late for ever: whatever was said may be delivered to anyone at
-//! any later time, so that there is no network beside what the masternodes have said.
+//! Messages are never lost and may be delayed for ever: any sent message may be delivered to anyone
+//! at any later time, so the network has no state other than what the masternodes have sent.
 use super::{
     local::{At, KINDS, Local, MEMBERS, QUORUM, Said, kind_index},
     machine::{Batch, Lane, Slot},
@@ -11,15 +11,15 @@ use timecoin_chain::types::VoteKind;
 /// Honest masternodes.
 pub(super) const HONEST: usize = 3;
 
-/// Three honest masternodes beside a Byzantine one.
+/// Three honest masternodes and a Byzantine one.
 pub(super) struct View<'a> {
     pub(super) locals: [&'a Local; HONEST],
     pub(super) members: [u16; HONEST],
-    /// Rounds that are looked at.
+    /// Rounds that are explored.
     pub(super) rounds: u8,
     /// Everything that a proposal may say, by round.
     pub(super) proposable: &'a [Vec<Said>],
-    /// Whether the Byzantine one says nothing any more.
+    /// Whether the Byzantine one has stopped sending.
     pub(super) is_silent: bool,
 }
 
@@ -30,7 +30,7 @@ impl View<'_> {
         let alone = |lane| Batch { proposal: None, lane: Some(lane) };
         let mut batches = Vec::with_capacity(16);
         if here >= self.rounds {
-            // Beyond the last round only what comes of earlier ones is looked at.
+            // Beyond the last round only effects of earlier ones are explored.
             let past = (0..self.rounds).flat_map(|round| KINDS.map(|kind| (round, kind)));
             batches.extend(past.map(|(round, kind)| alone(self.lane(round, &[kind]))));
             return batches;
@@ -52,7 +52,7 @@ impl View<'_> {
         self.proposals(round).contains(&said)
     }
 
-    /// Whether more than two thirds can be shown to have said this.
+    /// Whether messages of more than two thirds that say this can be shown.
     pub(super) fn has_quorum(&self, kind: VoteKind, round: u8, said: Said) -> bool {
         let honest = self.locals.iter().filter(|local| local.vote(kind, round) == Some(said));
         honest.count() + 1 >= QUORUM

@@ -1,5 +1,5 @@
-//! Whole machines, never restarted, one message at a time in any order: each state that such a walk
-//! comes through must be among those that the search found.
+//! Whole machines, never restarted, one message at a time in any order: each state on such a walk
+//! must be among those that the search found.
 use super::{
     local::{Core, KINDS, Local, Said, hash, kind_index, number, said, small, vote},
     search::{Search, State},
@@ -23,7 +23,7 @@ struct Walker {
     timers: Vec<(Round, Step)>,
 }
 
-/// Takes random walks. Returns how many states, counted as often as they came, were looked up.
+/// Takes random walks. Returns how many states were looked up, repetitions included.
 pub(super) fn walk(search: &Search, rng: &mut Rng, walks: u64) -> Result<u64, Violation> {
     (0..walks).try_fold(0, |sum, _| Ok(sum + one_walk(search, rng)?))
 }

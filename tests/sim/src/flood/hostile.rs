@@ -1,4 +1,5 @@
-//! Everything that a masternode can sign, and all that it can repeat of others, one after the other.
+//! Everything that a masternode can sign, and all messages of others that it can repeat, one after
+//! the other.
 use crate::{
     rng::Rng,
     setup::{GENESIS_MS, Setup},
@@ -35,7 +36,7 @@ impl Hostile {
         }
     }
 
-    /// The next message. Each is another.
+    /// The next message. All differ.
     pub(super) fn next(&mut self, shells: &Shells) -> ConsensusMessage {
         self.number += 1;
         let (height, round) = shells.place();
@@ -82,8 +83,8 @@ impl Hostile {
         vote
     }
 
-    /// An empty block in the first round from here on that is this masternode's turn: valid at the height being
-    /// decided but for one in two, whose parent is none.
+    /// An empty block in the first round from here on that is this masternode's turn: valid at the
+    /// height being decided, except for every second one, whose parent does not exist.
     fn proposal(&mut self, shells: &Shells, height: Height, round: Round) -> ConsensusMessage {
         let set = &self.chain.masternodes;
         let mut turns = (round.0..round.0 + 8).map(Round);
@@ -129,7 +130,7 @@ impl Hostile {
         ConsensusMessage::Round(RoundCertificate { height, round, votes })
     }
 
-    /// Something that an honest masternode said of late.
+    /// A recent message of an honest masternode.
     fn replay(&mut self, shells: &Shells, height: Height) -> ConsensusMessage {
         match shells.said() {
             [] => self.vote(height, Round(0)),

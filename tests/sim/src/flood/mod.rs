@@ -1,5 +1,6 @@
-//! A masternode that sends without end: correctly signed messages, each different, to three honest ones that
-//! decide meanwhile. What they hold must stay within its bounds, and blocks must come when they are due.
+//! A masternode that sends without pause: correctly signed messages, all different, to three honest
+//! ones that decide meanwhile. Their memory must stay within its bounds, and blocks must come when
+//! due.
 //!
 //! The messages reach the engines themselves: the shares that the shell allows each masternode
 //! (`src/node/recent.rs`) stand before them in a real node. Memory is measured by who calls this: nothing here
@@ -15,7 +16,7 @@ use crate::{
 use hostile::Hostile;
 use timecoin_chain::engine::Held;
 
-/// Hostile messages in a millisecond of virtual time, each to every honest masternode.
+/// Hostile messages per millisecond of virtual time, each to every honest masternode.
 const EACH_MS: u64 = 10;
 /// Honest masternodes, of four.
 const HONEST: usize = 3;
@@ -23,7 +24,7 @@ const HONEST: usize = 3;
 /// and the hostile masternode's own turns take a round more.
 const SECONDS_FOR_HEIGHT: u64 = 4;
 
-/// How far a flood is.
+/// The progress of a flood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// Messages that reached each honest masternode.
@@ -32,7 +33,7 @@ pub struct Progress {
     pub ms: u64,
     /// The height that all have decided.
     pub height: u64,
-    /// The most that one of them held so far, in each count.
+    /// The maximum that one of them has held so far, in each count.
     pub held: Held,
     /// Messages that the honest ones published.
     pub published: u64,
@@ -40,7 +41,7 @@ pub struct Progress {
     pub evidence: u64,
 }
 
-/// Sends so many messages; `report` is told now and then how far it is.
+/// Sends this many messages; reports its progress to `report` from time to time.
 ///
 /// # Errors
 /// What did not hold.

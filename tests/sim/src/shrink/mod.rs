@@ -1,8 +1,8 @@
-//! From a seed that fails to the little that it takes: fewer classes of fault, lower intensities, fewer
+//! Shrinks a failing seed to a minimal failure: fewer classes of fault, lower intensities, fewer
 //! heights, fewer nodes, and in the end single faults.
 //!
-//! Each step is kept only if the same property still fails. Nothing is proven minimal: what is left is
-//! what no single further step could take away within the runs allowed.
+//! Each step is kept only if the same property still fails. The result is not proven minimal:
+//! within the allowed runs, no single further step could remove more.
 mod classes;
 mod text;
 
@@ -13,20 +13,20 @@ use crate::{batch, faults::Faults, rng::Rng, world::Options};
 /// Heights to try, shortest first.
 const HEIGHTS: [u64; 10] = [1, 2, 3, 5, 8, 13, 20, 40, 80, 160];
 
-/// A failure with as little as it takes.
+/// A shrunk failure.
 #[derive(Debug)]
 pub struct Shrunk {
     /// The seed.
     pub seed: u64,
     /// What to run.
     pub options: Options,
-    /// The property that does not hold.
+    /// The violated property.
     pub property: String,
     /// Runs that this took.
     pub runs: u64,
 }
 
-/// Shrinks a failing seed within so many runs. None where it does not fail.
+/// Shrinks a failing seed within this many runs. None if it does not fail.
 pub fn shrink(seed: u64, options: &Options, runs_max: u64) -> Option<Shrunk> {
     let property = batch::failure(seed, options)?;
     let drawn = Faults::of_seed(seed, &mut Rng::new(seed));
@@ -109,7 +109,7 @@ impl Search {
         }
     }
 
-    /// Leaves single faults away: first all, then halves, quarters and so on to one by one.
+    /// Removes single faults: first all, then halves, quarters and so on down to one.
     fn instances(&mut self) {
         let mut kept = match &self.options.only {
             Some(only) => only.clone(),

@@ -3,7 +3,7 @@ use super::Shrunk;
 use crate::{faults::Faults, world::Options};
 use std::fmt::Write as _;
 
-/// A test that fails as long as the failure is not fixed.
+/// A test that fails until the failure is fixed.
 pub fn regression_test(shrunk: &Shrunk) -> String {
     let Shrunk { seed, options, property, .. } = shrunk;
     let name: String =
