@@ -1,8 +1,8 @@
 //! The processor of a node: what a piece of work costs, and when it is done.
 //!
-//! The node runs the door's jobs, the signatures of payments and blocks on pools of two threads each, on two cores.
-//! Work waits for a thread of its pool; it takes longer by as many times as other pools are busy when it begins, as
-//! the pools share the cores.
+//! The node runs the door's jobs, the signatures of payments and blocks on pools of two threads
+//! each, on two cores. Work waits for a thread of its pool. The pools share the cores, so each
+//! other pool that is busy at its start adds the price once more.
 use std::collections::BTreeSet;
 use timecoin_chain::{
     rules::Spend,
@@ -14,7 +14,7 @@ const SIGNATURE_US: u64 = 60;
 /// Bytes hashed and looked up in a microsecond.
 const BYTES_EACH_US: u64 = 200;
 
-/// Who does a piece of work.
+/// The pool for a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pool {
     /// Jobs of the door.
@@ -25,7 +25,7 @@ pub enum Pool {
     Blocks,
 }
 
-/// Until when each thread of each pool is busy.
+/// When each thread of each pool becomes idle.
 #[derive(Debug, Default)]
 pub struct Cores([[u64; 2]; 3]);
 

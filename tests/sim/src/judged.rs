@@ -1,4 +1,4 @@
-//! What a node's verdict on a gossiped message does to the world.
+//! The effects of a node's verdict on a gossiped message.
 use crate::{
     coverage::Met,
     node::Ticketed,
@@ -49,7 +49,8 @@ impl World {
         (node, self.nodes[node].incarnation)
     }
 
-    /// How long an honest vote waited. One that is known already takes no time and counts for nothing.
+    /// Records how long an honest vote waited. A vote that is already known takes no time and does
+    /// not count.
     fn note_wait(
         &mut self,
         node: usize,

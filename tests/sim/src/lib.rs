@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `options`, `schedule` | what to run; what can happen, in one heap of events |
-//! | `world` | one seed from beginning to end: all that it has |
+//! | `world` | one seed from beginning to end: its state |
 //! | `events` | what an event does to a node |
 //! | `effects`, `judged` | what a node's effects, and its verdicts, do to the world |
 //! | `stall`, `waiting` | what waits while a record is written or a machine is suspended |
@@ -12,26 +12,26 @@
 //! | `clock` | what a node's clocks show |
 //! | `instances` | the running numbers of single faults |
 //! | `role`, `byzantine` | what masternodes do that break the rules |
-//! | `perform`, `fork`, `masks` | where they meet the world |
+//! | `perform`, `fork`, `masks` | how they connect to the world |
 //! | `faults` | which faults a seed has, and how hard |
 //! | `setup`, `scheme` | the chain, its keys and how they sign |
-//! | `node`, `disk`, `net`, `wire` | one shell, what survives a crash, who reaches whom, what travels |
+//! | `node`, `disk`, `net`, `wire` | one shell, its disk, which messages arrive, messages as bytes |
 //! | `payments` | what users do |
-//! | `oracle`, `fold` | what must hold (votes, locks, certificates, final blocks), and the ledger told a second time |
-//! | `hosts` | a second host with a key that signs already |
-//! | `duties`, `known`, `broken` | what a node owes for what it knows; broken blocks that nobody may take |
+//! | `oracle`, `fold` | what must hold (votes, locks, final blocks); an independent ledger |
+//! | `hosts` | a second host with a key that is in use |
+//! | `duties`, `known`, `broken` | a node's duties; invalid blocks that no node may accept |
 //! | `strangers`, `siege` | peers without a key, what they send, and how they come and go |
-//! | `verdicts` | what doors make of gossip: how long votes wait, what is forwarded |
-//! | `cores` | what work costs on a node's processor |
-//! | `flood` | a masternode that sends without end |
-//! | `cadence` | how regular empty blocks come |
+//! | `verdicts` | the doors' verdicts: how long votes wait, what is forwarded |
+//! | `cores` | the cost of work on a node's processor |
+//! | `flood` | a masternode that sends without pause |
+//! | `cadence` | how regular empty blocks are |
 //! | `heal` | how soon blocks come again after a long partition |
-//! | `restart` | how soon masternodes sign after a crash, and what an old backup does |
+//! | `restart` | how soon masternodes sign after a crash, and the effect of an old backup |
 //! | `shells` | honest masternodes without faults, for those four |
 //! | `coverage`, `trace` | what was met, what happened |
 //! | `batch` | many seeds |
 //! | `scale`, `mesh`, `traffic` | networks of many nodes, and what they cost |
-//! | `shrink` | from a seed that fails to the little that it takes |
+//! | `shrink` | shrinks a failing seed |
 //! | `exhaust` | every state of the consensus core, for four masternodes and a few rounds |
 //!
 //! Invariant: a seed and its options decide everything. Nothing here reads a clock, the environment or

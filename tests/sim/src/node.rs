@@ -35,10 +35,10 @@ pub enum Ticketed {
         from: Option<usize>,
         /// When it arrived.
         arrived: u64,
-        /// Whether the duplicate cache did not know it.
+        /// Whether it was new to the duplicate cache.
         is_new: bool,
     },
-    /// A peer's question.
+    /// A peer's request.
     Question {
         /// The connection it came by.
         connection: u64,
@@ -47,7 +47,7 @@ pub enum Ticketed {
     },
 }
 
-/// An open question to a peer.
+/// An open request to a peer.
 pub struct Call {
     /// The connection it went by.
     pub connection: u64,
@@ -60,7 +60,7 @@ pub struct Call {
 pub struct Seen(HashSet<u64>);
 
 impl Seen {
-    /// Notes a message; true where it is new.
+    /// Records a message; true if it is new.
     pub fn insert(&mut self, id: Id) -> bool {
         self.0.insert(first_bytes(id))
     }
@@ -96,11 +96,11 @@ pub struct Running {
     pub strangers: BTreeSet<u64>,
     /// Its processor.
     pub cores: Cores,
-    /// When the last block on its way to the disk is there.
+    /// When the last block being written is durable.
     pub writing_until: u64,
-    /// What keeps it from handling events, and the events that wait.
+    /// Why it handles no events, and the events that wait.
     pub stall: Stall,
-    /// Events until it crashes, where it does so during its recovery.
+    /// Events until it crashes, if it crashes during its recovery.
     pub dies_in: Option<u64>,
 }
 
@@ -122,7 +122,7 @@ pub struct Node {
     pub key: Option<u16>,
     /// Its clocks.
     pub clock: Clock,
-    /// What stands between its engine and the wire, should it be Byzantine.
+    /// The Byzantine actor between its engine and the wire, if it is Byzantine.
     pub actor: Option<(Role, Box<dyn Actor>)>,
     signer: Option<Arc<dyn Signer>>,
     mempool: MempoolLimits,
@@ -158,8 +158,8 @@ impl Node {
         Self::new(setup, self.signer.clone(), self.clock.clone(), self.mempool.clone())
     }
 
-    /// Starts the node from what its disk holds. Who doubts its record stops when its key signs
-    /// elsewhere: not so a node whose key does on purpose.
+    /// Starts the node from what its disk holds. A node that doubts its record stops when its key
+    /// signs elsewhere; twins share a key on purpose and do not doubt it.
     pub fn boot(&mut self, setup: &Setup, now: u64, mono_offset: u64, doubts_record: bool) {
         let config = EngineConfig {
             chain: setup.chain.clone(),

@@ -1,5 +1,5 @@
-//! Where strangers meet the world: they connect, send, are thrown out when a message of theirs is rejected, and come
-//! back with another identity.
+//! Connects strangers to the world: they connect, send, are disconnected when one of their messages
+//! is rejected, and return with another identity.
 use crate::{
     coverage::Met,
     node::Ticketed,
@@ -15,9 +15,9 @@ use timecoin_chain::{
 
 /// The random stream of strangers.
 const STREAM: u64 = 7;
-/// Between two times that a stranger sends.
+/// The interval between two sends of a stranger.
 const PERIOD: u64 = SECOND / 20;
-/// A stranger's connection is closed so long after its message was rejected, as a mean.
+/// The mean delay from the rejection of a stranger's message to the end of its connection.
 const GOODBYE: u64 = SECOND / 25;
 
 impl World {
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// A stranger asks.
+    /// A stranger sends a request.
     pub(crate) fn on_strange_question(
         &mut self,
         node: usize,

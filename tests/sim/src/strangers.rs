@@ -1,6 +1,7 @@
-//! Peers without a key, and what they send: forgeries, garbage, what they overheard, and requests without end.
+//! Peers without a key, and what they send: forgeries, garbage, what they overheard, and requests
+//! without pause.
 //!
-//! Knows no node: `siege` connects them and carries what they send.
+//! Does not know nodes: `siege` connects strangers and carries what they send.
 use crate::{
     faults::Flood,
     rng::Rng,
@@ -59,18 +60,18 @@ const HABITS: [Habit; 8] = [
     Habit::Anything,
 ];
 
-/// One of them. It comes back under another identity whenever it is thrown out.
+/// A stranger. It returns under another identity whenever it is disconnected.
 pub(crate) struct Stranger {
     /// The node that it sends to.
     pub(crate) target: usize,
     habit: Habit,
-    /// Its connection, and in which life of the target.
+    /// Its connection, and the life of the target that it belongs to.
     pub(crate) link: Option<(u64, u64)>,
     /// Its connection is closed at this time.
     pub(crate) leaves_at: Option<u64>,
 }
 
-/// Where the node is that a stranger sends to.
+/// The state of the node that a stranger sends to.
 pub(crate) struct Sight<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) height: Height,
@@ -102,7 +103,7 @@ impl Strangers {
         Self { flood, rng, all, heard: VecDeque::new(), number: 0 }
     }
 
-    /// They overhear what is gossiped.
+    /// Lets them overhear a gossiped message.
     pub(crate) fn hear(&mut self, gossip: &Rc<Gossip>) {
         self.heard.push_back(gossip.clone());
         if self.heard.len() > HEARD_MAX {
@@ -110,7 +111,7 @@ impl Strangers {
         }
     }
 
-    /// A connection that nobody had before.
+    /// A new connection number.
     pub(crate) fn connection(&mut self) -> u64 {
         self.number += 1;
         STRANGER | self.number
@@ -139,7 +140,8 @@ impl Strangers {
         Missile::Gossip(Rc::new(wire::gossip_message(&message, 0)))
     }
 
-    /// For a block that there is not: of a quorum of this set, or of more than the set has.
+    /// A certificate for a block that does not exist: of a quorum of this set, or of more members
+    /// than the set has.
     fn certificate(&mut self, sight: &Sight) -> ConsensusMessage {
         let members = sight.setup.masternodes.len();
         let (size, count) = match self.rng.chance(500) {
@@ -173,7 +175,7 @@ impl Strangers {
         })
     }
 
-    /// One that was overheard, with a signature of nobody, and up to thousands of transactions.
+    /// An overheard proposal with an invalid signature and up to thousands of transactions.
     fn proposal(&mut self, sight: &Sight) -> Missile {
         let like = self.heard.iter().rev().find_map(|gossip| match &gossip.payload {
             Payload::Consensus(message) => match &**message {
@@ -220,7 +222,7 @@ impl Strangers {
         Missile::Gossip(Rc::new(again))
     }
 
-    /// Payments of somebody else's coin, or of none.
+    /// Payments that spend another owner's coin, or none that exists.
     fn transactions(&mut self, sight: &Sight) -> Missile {
         let is_missing = self.rng.chance(500);
         let count = self.rng.between(1, BATCH_MAX);
@@ -282,7 +284,7 @@ impl Strangers {
     }
 }
 
-/// An id that nothing has.
+/// An unused id.
 fn id(number: u64) -> WTxId {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&number.to_le_bytes());

@@ -1,7 +1,8 @@
-//! What honest nodes do with the gossip that reaches their doors: how long votes wait for a verdict, what hostile
-//! masternodes make them forward, and how much verification a peer gets that is rejected.
+//! What honest nodes do with the gossip that reaches their doors: how long votes wait for a
+//! verdict, what hostile masternodes make them forward, and how much verification a rejected peer
+//! gets.
 //!
-//! Told from outside of the door, with constants of its own.
+//! Measured outside the door, with independent constants.
 use crate::oracle::Violation;
 use std::collections::BTreeMap;
 use timecoin_chain::{
@@ -13,13 +14,14 @@ use timecoin_chain::{
 const VOTE_WAIT_US: u64 = 50_000;
 /// Fewer votes than this say nothing about a percentile.
 const VOTES_MIN: usize = 200;
-/// Votes and proposals are let in up to so many rounds ahead.
+/// Votes and proposals are accepted up to this many rounds ahead.
 const ROUNDS_AHEAD: u32 = 2;
-/// The same thing is forwarded again at most so often in a second.
+/// The same statement is forwarded at most this often in a second.
 const FORWARDS_A_SECOND: u32 = 4;
 /// Processor time to check one signature, in microseconds.
 const SIGNATURE_US: u64 = 60;
-/// Processor time that messages of one peer take at most which are all rejected: what was in work when the first was.
+/// The maximum processor time for a peer whose messages are all rejected: the work in progress at
+/// the first rejection.
 const REJECTED_US: u64 = 16_000;
 /// Messages of a peer on a topic that may be without a verdict, or as many as all votes of a height.
 const OPEN_MAX: usize = 64;
@@ -38,7 +40,7 @@ struct Forwarded {
     times: u32,
 }
 
-/// What was seen at all doors.
+/// Observations at all doors.
 #[derive(Default)]
 pub(crate) struct Verdicts {
     waits: BTreeMap<usize, Vec<u64>>,
@@ -57,7 +59,7 @@ impl Verdicts {
     ) -> Result<(), Violation> {
         let open = self.open.entry((life, peer, topic)).or_default();
         *open += 1;
-        // The one that is just being looked at is not counted.
+        // The message being verified is not counted.
         if *open <= OPEN_MAX.max(2 * members) + 1 {
             return Ok(());
         }
@@ -72,7 +74,7 @@ impl Verdicts {
         }
     }
 
-    /// An honest vote waited so long at a node.
+    /// Records how long an honest vote waited at a node.
     pub(crate) fn waited(&mut self, node: usize, span: u64) {
         self.waits.entry(node).or_default().push(span);
     }

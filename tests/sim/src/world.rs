@@ -1,6 +1,6 @@
-//! One seed from beginning to end: everything that it has, and its events one after the other.
+//! One seed from beginning to end: its state, and its events one after the other.
 //!
-//! Knows what a seed consists of. What an event does is in the files that call themselves `impl World`.
+//! Defines the state of a seed. The other files with `impl World` handle the events.
 pub(crate) use crate::schedule::{Event, Work};
 pub use crate::{
     clock::SECOND,
@@ -34,7 +34,7 @@ use timecoin_chain::{
     types::{BlockHash, Height, Round},
 };
 
-/// Heights that every node must commit after everything healed.
+/// Heights that every node must decide after everything heals.
 const PROGRESS_HEIGHTS: u64 = 5;
 /// Virtual time within which it must. At the longest delays a height takes several rounds.
 const PROGRESS_TIME: u64 = 60 * SECOND;
@@ -42,7 +42,7 @@ const PROGRESS_TIME: u64 = 60 * SECOND;
 const HEIGHT_TIME: u64 = 6 * SECOND;
 /// Heights of a seed with a large masternode set that is flooded.
 const FLOOD_HEIGHTS: u64 = PROGRESS_HEIGHTS + 2;
-/// For each height, faults last this long at the most.
+/// The maximum duration of faults for each height.
 const STORM_TIME: u64 = 3 * SECOND;
 
 /// One seed while it runs.
@@ -51,7 +51,7 @@ pub struct World {
     pub(crate) seed: u64,
     /// When faults come and what they hit.
     pub(crate) storms: BTreeMap<Class, Rng>,
-    /// What has no stream of its own.
+    /// Everything without a stream of its own.
     pub(crate) rng: Rng,
     /// What becomes of messages.
     pub(crate) network: Rng,
@@ -89,7 +89,7 @@ pub struct World {
     pub(crate) rounds: BTreeMap<(usize, Height), Round>,
     /// When everything healed, and the height that every node must reach from there.
     healed: Option<(u64, Height)>,
-    /// A node that had not reached it when it was looked at last.
+    /// A node that had not reached it at the last check.
     laggard: usize,
     pub(crate) is_over: bool,
 }
@@ -230,7 +230,7 @@ impl World {
         self.labour.chance(permille) && self.instances.strikes(class)
     }
 
-    /// Notes that something does not hold. The first is kept.
+    /// Records a violation. Only the first is kept.
     pub(crate) fn expect(&mut self, result: Result<(), Violation>) {
         if let Err(violation) = result
             && !self.has_forked()
@@ -280,7 +280,7 @@ impl World {
         }
     }
 
-    /// Byzantine nodes and those that stay away need not.
+    /// Byzantine nodes and those that stay away are exempt.
     fn has_arrived(&self, node: usize, goal: Height) -> bool {
         let is_excused =
             self.nodes[node].is_away || !self.is_honest(node) || self.is_second_host(node);

@@ -1,4 +1,4 @@
-//! What can be taken away from the faults of a seed.
+//! The faults that can be removed from a seed.
 use crate::faults::{Faults, Flood, Rhythm, Unsynced};
 
 /// Switches one class off: the field becomes that of a quiet network.
