@@ -118,6 +118,8 @@ impl Metrics {
             }
             Report::InvalidBlock { .. } => drop(counts.invalid_blocks.inc()),
             Report::ClockSkew { .. } => drop(counts.clock_skews.inc()),
+            // The log and the troubles of the status show it.
+            Report::ClockAhead { .. } => {}
             Report::Committed { transactions, took, missed, synced, .. } => {
                 counts.committed(*transactions, *took, missed, *synced);
             }

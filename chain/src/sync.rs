@@ -2,10 +2,13 @@
 //!
 //! There is no cursor and no mode: what is missing is computed from the decided height each time,
 //! and only a verified commit certificate moves the target.
+//!
+//! A peer that fails or answers with nothing is not asked again at once: the pause doubles with each failure in a row,
+//! and is remembered while the peer is disconnected.
 use crate::{
     limits::{SYNC_BLOCKS_MAX, SYNC_WINDOW},
     rules::CertifiedBlock,
-    types::{BlocksRequest, Height},
+    types::{BlocksRequest, Height, Millis},
 };
 use std::{
     collections::BTreeMap,
@@ -14,25 +17,47 @@ use std::{
 
 /// Maximum peers asked at the same time.
 const IN_FLIGHT_MAX: usize = 4;
+/// The pause after one failure.
+const PAUSE: Millis = Millis(100);
+/// How often the pause doubles at most: to 6.4 s.
+const DOUBLINGS_MAX: u32 = 6;
+/// Failures are forgotten so long after the pause that they caused.
+const FORGIVEN_AFTER: Millis = Millis(60_000);
+/// Peers whose failures are remembered.
+const FAILING_MAX: usize = 256;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct PeerState {
     tip: Height,
     asked: Option<BlocksRequest>,
-    failures: u32,
+}
+
+/// Failures in a row.
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    /// The end of the pause.
+    until: Millis,
 }
 
 /// Peers, the target, and the blocks received ahead of the tip.
 #[derive(Debug)]
 pub struct Planner<P> {
     peers: BTreeMap<P, PeerState>,
+    /// Peers that failed, connected or not.
+    failing: BTreeMap<P, Failures>,
     target: Height,
     held: BTreeMap<Height, CertifiedBlock>,
 }
 
 impl<P: Copy + Ord> Default for Planner<P> {
     fn default() -> Self {
-        Self { peers: BTreeMap::new(), target: Height::GENESIS, held: BTreeMap::new() }
+        Self {
+            peers: BTreeMap::new(),
+            failing: BTreeMap::new(),
+            target: Height::GENESIS,
+            held: BTreeMap::new(),
+        }
     }
 }
 
@@ -42,7 +67,7 @@ impl<P: Copy + Ord> Planner<P> {
         self.peers.entry(peer).or_default();
     }
 
-    /// A peer disconnected; the blocks it was asked for can be asked of others.
+    /// A peer disconnected; the blocks it was asked for can be asked of others. Its failures are remembered.
     pub fn peer_down(&mut self, peer: P) {
         self.peers.remove(&peer);
     }
@@ -77,11 +102,20 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// A peer answered with final blocks: keeps the missing ones.
-    pub fn answered(&mut self, peer: P, committed: Height, blocks: Vec<CertifiedBlock>) {
+    pub fn answered(
+        &mut self,
+        now: Millis,
+        peer: P,
+        committed: Height,
+        blocks: Vec<CertifiedBlock>,
+    ) {
+        if blocks.is_empty() {
+            return self.failed(now, peer);
+        }
         if let Some(state) = self.peers.get_mut(&peer) {
             state.asked = None;
-            state.failures = if blocks.is_empty() { state.failures + 1 } else { 0 };
         }
+        self.failing.remove(&peer);
         for certified in blocks {
             let height = certified.height();
             self.proven(peer, height);
@@ -91,12 +125,29 @@ impl<P: Copy + Ord> Planner<P> {
         }
     }
 
-    /// A peer did not answer.
-    pub fn failed(&mut self, peer: P) {
+    /// A peer did not answer, or with nothing.
+    pub fn failed(&mut self, now: Millis, peer: P) {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.asked = None;
-            state.failures += 1;
         }
+        self.failing.retain(|_, failures| now < failures.until.plus(FORGIVEN_AFTER));
+        let count = self.failures_of(&peer);
+        if count == 0 && self.failing.len() == FAILING_MAX {
+            let first = self.failing.iter().min_by_key(|(_, failures)| failures.until);
+            let first = first.map(|(peer, _)| *peer).expect("as many as FAILING_MAX");
+            self.failing.remove(&first);
+        }
+        let pause = Millis(PAUSE.0 << count.min(DOUBLINGS_MAX));
+        let failures = Failures { count: count.saturating_add(1), until: now.plus(pause) };
+        self.failing.insert(peer, failures);
+    }
+
+    fn failures_of(&self, peer: &P) -> u32 {
+        self.failing.get(peer).map_or(0, |failures| failures.count)
+    }
+
+    fn paused_until(&self, peer: &P) -> Millis {
+        self.failing.get(peer).map_or(Millis::default(), |failures| failures.until)
     }
 
     /// The block after the decided height, if held. Drops the blocks at or below it.
@@ -106,12 +157,17 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// Which peers to ask for which blocks now. `busy` is a height already being applied.
-    pub fn plan(&mut self, committed: Height, busy: Option<Height>) -> Vec<(P, BlocksRequest)> {
+    pub fn plan(
+        &mut self,
+        now: Millis,
+        committed: Height,
+        busy: Option<Height>,
+    ) -> Vec<(P, BlocksRequest)> {
         let mut plan = Vec::new();
         let mut free = IN_FLIGHT_MAX - self.in_flight().min(IN_FLIGHT_MAX);
         while free > 0 {
             let Some(from) = self.first_missing(committed, busy) else { break };
-            let Some(peer) = self.best_idle_peer(from) else { break };
+            let Some(peer) = self.best_idle_peer(now, from) else { break };
             let request = BlocksRequest { from, count: self.gap_from(from) };
             let state = self.peers.get_mut(&peer).expect("chosen among the peers");
             state.asked = Some(request);
@@ -119,6 +175,13 @@ impl<P: Copy + Ord> Planner<P> {
             free -= 1;
         }
         plan
+    }
+
+    /// When the first peer that has a missing block may be asked again, if something is missing and one pauses.
+    pub fn retry_at(&self, now: Millis, committed: Height, busy: Option<Height>) -> Option<Millis> {
+        let from = self.first_missing(committed, busy)?;
+        let idle = self.idle_peers(from).map(|peer| self.paused_until(&peer));
+        idle.filter(|until| now < *until).min()
     }
 
     fn in_flight(&self) -> usize {
@@ -148,19 +211,24 @@ impl<P: Copy + Ord> Planner<P> {
         u32::try_from(gap).expect("at most SYNC_BLOCKS_MAX")
     }
 
-    /// The idle peer with the fewest failures that has this height.
-    fn best_idle_peer(&self, height: Height) -> Option<P> {
-        self.peers
-            .iter()
-            .filter(|(_, state)| state.asked.is_none() && state.tip >= height)
-            .min_by_key(|(_, state)| state.failures)
-            .map(|(peer, _)| *peer)
+    fn idle_peers(&self, height: Height) -> impl Iterator<Item = P> {
+        let idle =
+            self.peers.iter().filter(move |(_, peer)| peer.asked.is_none() && peer.tip >= height);
+        idle.map(|(peer, _)| *peer)
+    }
+
+    /// The idle peer with the fewest failures that has this height and does not pause.
+    fn best_idle_peer(&self, now: Millis, height: Height) -> Option<P> {
+        let ready = self.idle_peers(height).filter(|peer| self.paused_until(peer) <= now);
+        ready.min_by_key(|peer| self.failures_of(peer))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Millis = Millis(1_000);
 
     fn request(from: u64, count: u32) -> BlocksRequest {
         BlocksRequest { from: Height(from), count }
@@ -174,8 +242,8 @@ mod tests {
         }
         planner.proven(1, Height(100));
         planner.proven(2, Height(100));
-        assert_eq!(planner.plan(Height(0), None), [(1, request(1, 32)), (2, request(33, 32))]);
-        assert_eq!(planner.plan(Height(0), None), [], "peer 3 has proven nothing");
+        assert_eq!(planner.plan(NOW, Height(0), None), [(1, request(1, 32)), (2, request(33, 32))]);
+        assert_eq!(planner.plan(NOW, Height(0), None), [], "peer 3 has proven nothing");
     }
 
     #[test]
@@ -184,22 +252,23 @@ mod tests {
         planner.peer_up(1);
         planner.peer_up(2);
         planner.proven(1, Height(10));
-        assert_eq!(planner.plan(Height(0), None), [(1, request(1, 10))]);
+        assert_eq!(planner.plan(NOW, Height(0), None), [(1, request(1, 10))]);
         planner.proven(2, Height(10));
-        planner.failed(1);
-        assert_eq!(planner.plan(Height(0), None), [(2, request(1, 10))]);
+        planner.failed(NOW, 1);
+        assert_eq!(planner.plan(NOW, Height(0), None), [(2, request(1, 10))]);
         planner.peer_down(2);
-        assert_eq!(planner.plan(Height(4), None), [(1, request(5, 6))]);
+        assert_eq!(planner.plan(NOW, Height(4), None), [], "it pauses");
+        assert_eq!(planner.plan(NOW.plus(PAUSE), Height(4), None), [(1, request(5, 6))]);
     }
 
     #[test]
     fn nothing_is_asked_at_the_tip_or_without_proof() {
         let mut planner = Planner::default();
         planner.peer_up(1);
-        assert_eq!(planner.plan(Height(0), None), []);
+        assert_eq!(planner.plan(NOW, Height(0), None), []);
         planner.proven(1, Height(10));
-        assert_eq!(planner.plan(Height(10), None), []);
-        assert_eq!(planner.plan(Height(9), Some(Height(10))), []);
+        assert_eq!(planner.plan(NOW, Height(10), None), []);
+        assert_eq!(planner.plan(NOW, Height(9), Some(Height(10))), []);
     }
 
     #[test]
@@ -209,9 +278,53 @@ mod tests {
             planner.peer_up(peer);
             planner.proven(peer, Height(u64::MAX));
         }
-        let plan = planner.plan(Height(0), None);
+        let plan = planner.plan(NOW, Height(0), None);
         assert_eq!(plan.len(), IN_FLIGHT_MAX);
         let last = plan.iter().map(|(_, r)| r.from.0 + u64::from(r.count) - 1).max();
         assert_eq!(last, Some(SYNC_WINDOW));
+    }
+
+    /// The moments at which a peer is asked that always answers with nothing.
+    fn asked_at(planner: &mut Planner<u8>, until: u64) -> Vec<u64> {
+        let mut asked = vec![];
+        for now in 0..until {
+            if !planner.plan(Millis(now), Height(0), None).is_empty() {
+                asked.push(now);
+                planner.answered(Millis(now), 1, Height(0), vec![]);
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn a_peer_that_answers_with_nothing_is_asked_less_and_less_often() {
+        let mut planner = Planner::default();
+        planner.peer_up(1);
+        planner.proven(1, Height(10));
+        let moments = [0, 100, 300, 700, 1_500, 3_100, 6_300, 12_700, 19_100];
+        assert_eq!(asked_at(&mut planner, 20_000), moments);
+        assert_eq!(planner.retry_at(Millis(20_000), Height(0), None), Some(Millis(25_500)));
+        assert_eq!(planner.retry_at(Millis(20_000), Height(10), None), None, "nothing is missing");
+        assert_eq!(planner.retry_at(Millis(25_500), Height(0), None), None, "it may be asked now");
+    }
+
+    #[test]
+    fn failures_survive_a_reconnect_for_a_while_and_are_bounded() {
+        let mut planner = Planner::default();
+        planner.peer_up(1);
+        planner.proven(1, Height(10));
+        planner.failed(NOW, 1);
+        planner.failed(NOW, 1);
+        planner.peer_down(1);
+        planner.peer_up(1);
+        planner.proven(1, Height(10));
+        assert_eq!(planner.plan(Millis(1_199), Height(0), None), []);
+        assert_eq!(planner.plan(Millis(1_200), Height(0), None), [(1, request(1, 10))]);
+        planner.failed(NOW.plus(FORGIVEN_AFTER).plus(FORGIVEN_AFTER), 2);
+        assert_eq!(planner.failures_of(&1), 0, "forgiven");
+        for peer in 0..1_000 {
+            planner.failed(NOW, peer);
+        }
+        assert_eq!(planner.failing.len(), FAILING_MAX);
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn report(report: &Report) {
             let ahead_ms = timestamp.0.saturating_sub(clock.0);
             warn!(height = height.0, masternode = proposer, ahead_ms, "{report}");
         }
+        Report::ClockAhead { by, .. } => warn!(ahead_ms = by.0, "{report}"),
         Report::Evidence(evidence) => warn!(
             height = evidence.height().0,
             round = evidence.round().0,

@@ -191,10 +191,12 @@ impl Shell {
 
     async fn on_request(&mut self, request: InboundRequest) -> Result<(), End> {
         let InboundRequest { from, protocol, bytes, reply } = request;
+        // Dropped, a request gets no response.
+        let Some(peer) = self.peers.number(&from) else { return Ok(()) };
         let ticket = self.waiting.ticket();
         self.waiting.requests.insert(ticket, (from, reply));
         let protocol = requests::chain_protocol(protocol);
-        self.handle(Input::Request { protocol, bytes: Vec::from(bytes), ticket }).await
+        self.handle(Input::Request { from: peer, protocol, bytes: Vec::from(bytes), ticket }).await
     }
 
     async fn on_peer(&mut self, event: PeerEvent) -> Result<(), End> {

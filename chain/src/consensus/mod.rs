@@ -4,6 +4,13 @@
 //! prevote names its valid round, and only prevotes that name the same valid round form a polka; a
 //! certificate of any later round lets a node enter that round.
 //!
+//! A commit certificate decides without the proposal and before the block is here, whatever is known of the block: L49
+//! asks for a valid proposal first. The engine fetches the block; if it breaks a rule here, the engine stops, because
+//! this node and more than two thirds of the weight disagree about the rules. A polka of the current round for a block
+//! that is known to be valid here locks it without a proposal in this round, where L36 asks for one: the block may have
+//! been proposed in an earlier round, or its proposal was refused for its timestamp. Neither weakens agreement, which
+//! rests on what may be signed after a lock and on the intersection of quorums. ADR 13 says more.
+//!
 //! It knows block hashes, never blocks: validity is an input. It never signs: it outputs what to
 //! sign, and counts its own votes only when they come back as inputs. It never reads a clock: it
 //! requests timers, and each comes back as an input that names its round and step.

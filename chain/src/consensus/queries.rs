@@ -62,6 +62,20 @@ impl Consensus {
             || self.has_polka_for(round, block)
     }
 
+    /// Polkas for blocks in rounds that are over and later than the valid one, the latest first.
+    pub fn past_polkas(&self) -> impl Iterator<Item = (Round, BlockHash)> {
+        let first = self.valid.as_ref().map_or(Round(0), |valid| valid.round.next());
+        let past = self.rounds.range(first.min(self.round)..self.round).rev();
+        past.filter_map(|(round, book)| {
+            Some((*round, book.certificate(&self.set, VoteKind::Prevote)?.block?))
+        })
+    }
+
+    /// Whether this block has a polka in this round.
+    pub fn is_polka_of(&self, round: Round, block: BlockHash) -> bool {
+        self.has_polka_for(round, block)
+    }
+
     /// Whether the proposal of this round is known: the one that has the round's polka, or any
     /// proposal if there is no polka.
     pub fn has_proposal(&self, round: Round) -> bool {

@@ -58,6 +58,7 @@ impl HeightState {
             valid.into_iter().chain(self.decided_block()).collect();
         let round = self.consensus.round();
         needed.extend(self.consensus.blocks_in(round));
+        needed.extend(self.consensus.past_polkas().next().map(|(_, block)| block));
         let mut wanted = needed.clone();
         for ahead in 1..=ROUNDS_AHEAD_MAX {
             wanted.extend(self.consensus.blocks_in(Round(round.0.saturating_add(ahead))));

@@ -116,13 +116,19 @@ impl Candidates {
         self.0.get(hash).map(|candidate| &candidate.missing)
     }
 
-    /// The proposal of a round for those who missed it, best that of this block.
+    /// The proposal of a round for those who missed it, best that of this block, of whatever round.
     pub(super) fn proposal(&self, round: Round, block: Option<BlockHash>) -> Option<&Proposal> {
         let of_round = |candidate: &&Candidate| {
             candidate.proposal.as_ref().is_some_and(|proposal| proposal.round == round)
         };
-        let wanted = block.and_then(|block| self.0.get(&block)).filter(of_round);
-        wanted.or_else(|| self.0.values().find(of_round))?.proposal.as_ref()
+        let wanted = block.and_then(|block| self.0.get(&block)?.proposal.as_ref());
+        wanted.or_else(|| self.0.values().find(of_round)?.proposal.as_ref())
+    }
+
+    /// How many blocks were proposed last in this round.
+    pub(super) fn proposed_in(&self, round: Round) -> usize {
+        let proposals = self.0.values().filter_map(|candidate| candidate.proposal.as_ref());
+        proposals.filter(|proposal| proposal.round == round).count()
     }
 
     /// A body that some candidate holds.

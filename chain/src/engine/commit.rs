@@ -156,7 +156,7 @@ impl<V: LedgerView> Engine<V> {
     /// A block is decided and its body is not here: a peer that has it can prove the height.
     fn fetch_decided(&mut self, height: Height) {
         if self.peers.target() >= height {
-            self.advance_sync();
+            self.work.push(Work::AdvanceSync);
         } else {
             self.peers.ask_next_status(&mut self.out);
         }
@@ -199,11 +199,14 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// Applies the next synced block, and asks for what is missing.
-    pub(super) fn advance_sync(&mut self) {
+    pub(super) fn advance_sync(&mut self, now: Now) {
         self.apply_synced();
-        let busy = self.height.busy();
-        for (peer, request) in self.peers.planner.plan(self.tip.state.height, busy) {
+        let (tip, busy) = (self.tip.state.height, self.height.busy());
+        for (peer, request) in self.peers.planner.plan(now.mono, tip, busy) {
             self.out.request(peer, Request::Blocks(request));
+        }
+        if let Some(at) = self.peers.planner.retry_at(now.mono, tip, busy) {
+            self.out.set_timer(Timer::Blocks, at);
         }
     }
 
@@ -220,6 +223,6 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_sync_timer(&mut self, now: Now) {
         self.out.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
         self.peers.ask_next_status(&mut self.out);
-        self.advance_sync();
+        self.advance_sync(now);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     ledger::{FoundCoins, LedgerView},
     mempool::{Reject, Trial},
     types::{Now, Transaction},
-    wire::{Protocol, Request, Ticket},
+    wire::{Peer, Protocol, Request, Ticket},
 };
 
 impl<V: LedgerView> Engine<V> {
@@ -40,21 +40,29 @@ impl<V: LedgerView> Engine<V> {
                 self.on_transactions(now, super::Source::Peer(from), ticket, transactions);
             }
             Action::Status(from, tip) => self.on_status(from, tip),
-            Action::Blocks(from, blocks) => self.on_blocks(from, blocks),
-            Action::Bodies(_, transactions) => self.on_bodies(transactions),
+            Action::Blocks(from, blocks) => self.on_blocks(now, from, blocks),
+            Action::Bodies(from, request, transactions) => {
+                self.on_bodies(now, from, &request, transactions);
+            }
             Action::Attestation(attestation) => self.on_attestation(&attestation),
-            Action::Failed(from, request) => self.on_request_failed(from, &request),
+            Action::Failed(from, request) => self.on_request_failed(now, from, &request),
         }
     }
 
     /// A request of a peer: the store answers for final blocks, the rooms for the rest.
-    pub(super) fn on_request(&mut self, protocol: Protocol, bytes: &[u8], ticket: Ticket) {
+    pub(super) fn on_request(
+        &mut self,
+        now: Now,
+        (from, ticket): (Peer, Ticket),
+        protocol: Protocol,
+        bytes: &[u8],
+    ) {
         match Request::decode(protocol, bytes) {
             Some(request @ (Request::Status | Request::Blocks(_))) => {
                 self.out.push(Effect::Serve { ticket, request });
             }
             Some(Request::Bodies(request)) => self.respond_with_bodies(ticket, &request),
-            Some(Request::Votes(request)) => self.respond_with_votes(ticket, &request),
+            Some(Request::Votes(request)) => self.respond_with_votes(now, (from, ticket), &request),
             None => self.out.push(Effect::Refuse { ticket }),
         }
     }

@@ -4,13 +4,15 @@
 //!
 //! Never signs, never touches the ledger, the mempool or a peer; handlers that need those take them as
 //! arguments (`candidate.rs`, `repeat.rs`, `why.rs` and `round.rs` hold the rest of its methods).
-use super::{candidates::Candidates, context::Context, voting::OwedVote};
+use super::{
+    body_requests::BodyRequests, candidates::Candidates, context::Context, voting::OwedVote,
+};
 use crate::{
     consensus::{Consensus, Step},
     genesis::Params,
     types::{
-        Certificate, ConsensusMessage, Height, Inquiry, Millis, Round, SignerSet, VoteKind,
-        VotesRequest,
+        BlockHash, Certificate, ConsensusMessage, Height, Inquiry, Millis, Round, SignerSet,
+        VoteKind, VotesRequest,
     },
 };
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 pub(super) struct HeightState {
     pub(super) consensus: Consensus,
     pub(super) candidates: Candidates,
+    /// Bodies that peers were asked for.
+    pub(super) body_requests: BodyRequests,
     /// What decided the height.
     pub(super) decided: Option<Arc<Certificate>>,
     /// The round in which this node still owes a proposal.
@@ -29,6 +33,10 @@ pub(super) struct HeightState {
     pub(super) hurried: bool,
     /// How often the propose timer of the current round was set again.
     pub(super) patience: u32,
+    /// The past polka whose block was asked for last.
+    pub(super) sought: Option<(Round, BlockHash)>,
+    /// How often the own proposal of the current round was due to be sent again.
+    pub(super) proposal_repeats: u32,
     /// By how much a proposal of the current round is ahead of this node's clock.
     pub(super) skewed: Option<(Round, Millis)>,
     /// How often own messages were sent again.
@@ -50,11 +58,14 @@ impl HeightState {
         Self {
             consensus: Consensus::new(ctx.set.clone(), ctx.me, height),
             candidates: Candidates::default(),
+            body_requests: BodyRequests::default(),
             decided: None,
             owes_proposal: None,
             owed_votes: Vec::new(),
             hurried: has_transactions,
             patience: 0,
+            sought: None,
+            proposal_repeats: 0,
             skewed: None,
             repeats: 0,
             started,
@@ -71,6 +82,7 @@ impl HeightState {
         self.owes_proposal = None;
         self.owed_votes.clear();
         self.patience = 0;
+        self.proposal_repeats = 0;
         self.skewed = None;
     }
 
@@ -108,15 +120,41 @@ impl HeightState {
 
     /// What this node wants of a peer: the votes of its round that it lacks, or what leads further.
     pub(super) fn votes_request(&self, inquiry: Option<Inquiry>) -> VotesRequest {
-        let round = self.consensus.round();
+        let has_proposal = self.has_proposal(self.consensus.round());
+        VotesRequest { inquiry, has_proposal, ..self.request_for(self.consensus.round()) }
+    }
+
+    /// What a node wants that lacks the proposal of this round.
+    fn request_for(&self, round: Round) -> VotesRequest {
         VotesRequest {
             height: self.height(),
             round,
             prevotes: self.consensus.voters(round, VoteKind::Prevote),
             precommits: self.consensus.voters(round, VoteKind::Precommit),
-            has_proposal: self.consensus.has_proposal(round),
-            inquiry,
+            has_proposal: false,
+            inquiry: None,
         }
+    }
+
+    /// Whether the proposal of this round is here: told to the state machine, or kept until the clock gets there.
+    fn has_proposal(&self, round: Round) -> bool {
+        let kept = match self.consensus.polka(round).and_then(|polka| polka.block) {
+            Some(block) => self.candidates.has_proposal(&block),
+            None => self.candidates.proposal(round, None).is_some(),
+        };
+        kept || self.consensus.has_proposal(round)
+    }
+
+    /// A polka of a round that is over whose block is not here, the latest: the block is to be locked or proposed again.
+    pub(super) fn unknown_polka(&self) -> Option<(Round, BlockHash)> {
+        let (round, block) = self.consensus.past_polkas().next()?;
+        let is_here = self.candidates.has_proposal(&block) || self.candidates.is_known(&block);
+        (!is_here && self.decided.is_none()).then_some((round, block))
+    }
+
+    /// What to ask a peer for that may have the block of such a polka.
+    pub(super) fn polka_request(&self) -> Option<VotesRequest> {
+        self.unknown_polka().map(|(round, _)| self.request_for(round))
     }
 
     /// What helps a node at this height: the decision, a later round, or missing votes.

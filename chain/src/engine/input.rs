@@ -5,7 +5,10 @@ use crate::{
     inbound::Outcome,
     ledger::{BlockDelta, ExecuteError, FoundCoins, ViewError},
     rules::{CertifiedBlock, RuleError, Spend},
-    types::{Attestation, BlockHash, Certificate, ConsensusMessage, Height, Round, Transaction},
+    types::{
+        Attestation, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height, Round,
+        Transaction,
+    },
     wire::{Peer, Protocol, Request, Ticket, Topic},
 };
 
@@ -33,6 +36,8 @@ pub enum Timer {
     Listen,
     /// Peers are asked how far they are.
     Sync,
+    /// Missing blocks are asked for again: no peer that may have them could be asked before.
+    Blocks,
     /// Own transactions are sent again, old ones expire.
     Mempool,
 }
@@ -69,6 +74,8 @@ pub enum Input {
     },
     /// A request of a peer. Answered by `Effect::Respond`, `Effect::Serve` or `Effect::Refuse`.
     Request {
+        /// Who asks.
+        from: Peer,
         /// Its protocol.
         protocol: Protocol,
         /// Its bytes.
@@ -140,6 +147,8 @@ pub enum Input {
     Bodies {
         /// Who.
         from: Peer,
+        /// What it was asked for.
+        request: BodiesRequest,
         /// The bodies.
         transactions: Vec<Transaction>,
     },

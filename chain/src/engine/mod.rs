@@ -11,6 +11,7 @@
 //! later final height signs nothing, nor does one whose key is not licensed (`license.rs`).
 mod admission;
 mod batch;
+mod body_requests;
 mod candidate;
 mod candidates;
 mod commit;
@@ -36,6 +37,7 @@ mod recent;
 mod repeat;
 mod report;
 mod round;
+mod round_trip;
 mod safety;
 mod shown;
 mod signing;
@@ -167,14 +169,16 @@ impl<V: LedgerView> Engine<V> {
         match input {
             Input::Start => self.on_start(now),
             Input::PeerUp(peer) => self.on_peer_up(now, peer),
-            Input::PeerDown(peer) => self.peers.planner.peer_down(peer),
+            Input::PeerDown(peer) => self.peers.down(peer),
             Input::Gossip { from, topic, bytes, ticket } => {
                 self.on_arrival(now, Arrival::Gossip { from, topic, bytes, ticket });
             }
             Input::Response { from, request, bytes } => {
                 self.on_arrival(now, Arrival::Response { from, request, bytes });
             }
-            Input::Request { protocol, bytes, ticket } => self.on_request(protocol, &bytes, ticket),
+            Input::Request { from, protocol, bytes, ticket } => {
+                self.on_request(now, (from, ticket), protocol, &bytes);
+            }
             Input::Done(outcome) => self.on_arrival(now, Arrival::Done(outcome)),
             Input::Message { from, message } => self.on_message(now, from, message),
             Input::Transactions { source, ticket, transactions } => {
@@ -186,9 +190,11 @@ impl<V: LedgerView> Engine<V> {
             Input::Committed { height } => self.on_committed(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
             Input::Status { from, tip } => self.on_status(from, tip),
-            Input::Blocks { from, blocks } => self.on_blocks(from, blocks),
-            Input::Bodies { from: _, transactions } => self.on_bodies(transactions),
-            Input::RequestFailed { from, request } => self.on_request_failed(from, &request),
+            Input::Blocks { from, blocks } => self.on_blocks(now, from, blocks),
+            Input::Bodies { from, request, transactions } => {
+                self.on_bodies(now, from, &request, transactions);
+            }
+            Input::RequestFailed { from, request } => self.on_request_failed(now, from, &request),
             Input::Attestation(attestation) => self.on_attestation(&attestation),
         }
     }
@@ -203,6 +209,7 @@ impl<V: LedgerView> Engine<V> {
             Timer::Bodies(block) => self.ask_for_bodies(now, block),
             Timer::Listen => self.listen(now),
             Timer::Sync => self.on_sync_timer(now),
+            Timer::Blocks => self.advance_sync(now),
             Timer::Mempool => self.pool.on_timer(now, &mut self.out),
         }
     }

@@ -1,5 +1,5 @@
 //! Peers: who is there, how far they are, what they are asked and what they ask.
-use super::{Effect, Engine, Report, out::Out, work::Work};
+use super::{Effect, Engine, Report, out::Out, round_trip::RoundTrip, work::Work};
 use crate::{
     codec, consensus,
     crypto::Verified,
@@ -8,8 +8,8 @@ use crate::{
     rules::CertifiedBlock,
     sync::Planner,
     types::{
-        BodiesRequest, Certificate, ConsensusMessage, Height, Now, Transaction, VotesAnswer,
-        VotesRequest, WTxId,
+        BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height, Millis, Now, Transaction,
+        VotesAnswer, VotesRequest, WTxId,
     },
     wire::{Peer, Request, Response, Ticket},
 };
@@ -17,6 +17,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// The same proposal is sent to the same peer once in this time: it may have 640 KB.
+const PROPOSAL_PAUSE: Millis = Millis(400);
+/// Proposals sent to all peers in this time.
+const SENT_PROPOSALS_MAX: usize = 1_024;
 
 /// What peers are asked for in turn. Each in its own turn: two that share one can each come to the same
 /// few peers for ever.
@@ -35,6 +40,10 @@ pub(super) struct Peers {
     /// What proved the planner's target.
     proof: Option<Certificate>,
     turns: BTreeMap<Turn, Peer>,
+    /// How long the peers take to answer.
+    round_trips: BTreeMap<Peer, RoundTrip>,
+    /// Which proposals were sent to whom of late in answers.
+    sent_proposals: BTreeMap<(Peer, BlockHash), Millis>,
     /// Whether a laggard was helped since the last repetition.
     helped: bool,
     /// Whether a status was asked for on a hint since the last timer.
@@ -108,9 +117,50 @@ impl Peers {
 
     /// Whose turn it is.
     pub(super) fn next(&mut self, turn: Turn) -> Option<Peer> {
-        let next = self.planner.peer_after(self.turns.get(&turn).copied())?;
-        self.turns.insert(turn, next);
-        Some(next)
+        self.next_fit(turn, |_| true)
+    }
+
+    /// Whose turn it is among those that are fit.
+    pub(super) fn next_fit(&mut self, turn: Turn, is_fit: impl Fn(Peer) -> bool) -> Option<Peer> {
+        let mut last = self.turns.get(&turn).copied();
+        for _ in 0..self.count() {
+            let next = self.planner.peer_after(last)?;
+            if is_fit(next) {
+                self.turns.insert(turn, next);
+                return Some(next);
+            }
+            last = Some(next);
+        }
+        None
+    }
+
+    /// A peer is gone.
+    pub(super) fn down(&mut self, peer: Peer) {
+        self.planner.peer_down(peer);
+        self.round_trips.remove(&peer);
+    }
+
+    /// How long a request to this peer may take before another one is asked.
+    pub(super) fn patience(&self, peer: Peer) -> Millis {
+        self.round_trips.get(&peer).copied().unwrap_or_default().patience()
+    }
+
+    /// A peer answered after so long.
+    pub(super) fn answered_after(&mut self, peer: Peer, took: Millis) {
+        if self.planner.peers().any(|known| known == peer) {
+            self.round_trips.entry(peer).or_default().measured(took);
+        }
+    }
+
+    /// Whether this peer may be sent a proposal of this block: not where it just was.
+    pub(super) fn may_be_sent(&mut self, now: Millis, peer: Peer, block: BlockHash) -> bool {
+        self.sent_proposals.retain(|_, at| now.since(*at) < PROPOSAL_PAUSE);
+        let is_new = !self.sent_proposals.contains_key(&(peer, block));
+        let may = is_new && self.sent_proposals.len() < SENT_PROPOSALS_MAX;
+        if may {
+            self.sent_proposals.insert((peer, block), now);
+        }
+        may
     }
 
     /// A repetition is due: a laggard may be helped again.
@@ -167,18 +217,23 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    pub(super) fn on_blocks(&mut self, from: Peer, blocks: Vec<CertifiedBlock>) {
+    pub(super) fn on_blocks(&mut self, now: Now, from: Peer, blocks: Vec<CertifiedBlock>) {
         for certified in &blocks {
             self.prove(Some(from), certified.certificate());
         }
-        self.peers.planner.answered(from, self.tip.state.height, blocks);
-        self.advance_sync();
+        self.peers.planner.answered(now.mono, from, self.tip.state.height, blocks);
+        self.work.push(Work::AdvanceSync);
     }
 
-    pub(super) fn on_request_failed(&mut self, from: Peer, request: &Request) {
-        // Status, bodies and votes are asked again by their timers.
-        if let Request::Blocks(_) = request {
-            self.peers.planner.failed(from);
+    pub(super) fn on_request_failed(&mut self, now: Now, from: Peer, request: &Request) {
+        match request {
+            Request::Blocks(_) => {
+                self.peers.planner.failed(now.mono, from);
+                self.work.push(Work::AdvanceSync);
+            }
+            Request::Bodies(request) => self.on_bodies(now, from, request, vec![]),
+            // Asked again by their timers.
+            Request::Status | Request::Votes(_) => {}
         }
     }
 
@@ -189,8 +244,19 @@ impl<V: LedgerView> Engine<V> {
         self.out.push(Effect::Respond { ticket, response: Response::Bodies(bodies) });
     }
 
-    pub(super) fn respond_with_votes(&mut self, ticket: Ticket, request: &VotesRequest) {
-        let votes = self.answer_with_votes(request);
+    pub(super) fn respond_with_votes(
+        &mut self,
+        now: Now,
+        (from, ticket): (Peer, Ticket),
+        request: &VotesRequest,
+    ) {
+        let mut votes = self.answer_with_votes(request);
+        votes.messages.retain(|message| match message {
+            ConsensusMessage::Proposal(proposal) => {
+                self.peers.may_be_sent(now.mono, from, proposal.block_hash())
+            }
+            _ => true,
+        });
         self.out.push(Effect::Respond { ticket, response: Response::Votes(votes) });
     }
 

@@ -1,27 +1,22 @@
 //! Proposals of others: from a verified message to a verdict on the block.
 //!
-//! Bodies that the mempool does not have are awaited from gossip for a moment, then asked for.
+//! Bodies that the mempool does not have are awaited from gossip for a moment, then asked for (`body_requests.rs`).
 use super::{
-    Engine, Peer, Report, Request, Timer,
+    Engine, Peer, Report, Timer,
     candidates::{Gathered, Whose},
-    peers::Turn,
     work::Work,
 };
 use crate::{
     consensus::{self, Consensus},
     ledger::{BlockDelta, Executable, ExecuteError, LedgerView},
-    limits::BODIES_PER_REQUEST_MAX,
+    limits::PROPOSALS_PER_ROUND_MAX,
     rules::RuleError,
-    types::{BlockHash, BodiesRequest, Millis, Now, Proposal, Timestamp, Transaction, WTxId},
+    types::{BlockHash, Millis, Now, Proposal, Round, Timestamp, Transaction, WTxId},
 };
 use std::sync::Arc;
 
 /// How long gossip may still bring a body before it is asked for.
 const PATIENCE: Millis = Millis(40);
-/// How long an answer may take before another peer is asked.
-const RETRY: Millis = Millis(250);
-/// Requests sent at a time for one block.
-const REQUESTS_MAX: usize = 8;
 
 impl<V: LedgerView> Engine<V> {
     /// A verified proposal of this height, from a peer or our own from before a restart. The state
@@ -38,7 +33,9 @@ impl<V: LedgerView> Engine<V> {
 
     fn follows_tip(&self, proposal: &Proposal) -> bool {
         let consensus: &Consensus = &self.height.consensus;
-        consensus.admits_round(proposal.round) && proposal.header.parent == self.tip.block()
+        let is_near = || consensus.admits_round(proposal.round);
+        let is_asked_for = || consensus.is_polka_of(proposal.round, proposal.block_hash());
+        proposal.header.parent == self.tip.block() && (is_near() || is_asked_for())
     }
 
     pub(super) fn on_proposal(&mut self, now: Now, from: Option<Peer>, proposal: Proposal) {
@@ -47,23 +44,49 @@ impl<V: LedgerView> Engine<V> {
         if !self.height.consensus.admits_proposal(round, block, valid_round) {
             return; // A proposer that signs more than two for one round gets no more room.
         }
-        if valid_round.is_none() && self.is_ahead_of_clock(now, &proposal) {
+        let is_ahead = valid_round.is_none() && self.is_ahead_of_clock(now, &proposal);
+        let is_new = !self.height.candidates.has_proposal(&block);
+        if is_new && is_ahead && !self.keeps_ahead(round, block) {
             return;
         }
-        let is_new = !self.height.candidates.has_proposal(&block);
         let is_current = round == self.height.consensus.round();
         let whose = if is_current { Whose::Needed } else { Whose::Others };
         if !self.height.make_room(block, whose, &mut self.out) {
             return;
         }
         self.height.candidates.note_proposal(now.mono, from, &proposal);
-        self.work.tell(consensus::Input::Proposal { round, block, valid_round });
+        if !is_ahead {
+            self.work.tell(consensus::Input::Proposal { round, block, valid_round });
+        }
+        if is_new && valid_round.is_none() && is_current {
+            let (proposer, timestamp) = (proposal.header.proposer, proposal.header.timestamp);
+            let ahead = self.health.clock_compared(&self.ctx, now, proposer, timestamp);
+            ahead.into_iter().for_each(|report| self.out.report(report));
+        }
         if is_new && !self.height.candidates.is_known(&block) {
             self.height.candidates.gather(block, &proposal, &self.pool.mempool);
             if !self.assemble(block) {
                 self.out.set_timer(Timer::Bodies(block), now.mono.plus(PATIENCE));
             }
         }
+    }
+
+    /// Whether a block that is ahead of the clock is kept, for this node to follow a polka or commit of others: not where
+    /// as many of its round are here as one proposer may sign.
+    fn keeps_ahead(&self, round: Round, block: BlockHash) -> bool {
+        self.height.candidates.proposed_in(round) < PROPOSALS_PER_ROUND_MAX
+            || self.height.consensus.is_polka_of(round, block)
+    }
+
+    /// The clock may have come to a proposal of the current round that was ahead of it: then, once, it is voted on as one
+    /// that has just come. True where it has.
+    pub(super) fn look_at_skewed_again(&mut self, now: Now) -> bool {
+        let round = self.height.consensus.round();
+        let skewed = self.height.skewed.take_if(|(skewed, _)| *skewed == round);
+        let proposal = skewed.and_then(|_| self.height.candidates.proposal(round, None).cloned());
+        let Some(proposal) = proposal else { return false };
+        self.on_proposal(now, None, proposal);
+        self.height.skewed.is_none()
     }
 
     fn is_ahead_of_clock(&mut self, now: Now, proposal: &Proposal) -> bool {
@@ -130,28 +153,6 @@ impl<V: LedgerView> Engine<V> {
             Err(ExecuteError::View(error)) => self.out.halt(error.to_string()),
             // Of an execution that was wanted no more; the present one is still to come.
             Err(ExecuteError::Cancelled) => {}
-        }
-    }
-
-    pub(super) fn ask_for_bodies(&mut self, now: Now, block: BlockHash) {
-        let Some(missing) = self.height.candidates.missing(&block) else { return };
-        let missing: Vec<WTxId> = missing.iter().copied().collect();
-        if missing.is_empty() {
-            return;
-        }
-        // First the peer that sent the proposal, then the others in turn.
-        let first = self.height.candidates.take_from(&block);
-        for ids in missing.chunks(BODIES_PER_REQUEST_MAX).take(REQUESTS_MAX) {
-            if let Some(to) = first.or_else(|| self.peers.next(Turn::Bodies)) {
-                self.out.request(to, Request::Bodies(BodiesRequest(ids.to_vec())));
-            }
-        }
-        self.out.set_timer(Timer::Bodies(block), now.mono.plus(RETRY));
-    }
-
-    pub(super) fn on_bodies(&mut self, transactions: Vec<Transaction>) {
-        for transaction in transactions {
-            self.offer_body(transaction.wtxid(), &Arc::new(transaction), false);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Messages get lost: own ones are sent again, missing ones are asked for, laggards are helped.
-use super::{Engine, SafetyRecord, Timer, height::HeightState, out::Out};
+use super::{Engine, Peer, Request, SafetyRecord, Timer, height::HeightState, out::Out};
 use crate::{
     crypto::hash,
     ledger::LedgerView,
-    types::{ConsensusMessage, Millis, Now},
+    types::{ConsensusMessage, MasternodeSet, Millis, Now, VoteKind},
 };
 
 /// Between two repetitions, before jitter.
@@ -26,10 +26,12 @@ impl HeightState {
     }
 
     /// Sends round entry, polka, and the proposal and votes of the record again.
-    fn repeat_own(&self, record: Option<&SafetyRecord>, out: &mut Out) {
+    fn repeat_own(&mut self, set: &MasternodeSet, record: Option<&SafetyRecord>, out: &mut Out) {
+        let is_proposal_due = self.is_proposal_due_again(set);
         let entry = self.consensus.entry().cloned().map(ConsensusMessage::Round);
         let polka = self.consensus.valid().cloned().map(ConsensusMessage::Certificate);
-        let proposal = record.and_then(|record| record.proposal.clone()).map(Box::new);
+        let proposal = record.filter(|_| is_proposal_due);
+        let proposal = proposal.and_then(|record| record.proposal.clone()).map(Box::new);
         let votes = record.into_iter().flat_map(|record| [&record.prevote, &record.precommit]);
         let votes = votes.flatten().cloned().map(ConsensusMessage::Vote);
         let certificates = entry.into_iter().chain(polka);
@@ -37,6 +39,18 @@ impl HeightState {
         for message in certificates.chain(own) {
             out.repeat(message, self.attempt());
         }
+    }
+
+    /// Whether the proposal of the round, which may have 640 KB, is sent again. Not once two thirds have prevoted: they have
+    /// it or do not need it any more, and the others ask for it. Before that with growing pauses, for the same reason.
+    fn is_proposal_due_again(&mut self, set: &MasternodeSet) -> bool {
+        let round = self.consensus.round();
+        let voters = self.consensus.votes(round, VoteKind::Prevote).map(|vote| vote.signer);
+        if set.is_quorum(set.weight_of(voters)) {
+            return false;
+        }
+        self.proposal_repeats = self.proposal_repeats.saturating_add(1);
+        self.proposal_repeats.is_power_of_two()
     }
 
     /// Never zero: that is the first sending.
@@ -61,9 +75,27 @@ impl<V: LedgerView> Engine<V> {
         }
         if self.ctx.me.is_some() {
             let record = self.own.record_of(self.height());
-            self.height.repeat_own(record, &mut self.out);
+            self.height.repeat_own(&self.ctx.set, record, &mut self.out);
         }
+        self.look_at_skewed_again(now);
         self.ask_for_votes(PEERS_ASKED);
+        if let Some(request) = self.height.polka_request() {
+            self.peers.ask_for_votes(PEERS_ASKED, &request, &mut self.out);
+        }
+    }
+
+    /// A polka of a round that is over may have come to light: its block is asked for, once; repetitions ask again.
+    pub(super) fn seek_polka(&mut self, from: Option<Peer>) {
+        let unknown = self.height.unknown_polka();
+        if unknown.is_none() || unknown == self.height.sought {
+            return;
+        }
+        self.height.sought = unknown;
+        let Some(request) = self.height.polka_request() else { return };
+        match from {
+            Some(from) => self.out.request(from, Request::Votes(request)),
+            None => self.peers.ask_for_votes(1, &request, &mut self.out),
+        }
     }
 
     pub(super) fn ask_for_votes(&mut self, peers: usize) {

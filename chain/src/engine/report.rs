@@ -2,7 +2,7 @@
 use super::{
     safety::Refusal,
     signing::Signing,
-    why::{NilWhy, RoundWhy},
+    why::{List, NilWhy, RoundWhy},
 };
 use crate::types::{BlockHash, Evidence, Height, Millis, Round, Timestamp, VoteKind};
 use std::fmt::{self, Display, Formatter};
@@ -63,6 +63,13 @@ pub enum Report {
         /// This node's clock.
         clock: Timestamp,
     },
+    /// This node's clock is ahead of the clocks of others by more than is allowed.
+    ClockAhead {
+        /// By how much at least.
+        by: Millis,
+        /// Whose: of more than a third of the weight.
+        masternodes: Vec<u16>,
+    },
     /// A block is final and durable.
     Committed {
         /// The height.
@@ -116,6 +123,7 @@ impl Report {
             Self::Nil { .. }
             | Self::InvalidBlock { .. }
             | Self::ClockSkew { .. }
+            | Self::ClockAhead { .. }
             | Self::Refused { .. }
             | Self::Evidence(_) => true,
             Self::Signing(signing) => matches!(signing, Signing::Observing { .. }),
@@ -151,6 +159,13 @@ impl Display for Report {
                 "proposal of masternode {proposer} at height {height} is {} ms ahead of this clock: \
                  check the clocks of both (chronyc tracking)",
                 timestamp.0.saturating_sub(clock.0)
+            ),
+            Self::ClockAhead { by, masternodes } => write!(
+                f,
+                "this clock is at least {} ms ahead of the clocks of masternodes {}, which refuse its \
+                 proposals: check the clocks (chronyc tracking)",
+                by.0,
+                List(masternodes)
             ),
             Self::Committed { height, round, transactions, .. } => {
                 write!(f, "height {height} is final in round {round}: {transactions} transactions")

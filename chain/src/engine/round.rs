@@ -1,5 +1,5 @@
 //! Rounds: what begins with one, and how long its steps may last.
-use super::{Engine, Report, Timer};
+use super::{Engine, Report, Timer, work::Work};
 use crate::{
     consensus::{NilReason, RoundReason, Step},
     ledger::LedgerView,
@@ -15,6 +15,7 @@ impl<V: LedgerView> Engine<V> {
         let proposer = self.ctx.proposer(height, round);
         let why = self.height.round_why(&self.ctx.set, round, reason);
         self.out.report(Report::Round { height, round, why, proposer });
+        self.work.push(Work::SeekPolka(None));
         if reason == RoundReason::NewHeight || self.ctx.me.is_none() {
             return;
         }
@@ -58,6 +59,9 @@ impl<V: LedgerView> Engine<V> {
             return;
         }
         if step == Step::Propose && self.height.has_patience(round) {
+            return self.set_step_timer(now, round, Step::Propose);
+        }
+        if step == Step::Propose && self.look_at_skewed_again(now) {
             return self.set_step_timer(now, round, Step::Propose);
         }
         self.work.tell(crate::consensus::Input::Timeout { round, step });

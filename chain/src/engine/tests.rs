@@ -1,5 +1,6 @@
 //! Step tables of the rooms: each alone, without an engine. Describe, feed, compare what comes out.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod body_requests;
 mod height;
 mod key;
 mod peers;

@@ -121,10 +121,11 @@ impl<V: LedgerView> Engine<V> {
                     self.prove(from, &certificate);
                 }
                 self.work.tell(consensus::Input::Certificate(certificate));
-                self.work.push(Work::AdvanceSync);
+                self.work.extend([Work::AdvanceSync, Work::SeekPolka(from)]);
             }
             ConsensusMessage::Round(certificate) => {
                 self.work.tell(consensus::Input::Round(certificate));
+                self.work.push(Work::SeekPolka(from));
             }
             ConsensusMessage::Proposal(proposal) => self.hear_proposal(from, proposal),
             ConsensusMessage::Evidence(_) => {}
@@ -137,7 +138,7 @@ impl<V: LedgerView> Engine<V> {
             && certificate.is_commit()
         {
             self.prove(Some(from), certificate);
-            self.advance_sync();
+            self.work.push(Work::AdvanceSync);
         } else {
             self.peers.hint(from, height, &mut self.out);
         }

@@ -42,6 +42,8 @@ pub(super) enum Work {
     Proof,
     /// Blocks proven final are applied, missing ones asked for.
     AdvanceSync,
+    /// The block of a past polka is asked for if it is not here: of this peer, which showed the polka, if any.
+    SeekPolka(Option<Peer>),
 }
 
 /// Work, in order.
@@ -114,7 +116,8 @@ impl<V: LedgerView> Engine<V> {
             Work::RecoverDecision => self.recover_decision(),
             Work::ScheduleRepeat => self.schedule_repeat(now),
             Work::Proof => self.apply_proof(),
-            Work::AdvanceSync => self.advance_sync(),
+            Work::AdvanceSync => self.advance_sync(now),
+            Work::SeekPolka(from) => self.seek_polka(from),
         }
     }
 

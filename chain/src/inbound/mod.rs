@@ -27,7 +27,10 @@ use crate::{
     genesis::Chain,
     limits::{INBOUND_BATCHES_MAX, INBOUND_PEER_MESSAGES_MAX},
     rules::CertifiedBlock,
-    types::{Attestation, Certificate, ConsensusMessage, MasternodeSet, Millis, Transaction},
+    types::{
+        Attestation, BodiesRequest, Certificate, ConsensusMessage, MasternodeSet, Millis,
+        Transaction,
+    },
     wire::{Peer, Request, Ticket, Topic},
 };
 use job::{Fault, Found, Task};
@@ -102,8 +105,8 @@ pub enum Action {
     Status(Peer, Option<Verified<Certificate>>),
     /// Final blocks that were requested.
     Blocks(Peer, Vec<CertifiedBlock>),
-    /// Bodies that were requested.
-    Bodies(Peer, Vec<Transaction>),
+    /// Bodies that were requested, and by which request.
+    Bodies(Peer, BodiesRequest, Vec<Transaction>),
     /// What a masternode attests, as it was asked to.
     Attestation(Verified<Attestation>),
     /// The response is not what an honest node sends.
@@ -387,24 +390,29 @@ impl Pass<'_> {
     }
 
     fn on_read(&mut self, from: Peer, request: Request, result: Result<Found, Fault>) {
-        match result {
-            Ok(Found::Status(None)) => self.actions.push(Action::Status(from, None)),
-            Ok(Found::Status(Some(tip))) => {
+        match (request, result) {
+            (_, Ok(Found::Status(None))) => self.actions.push(Action::Status(from, None)),
+            (request, Ok(Found::Status(Some(tip)))) => {
                 self.check_messages(from, request, vec![ConsensusMessage::Certificate(tip)]);
             }
-            Ok(Found::Votes(messages, attestation)) => {
+            (request, Ok(Found::Votes(messages, attestation))) => {
                 if let Some(attestation) = attestation.filter(|it| is_asked_for(it, &request)) {
                     let task = Task::Attestation(self.door.set.clone(), attestation);
                     self.start(task, Purpose::Response(from, request.clone()));
                 }
-                let useful = |message: &ConsensusMessage| self.window.takes_response(message);
+                let useful =
+                    |message: &ConsensusMessage| self.window.takes_response(&request, message);
                 let messages = messages.into_iter().filter(useful).collect();
                 self.check_messages(from, request, messages);
             }
-            Ok(Found::Attested(attestation)) => self.actions.push(Action::Attestation(attestation)),
-            Ok(Found::Blocks(blocks)) => self.actions.push(Action::Blocks(from, blocks)),
-            Ok(Found::Bodies(bodies)) => self.actions.push(Action::Bodies(from, bodies)),
-            Ok(_) | Err(_) => self.actions.push(Action::Failed(from, request)),
+            (_, Ok(Found::Attested(attestation))) => {
+                self.actions.push(Action::Attestation(attestation));
+            }
+            (_, Ok(Found::Blocks(blocks))) => self.actions.push(Action::Blocks(from, blocks)),
+            (Request::Bodies(request), Ok(Found::Bodies(bodies))) => {
+                self.actions.push(Action::Bodies(from, request, bodies));
+            }
+            (request, _) => self.actions.push(Action::Failed(from, request)),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::{
     ledger::LedgerState,
     limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
     types::{BlockHash, Certificate, ConsensusMessage, Height, Round, Vote, VoteKind},
+    wire::Request,
 };
 use std::sync::Arc;
 
@@ -65,10 +66,18 @@ impl Window {
     }
 
     /// Whether a message of a response is of use. A node that has just started asks for everything that its own key
-    /// signed at this height, whatever the round.
-    pub(super) fn takes_response(&self, message: &ConsensusMessage) -> bool {
-        let is_own = |vote: &Vote| Some(vote.signer) == self.me && vote.height == self.height;
-        let is_asked_for = matches!(message, ConsensusMessage::Vote(vote) if is_own(vote));
+    /// signed at this height, whatever the round; one that knows a polka of a round long past asks for its proposal.
+    pub(super) fn takes_response(&self, request: &Request, message: &ConsensusMessage) -> bool {
+        let is_asked_for = match (request, message) {
+            (_, ConsensusMessage::Vote(vote)) => {
+                Some(vote.signer) == self.me && vote.height == self.height
+            }
+            (Request::Votes(asked), ConsensusMessage::Proposal(proposal)) => {
+                let rounds = asked.round..=self.round;
+                proposal.height() == self.height && rounds.contains(&proposal.round)
+            }
+            _ => false,
+        };
         is_asked_for || self.worth(message) != Worth::Nothing
     }
 

@@ -2,6 +2,7 @@
 //! the test.
 mod candidates;
 mod evidence;
+mod fetch;
 mod payments;
 mod repeat;
 
@@ -262,7 +263,7 @@ impl Node {
 
     pub(crate) fn answer(&mut self, request: Request) -> Response {
         let (protocol, bytes, ticket) = (request.protocol(), request.encode(), Ticket(1));
-        self.input(Input::Request { protocol, bytes, ticket });
+        self.input(Input::Request { from: PEER, protocol, bytes, ticket });
         let answers = self.sent.iter().rev();
         let mut answers = answers.filter_map(|effect| match effect {
             Effect::Respond { response, .. } => Some(response.clone()),
@@ -372,7 +373,8 @@ fn bodies_are_gathered_up_to_the_size_of_a_block() {
     let block = fixture.block(bodies.clone());
     node.proposal(fixture.propose(&block, Round(0), None));
     for body in &bodies[..3] {
-        node.input(Input::Bodies { from: PEER, transactions: vec![body.clone()] });
+        let request = BodiesRequest(vec![body.wtxid()]);
+        node.input(Input::Bodies { from: PEER, request, transactions: vec![body.clone()] });
     }
     assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
     let first = BodiesRequest(vec![bodies[0].wtxid()]);

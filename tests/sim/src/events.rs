@@ -158,7 +158,8 @@ impl World {
             return;
         }
         let ticket = self.ticket(to, Ticketed::Question { connection, call });
-        self.feed(to, Input::Request { protocol, bytes: bytes.to_vec(), ticket });
+        let (from, bytes) = (Peer(connection), bytes.to_vec());
+        self.feed(to, Input::Request { from, protocol, bytes, ticket });
     }
 
     /// Answers from the disk.

@@ -429,7 +429,8 @@ impl Shells {
         let (protocol, bytes, ticket) =
             (request.protocol(), request.encode(), Ticket(self.tickets));
         self.asked.insert(self.tickets, (index, to, request));
-        self.queue.push_back((peer, Input::Request { protocol, bytes, ticket }));
+        let from = Peer(index as u64);
+        self.queue.push_back((peer, Input::Request { from, protocol, bytes, ticket }));
     }
 
     fn respond(&mut self, ticket: Ticket, response: Response) {

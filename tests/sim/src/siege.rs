@@ -121,6 +121,7 @@ impl World {
     ) {
         self.note(node, 35, &[protocol as u8], || format!("<- a stranger asks: {protocol:?}"));
         let ticket = self.ticket(node, Ticketed::Question { connection, call });
-        self.feed(node, Input::Request { protocol, bytes: bytes.to_vec(), ticket });
+        let (from, bytes) = (Peer(connection), bytes.to_vec());
+        self.feed(node, Input::Request { from, protocol, bytes, ticket });
     }
 }

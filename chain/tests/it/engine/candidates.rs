@@ -79,7 +79,8 @@ fn a_block_with_many_unseen_signatures_waits_until_it_is_backed() {
         let bodies: Vec<Transaction> = signed_often(&fixture, count);
         let block = fixture.block(bodies.clone());
         node.proposal(fixture.propose(&block, Round(0), None));
-        node.input(Input::Bodies { from: PEER, transactions: bodies });
+        let request = BodiesRequest(bodies.iter().map(Transaction::wtxid).collect());
+        node.input(Input::Bodies { from: PEER, request, transactions: bodies });
         assert_eq!(node.executions().is_empty(), waits, "{count}");
         let [one, other, ..] = others(me)[..] else { panic!() };
         node.vote(one, &prevote_of(&block, Round(0)));
