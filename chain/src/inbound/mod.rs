@@ -6,19 +6,24 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `arrival` | what comes to the door, and what follows from it |
 //! | `window` | the heights and rounds that are let in |
 //! | `memory` | what was said and verified before |
 //! | `queue` | what waits: bounded, and served fairly |
+//! | `response` | what answers this node's requests |
 //! | `job` | decoding and verification, to be run on a pool |
 //!
 //! A message is rejected only if no honest node sends it: wrong encoding, form or signature. Whatever may be a
 //! matter of timing is ignored. Never verifies a signature itself: that is a [`Job`]. Invariants: an honest peer is
 //! never rejected; every gossiped message gets one verdict; what waits is bounded, whatever is sent.
+mod arrival;
 mod job;
 mod memory;
 mod queue;
+mod response;
 mod window;
 
+pub use arrival::{Action, Arrival, Verdict};
 pub use job::{Job, JobId, Outcome};
 pub use window::Window;
 
@@ -26,11 +31,7 @@ use crate::{
     crypto::Verified,
     genesis::Chain,
     limits::{INBOUND_BATCHES_MAX, INBOUND_PEER_MESSAGES_MAX},
-    rules::CertifiedBlock,
-    types::{
-        Attestation, BodiesRequest, Certificate, ConsensusMessage, MasternodeSet, Millis,
-        Transaction,
-    },
+    types::{ConsensusMessage, MasternodeSet, Millis},
     wire::{Peer, Request, Ticket, Topic},
 };
 use job::{Fault, Found, Task};
@@ -49,69 +50,6 @@ const VERDICT_LIFE: Millis = Millis(3_500);
 const REJECTED_FOR: Millis = Millis(10_000);
 /// Peers that are remembered for it.
 const REJECTED_MAX: usize = 1_024;
-
-/// What gossip does with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Valid: it is forwarded.
-    Accept,
-    /// Not needed here, and nobody's fault. Not forwarded.
-    Ignore,
-    /// Not what an honest node sends. The reason is for the log.
-    Reject(&'static str),
-}
-
-/// What comes to the door.
-#[derive(Debug, Clone)]
-pub enum Arrival {
-    /// A gossiped message.
-    Gossip {
-        /// Who forwarded it.
-        from: Peer,
-        /// Its topic.
-        topic: Topic,
-        /// Its bytes, at most what the topic carries.
-        bytes: Vec<u8>,
-        /// For its verdict.
-        ticket: Ticket,
-    },
-    /// The response to a request of this node.
-    Response {
-        /// Who responds.
-        from: Peer,
-        /// What was requested.
-        request: Request,
-        /// The response.
-        bytes: Vec<u8>,
-    },
-    /// Work is done.
-    Done(Outcome),
-    /// The engine has judged a batch of transactions.
-    Judged(Ticket),
-}
-
-/// What follows from it, in order.
-#[derive(Debug, Clone)]
-pub enum Action {
-    /// The verdict on a gossiped message.
-    Judge(Ticket, Verdict),
-    /// To be done on the pool. Its outcome comes back as [`Arrival::Done`].
-    Run(Job),
-    /// A verified consensus message.
-    Message(Peer, Verified<ConsensusMessage>),
-    /// Decoded transactions; nothing about them is checked. The engine gives the verdict.
-    Transactions(Peer, Ticket, Vec<Transaction>),
-    /// The verified tip of a peer; none at genesis.
-    Status(Peer, Option<Verified<Certificate>>),
-    /// Final blocks that were requested.
-    Blocks(Peer, Vec<CertifiedBlock>),
-    /// Bodies that were requested, and by which request.
-    Bodies(Peer, BodiesRequest, Vec<Transaction>),
-    /// What a masternode attests, as it was asked to.
-    Attestation(Verified<Attestation>),
-    /// The response is not what an honest node sends.
-    Failed(Peer, Request),
-}
 
 /// A gossiped message on its way through the queue.
 #[derive(Debug)]
@@ -375,81 +313,6 @@ impl Pass<'_> {
         }
     }
 
-    fn on_response(&mut self, from: Peer, request: Request, bytes: Vec<u8>) {
-        let protocol = request.protocol();
-        let task = match &request {
-            Request::Blocks(blocks) => Task::Blocks(self.door.set.clone(), *blocks, bytes),
-            Request::Bodies(bodies) => Task::Bodies(bodies.clone(), bytes),
-            Request::Status | Request::Votes(_) if bytes.len() <= INLINE_BYTES_MAX => {
-                let result = job::decode_response(&self.door.chain, protocol, &bytes);
-                return self.on_read(from, request, result);
-            }
-            Request::Status | Request::Votes(_) => Task::Response(protocol, bytes),
-        };
-        self.start(task, Purpose::Response(from, request));
-    }
-
-    fn on_read(&mut self, from: Peer, request: Request, result: Result<Found, Fault>) {
-        match (request, result) {
-            (_, Ok(Found::Status(None))) => self.actions.push(Action::Status(from, None)),
-            (request, Ok(Found::Status(Some(tip)))) => {
-                self.check_messages(from, request, vec![ConsensusMessage::Certificate(tip)]);
-            }
-            (request, Ok(Found::Votes(messages, attestation))) => {
-                if let Some(attestation) = attestation.filter(|it| is_asked_for(it, &request)) {
-                    let task = Task::Attestation(self.door.set.clone(), attestation);
-                    self.start(task, Purpose::Response(from, request.clone()));
-                }
-                let useful =
-                    |message: &ConsensusMessage| self.window.takes_response(&request, message);
-                let messages = messages.into_iter().filter(useful).collect();
-                self.check_messages(from, request, messages);
-            }
-            (_, Ok(Found::Attested(attestation))) => {
-                self.actions.push(Action::Attestation(attestation));
-            }
-            (_, Ok(Found::Blocks(blocks))) => self.actions.push(Action::Blocks(from, blocks)),
-            (Request::Bodies(request), Ok(Found::Bodies(bodies))) => {
-                self.actions.push(Action::Bodies(from, request, bodies));
-            }
-            (request, _) => self.actions.push(Action::Failed(from, request)),
-        }
-    }
-
-    /// Messages of a response: each is verified once, and not again if it was before.
-    fn check_messages(&mut self, from: Peer, request: Request, messages: Vec<ConsensusMessage>) {
-        let (mut known, mut unknown, mut digests) = (Vec::new(), Vec::new(), Vec::new());
-        for message in messages {
-            let digest = memory::digest(&message);
-            if self.door.memory.is_verified(&digest) {
-                known.push(Verified::checked(message));
-            } else if !digests.contains(&digest) {
-                digests.push(digest);
-                unknown.push(message);
-            }
-        }
-        if unknown.is_empty() {
-            return self.deliver(from, &request, known);
-        }
-        let task = Task::Verify(self.door.set.clone(), unknown);
-        self.start(task, Purpose::Messages(from, request, known, digests));
-    }
-
-    fn deliver(
-        &mut self,
-        from: Peer,
-        request: &Request,
-        messages: impl IntoIterator<Item = Verified<ConsensusMessage>>,
-    ) {
-        for message in messages {
-            let tip = Some(request).filter(|request| **request == Request::Status);
-            self.actions.push(match tip.and_then(|_| message.certificate()) {
-                Some(tip) => Action::Status(from, Some(tip)),
-                None => Action::Message(from, message),
-            });
-        }
-    }
-
     fn on_judged(&mut self, ticket: Ticket) {
         if let Some(waiting) = self.door.batches.remove(&ticket) {
             self.door.queue.judged(&waiting);
@@ -477,9 +340,4 @@ impl Pass<'_> {
     fn judge(&mut self, ticket: Ticket, verdict: Verdict) {
         self.actions.push(Action::Judge(ticket, verdict));
     }
-}
-
-/// Whether an attestation answers the inquiry of this request.
-fn is_asked_for(attestation: &Attestation, request: &Request) -> bool {
-    matches!(request, Request::Votes(votes) if votes.inquiry == Some(attestation.inquiry))
 }
