@@ -120,7 +120,7 @@ impl Metrics {
             Report::ClockSkew { .. } => drop(counts.clock_skews.inc()),
             // The log and the troubles of the status show it.
             Report::ClockAhead { .. } => {}
-            Report::Committed { transactions, took, missed, synced, .. } => {
+            Report::Final { transactions, took, missed, synced, .. } => {
                 counts.committed(*transactions, *took, missed, *synced);
             }
             Report::Behind { .. } => drop(counts.behind.inc()),

@@ -102,13 +102,7 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// A peer answered with final blocks: keeps the missing ones.
-    pub fn answered(
-        &mut self,
-        now: Millis,
-        peer: P,
-        committed: Height,
-        blocks: Vec<CertifiedBlock>,
-    ) {
+    pub fn answered(&mut self, now: Millis, peer: P, decided: Height, blocks: Vec<CertifiedBlock>) {
         if blocks.is_empty() {
             return self.failed(now, peer);
         }
@@ -119,7 +113,7 @@ impl<P: Copy + Ord> Planner<P> {
         for certified in blocks {
             let height = certified.height();
             self.proven(peer, height);
-            if height > committed && height - committed <= SYNC_WINDOW {
+            if height > decided && height - decided <= SYNC_WINDOW {
                 self.held.entry(height).or_insert(certified);
             }
         }
@@ -151,22 +145,22 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// The block after the decided height, if held. Drops the blocks at or below it.
-    pub fn take_next(&mut self, committed: Height) -> Option<CertifiedBlock> {
-        self.held = self.held.split_off(&committed.next());
-        self.held.remove(&committed.next())
+    pub fn take_next(&mut self, decided: Height) -> Option<CertifiedBlock> {
+        self.held = self.held.split_off(&decided.next());
+        self.held.remove(&decided.next())
     }
 
     /// Which peers to ask for which blocks now. `busy` is a height already being applied.
     pub fn plan(
         &mut self,
         now: Millis,
-        committed: Height,
+        decided: Height,
         busy: Option<Height>,
     ) -> Vec<(P, BlocksRequest)> {
         let mut plan = Vec::new();
         let mut free = IN_FLIGHT_MAX - self.in_flight().min(IN_FLIGHT_MAX);
         while free > 0 {
-            let Some(from) = self.first_missing(committed, busy) else { break };
+            let Some(from) = self.first_missing(decided, busy) else { break };
             let Some(peer) = self.best_idle_peer(now, from) else { break };
             let request = BlocksRequest { from, count: self.gap_from(from) };
             let state = self.peers.get_mut(&peer).expect("chosen among the peers");
@@ -178,8 +172,8 @@ impl<P: Copy + Ord> Planner<P> {
     }
 
     /// When the first peer that has a missing block may be asked again, if something is missing and one pauses.
-    pub fn retry_at(&self, now: Millis, committed: Height, busy: Option<Height>) -> Option<Millis> {
-        let from = self.first_missing(committed, busy)?;
+    pub fn retry_at(&self, now: Millis, decided: Height, busy: Option<Height>) -> Option<Millis> {
+        let from = self.first_missing(decided, busy)?;
         let idle = self.idle_peers(from).map(|peer| self.paused_until(&peer));
         idle.filter(|until| now < *until).min()
     }
@@ -198,9 +192,9 @@ impl<P: Copy + Ord> Planner<P> {
         !self.held.contains_key(&height) && !self.is_asked(height)
     }
 
-    fn first_missing(&self, committed: Height, busy: Option<Height>) -> Option<Height> {
-        let last = self.target.0.min(committed.0.saturating_add(SYNC_WINDOW));
-        (committed.0 + 1..=last)
+    fn first_missing(&self, decided: Height, busy: Option<Height>) -> Option<Height> {
+        let last = self.target.0.min(decided.0.saturating_add(SYNC_WINDOW));
+        (decided.0 + 1..=last)
             .map(Height)
             .find(|&height| Some(height) != busy && self.is_missing(height))
     }

@@ -52,13 +52,13 @@ impl Collector for Snapshot {
 impl Snapshot {
     fn chain(&self, out: &mut Writer<'_, '_>) -> fmt::Result {
         let status = &self.status;
-        out.gauge("timecoin_chain_height", "The last final height", status.committed.0)?;
+        out.gauge("timecoin_chain_height", "The last final height", status.durable.0)?;
         out.gauge(
             "timecoin_chain_last_block_timestamp_seconds",
             "The timestamp of the last final block",
             Duration::from_millis(status.timestamp.0).as_secs_f64(),
         )?;
-        let target = status.sync_target.max(status.committed);
+        let target = status.sync_target.max(status.durable);
         out.gauge("timecoin_sync_target_height", "The greatest height proven final", target.0)?;
         let (count, bytes) = (status.mempool_transactions, status.mempool_bytes);
         out.gauge("timecoin_mempool_transactions", "Waiting transactions", count)?;
@@ -67,7 +67,7 @@ impl Snapshot {
 
     fn consensus(&self, out: &mut Writer<'_, '_>) -> fmt::Result {
         let status = &self.status;
-        let height = status.committed.next().0;
+        let height = status.durable.next().0;
         out.gauge("timecoin_consensus_height", "The height being decided", height)?;
         out.gauge("timecoin_consensus_round", "Its round", status.round.0)?;
         out.gauge(

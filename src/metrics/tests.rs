@@ -28,7 +28,7 @@ fn snapshot() -> Snapshot {
 }
 
 fn committed(took: u64, missed: Vec<u16>, synced: bool) -> Report {
-    Report::Committed {
+    Report::Final {
         height: Height(12),
         round: Round(0),
         block: BlockHash([0; 32]),

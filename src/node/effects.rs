@@ -138,7 +138,7 @@ impl Shell {
     fn report(&mut self, report: &Report) {
         log::report(report);
         (self.on_report)(report);
-        if let Report::Committed { height, block, weight, took, .. } = report {
+        if let Report::Final { height, block, weight, took, .. } = report {
             self.announce(*height, *block, *weight, *took);
         }
     }

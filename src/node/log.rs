@@ -25,7 +25,7 @@ pub(super) fn stall(before: &EngineStatus, now: &EngineStatus) {
 /// Writes one report to the log.
 pub(super) fn report(report: &Report) {
     match report {
-        Report::Committed { .. } => committed(report),
+        Report::Final { .. } => committed(report),
         Report::Round { height, round, why, proposer } if report.is_trouble() => {
             info!(height = height.0, round = round.0, proposer, "round: {why}");
         }
@@ -75,7 +75,7 @@ pub(super) fn report(report: &Report) {
 }
 
 fn committed(report: &Report) {
-    let Report::Committed {
+    let Report::Final {
         height,
         round,
         block,
@@ -123,7 +123,7 @@ mod tests {
     };
 
     fn committed(missed: Vec<u16>) -> Report {
-        Report::Committed {
+        Report::Final {
             height: Height(12),
             round: Round(1),
             block: BlockHash([9; 32]),

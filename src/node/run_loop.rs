@@ -141,7 +141,7 @@ impl Shell {
     async fn on_answer(&mut self, answer: Answer) -> Result<(), End> {
         match answer {
             Answer::Input(input) => {
-                let is_commit = matches!(*input, Input::Committed { .. });
+                let is_commit = matches!(*input, Input::Durable { .. });
                 let result = self.handle(*input).await;
                 if is_commit {
                     self.publish_status(self.clock.now(), true);

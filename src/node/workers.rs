@@ -77,7 +77,7 @@ impl Workers {
         let workers = self.clone();
         self.signatures.spawn(move || {
             let results = verify_in_chunks(&workers.chain, spends);
-            workers.send(Input::Checked { ticket, results });
+            workers.send(Input::Verified { ticket, results });
         });
     }
 
@@ -105,7 +105,7 @@ impl Workers {
         let workers = self.clone();
         self.tasks.spawn_blocking(move || {
             match workers.store.commit(&block, &certificate, &delta) {
-                Ok(()) => workers.send(Input::Committed { height: delta.height }),
+                Ok(()) => workers.send(Input::Durable { height: delta.height }),
                 Err(error) => workers.fail(error),
             }
         });

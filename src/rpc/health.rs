@@ -39,7 +39,7 @@ fn engine(status: &EngineStatus) -> Check {
 }
 
 fn sync(status: &EngineStatus) -> Check {
-    let (height, target) = (status.committed, status.sync_target);
+    let (height, target) = (status.durable, status.sync_target);
     match status.is_syncing() {
         true => Check {
             passed: false,
@@ -56,7 +56,7 @@ fn consensus(status: &EngineStatus) -> Check {
             passed: true,
             text: format!(
                 "consensus at height {} round {}, {}/{} weight online",
-                status.committed.next(),
+                status.durable.next(),
                 status.round,
                 status.online_weight,
                 status.total_weight
@@ -103,7 +103,7 @@ pub(crate) mod tests {
             offence: None,
         };
         EngineStatus {
-            committed: Height(11),
+            durable: Height(11),
             deciding: Height(11).next(),
             block: BlockHash([1; 32]),
             timestamp: Timestamp(5_000),

@@ -374,7 +374,7 @@ impl<V: LedgerView> Engine<V> {
         self.tell_door(now);
     }
 
-    pub(super) fn on_checked(
+    pub(super) fn on_verified_spends(
         &mut self,
         now: Now,
         ticket: Ticket,
@@ -386,7 +386,7 @@ impl<V: LedgerView> Engine<V> {
         }
         self.tell_door(now);
         if !self.pool.mempool.is_empty() {
-            self.hurry(now);
+            self.bring_proposal_forward(now);
         }
     }
 

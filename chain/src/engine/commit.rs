@@ -162,7 +162,7 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    pub(super) fn on_committed(&mut self, now: Now, height: Height) {
+    pub(super) fn on_durable(&mut self, now: Now, height: Height) {
         let Some(oldest) = self.tip.stack.oldest() else { return };
         if oldest.delta.height != height {
             let expected = oldest.delta.height;
@@ -184,7 +184,7 @@ impl<V: LedgerView> Engine<V> {
         let parent = stacked.block.last_commit.as_ref();
         let voted = |index: u16| parent.is_none_or(|commit| commit.signers.contains(index));
         let members = u16::try_from(set.len()).expect("at most MASTERNODES_MAX members");
-        self.out.report(Report::Committed {
+        self.out.report(Report::Final {
             height: certificate.height,
             round: certificate.round,
             block: stacked.delta.block,

@@ -90,7 +90,7 @@ pub enum Effect {
         /// What each transaction spends that only the store can know.
         inputs: Vec<Vec<OutPoint>>,
     },
-    /// Check signatures, off the loop; the answer is `Input::Checked`.
+    /// Check signatures, off the loop; the answer is `Input::Verified`.
     Verify {
         /// Which.
         ticket: Ticket,
@@ -111,7 +111,7 @@ pub enum Effect {
         /// The block.
         block: BlockHash,
     },
-    /// Write a final block. One at a time, in order of height; the answer is `Input::Committed`. Failure stops the node.
+    /// Write a final block. One at a time, in order of height; the answer is `Input::Durable`. Failure stops the node.
     Commit {
         /// The block.
         block: Arc<Block>,

@@ -30,7 +30,7 @@ pub(super) struct HeightState {
     /// Votes that wait for a block to become durable, or for the key to be licensed.
     pub(super) owed_votes: Vec<OwedVote>,
     /// Whether the propose timer already counts from a transaction's arrival.
-    pub(super) hurried: bool,
+    pub(super) shortened: bool,
     /// How often the propose timer of the current round was set again.
     pub(super) patience: u32,
     /// The past polka whose block was asked for last.
@@ -62,7 +62,7 @@ impl HeightState {
             decided: None,
             owes_proposal: None,
             owed_votes: Vec::new(),
-            hurried: has_transactions,
+            shortened: has_transactions,
             patience: 0,
             sought: None,
             proposal_repeats: 0,

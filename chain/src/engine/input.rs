@@ -109,7 +109,7 @@ pub enum Input {
         coins: Result<FoundCoins, ViewError>,
     },
     /// The answer to `Effect::Verify`.
-    Checked {
+    Verified {
         /// Which.
         ticket: Ticket,
         /// One answer for each, in order.
@@ -123,7 +123,7 @@ pub enum Input {
         result: Result<Box<BlockDelta>, ExecuteError>,
     },
     /// The answer to `Effect::Commit`: the block is durable.
-    Committed {
+    Durable {
         /// Its height.
         height: Height,
     },

@@ -185,9 +185,9 @@ impl<V: LedgerView> Engine<V> {
                 self.on_transactions(now, source, ticket, transactions);
             }
             Input::CoinsFound { ticket, coins } => self.on_coins_found(now, ticket, coins),
-            Input::Checked { ticket, results } => self.on_checked(now, ticket, results),
+            Input::Verified { ticket, results } => self.on_verified_spends(now, ticket, results),
             Input::Executed { block, result } => self.on_executed(block, result),
-            Input::Committed { height } => self.on_committed(now, height),
+            Input::Durable { height } => self.on_durable(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
             Input::Status { from, tip } => self.on_status(from, tip),
             Input::Blocks { from, blocks } => self.on_blocks(now, from, blocks),

@@ -51,7 +51,7 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// The mempool has something: the proposal is due earlier than the interval.
-    pub(super) fn hurry(&mut self, now: Now) {
+    pub(super) fn bring_proposal_forward(&mut self, now: Now) {
         if !self.height.awaits_first_proposal() {
             return;
         }
@@ -59,7 +59,7 @@ impl<V: LedgerView> Engine<V> {
             self.try_propose(now);
         }
         // Once a height: a stream of transactions must not push the timeout away for ever.
-        if !std::mem::replace(&mut self.height.hurried, true) {
+        if !std::mem::replace(&mut self.height.shortened, true) {
             self.set_step_timer(now, Round(0), Step::Propose);
         }
     }

@@ -71,7 +71,7 @@ pub enum Report {
         masternodes: Vec<u16>,
     },
     /// A block is final and durable.
-    Committed {
+    Final {
         /// The height.
         height: Height,
         /// The round that decided it.
@@ -127,7 +127,7 @@ impl Report {
             | Self::Refused { .. }
             | Self::Evidence(_) => true,
             Self::Signing(signing) => matches!(signing, Signing::Observing { .. }),
-            Self::Proposed { .. } | Self::Committed { .. } | Self::Behind { .. } => false,
+            Self::Proposed { .. } | Self::Final { .. } | Self::Behind { .. } => false,
         }
     }
 }
@@ -167,7 +167,7 @@ impl Display for Report {
                 by.0,
                 List(masternodes)
             ),
-            Self::Committed { height, round, transactions, .. } => {
+            Self::Final { height, round, transactions, .. } => {
                 write!(f, "height {height} is final in round {round}: {transactions} transactions")
             }
             Self::Behind { height, target } => {

@@ -47,7 +47,7 @@ pub struct MasternodeStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineStatus {
     /// The last final height that is durable here.
-    pub committed: Height,
+    pub durable: Height,
     /// The height being decided: the next one, or while blocks are being written one or two later.
     pub deciding: Height,
     /// Its block.
@@ -195,7 +195,7 @@ impl<V: LedgerView> Engine<V> {
         let online = masternodes.iter().filter(|node| node.online);
         let online_weight = online.map(|node| node.weight).sum();
         EngineStatus {
-            committed: durable.height,
+            durable: durable.height,
             block: durable.block,
             timestamp: durable.timestamp,
             state_root: durable.root(),

@@ -181,7 +181,7 @@ impl Node {
                 }
                 self.view.0.borrow_mut().apply(delta);
                 self.view.0.borrow_mut().keep((**certificate).clone());
-                Some(Input::Committed { height: delta.height })
+                Some(Input::Durable { height: delta.height })
             }
             Effect::LookUp { ticket, inputs } => {
                 let coins = look_up(&self.view, inputs.clone());
@@ -190,7 +190,7 @@ impl Node {
             Effect::Verify { ticket, spends } => {
                 let results =
                     rules::verify_spends(&Ed25519, &self.fixture.chain.hash, spends.clone());
-                Some(Input::Checked { ticket: *ticket, results })
+                Some(Input::Verified { ticket: *ticket, results })
             }
             Effect::Persist { record, blocks } => {
                 self.stored.extend(blocks.iter().map(|block| block.hash()));
@@ -211,7 +211,7 @@ impl Node {
     fn written(&mut self) {
         let delta = self.writing.as_mut().unwrap().pop_front().unwrap();
         self.view.0.borrow_mut().apply(&delta);
-        self.input(Input::Committed { height: delta.height });
+        self.input(Input::Durable { height: delta.height });
     }
 
     /// All other masternodes decide a block of this node's height, which was proposed by the rules.

@@ -43,7 +43,7 @@ fn info(status: &EngineStatus) -> ConsensusInfo {
         masternode: status.me,
         locked,
         height_age_ms: status.height_age.0,
-        final_height: status.committed.0,
+        final_height: status.durable.0,
         final_hash: status.block.to_string(),
         sync_target: status.sync_target.0,
         syncing: status.is_syncing(),

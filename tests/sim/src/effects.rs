@@ -405,7 +405,7 @@ impl World {
         self.reports(node, report);
         match report {
             Report::Round { height, round, .. } => self.note_round(node, *height, *round),
-            Report::Committed { height, round, synced, .. } => {
+            Report::Final { height, round, synced, .. } => {
                 if self.rounds.get(&(node, *height)).is_some_and(|reached| reached > round) {
                     self.coverage.met(Met::DecidedPastRound);
                 }

@@ -259,7 +259,7 @@ impl World {
                 let results =
                     rules::verify_spends(&*self.setup.scheme, &self.setup.chain.hash, spends);
                 self.note(node, 7, &ticket.0.to_le_bytes(), || "checked payments".into());
-                self.feed(node, Input::Checked { ticket, results });
+                self.feed(node, Input::Verified { ticket, results });
             }
             Work::Job(job) => {
                 let outcome = job.run(&*self.setup.scheme, &self.setup.chain);
@@ -293,7 +293,7 @@ impl World {
 
     fn on_committed(&mut self, node: usize, height: Height) {
         self.note(node, 9, &height.0.to_le_bytes(), || format!("told that {height} is durable"));
-        self.feed(node, Input::Committed { height });
+        self.feed(node, Input::Durable { height });
         let Some(running) = &self.nodes[node].running else { return };
         let ledger = &self.oracle.ledger;
         let is_tip = ledger.height == self.nodes[node].disk.height();

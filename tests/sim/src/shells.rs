@@ -344,7 +344,7 @@ impl Shells {
                 shell.disk.tip = Some((*certificate).clone());
                 self.tip = Some(certificate);
                 shell.view.0.borrow_mut().apply(&delta);
-                self.queue.push_back((index, Input::Committed { height: delta.height }));
+                self.queue.push_back((index, Input::Durable { height: delta.height }));
             }
             Effect::LookUp { ticket, inputs } => {
                 let coins = look_up(&shell.view, inputs);
@@ -353,7 +353,7 @@ impl Shells {
             Effect::Verify { ticket, spends } => {
                 let results =
                     rules::verify_spends(&*self.setup.scheme, &self.setup.chain.hash, spends);
-                self.queue.push_back((index, Input::Checked { ticket, results }));
+                self.queue.push_back((index, Input::Verified { ticket, results }));
             }
             Effect::SetTimer { timer, at } => {
                 shell.timers.insert(timer, at);

@@ -81,7 +81,7 @@ pub fn describe(report: &Report) -> String {
         Report::Nil { height, round, kind, why } => {
             format!("nil {kind:?} {height}/{round} {why}")
         }
-        Report::Committed { height, round, block, synced, .. } => {
+        Report::Final { height, round, block, synced, .. } => {
             let how = if *synced { " by sync" } else { "" };
             format!("committed {height}/{round} {block:?}{how}")
         }

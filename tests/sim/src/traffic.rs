@@ -68,8 +68,8 @@ impl Traffic {
             Report::Proposed { block, .. } => {
                 self.proposed.entry(*block).or_insert(now);
             }
-            Report::Committed { synced: true, .. } => self.synced += 1,
-            Report::Committed { height, round, block, .. } => {
+            Report::Final { synced: true, .. } => self.synced += 1,
+            Report::Final { height, round, block, .. } => {
                 self.rounds.insert(*height, round.0);
                 if let Some(proposed) = self.proposed.get(block) {
                     self.commit_times.push(now - proposed);

@@ -57,12 +57,12 @@ fn a_round_that_begins_voids_what_was_owed_to_the_last() {
     height.owed_votes.push(owed);
     height.skewed = Some((Round(0), Millis(1)));
     height.patience = 2;
-    height.hurried = true;
+    height.shortened = true;
     height.repeats = 3;
     height.round_begins();
     assert_eq!((height.owes_proposal, height.owed_votes.len()), (None, 0));
     assert_eq!((height.skewed, height.patience), (None, 0));
-    assert_eq!((height.hurried, height.repeats), (true, 3), "these are of the height");
+    assert_eq!((height.shortened, height.repeats), (true, 3), "these are of the height");
 }
 
 #[test]

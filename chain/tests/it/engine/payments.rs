@@ -101,7 +101,7 @@ impl Node {
             }
             Effect::Verify { ticket, spends } => {
                 let results = rules::verify_spends(&Ed25519, &chain.hash, spends);
-                Some(Input::Checked { ticket, results })
+                Some(Input::Verified { ticket, results })
             }
             Effect::Execute(execution) => {
                 let block = execution.block().hash();
@@ -111,7 +111,7 @@ impl Node {
             Effect::Commit { certificate, delta, .. } => {
                 self.disk.view.borrow_mut().apply(&delta);
                 self.disk.view.borrow_mut().keep((*certificate).clone());
-                Some(Input::Committed { height: delta.height })
+                Some(Input::Durable { height: delta.height })
             }
             Effect::Judge { ticket, verdict } => {
                 self.verdicts.push((ticket, verdict));
