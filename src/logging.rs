@@ -73,7 +73,9 @@ fn json(
 
 fn on_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
-    let text = info.payload_as_str().unwrap_or_default();
+    let payload = info.payload();
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    let text = payload.downcast_ref::<&str>().copied().or(owned).unwrap_or_default();
     tracing::error!(place, "panicked at {place}: {text}");
 }
 

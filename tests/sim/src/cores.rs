@@ -56,7 +56,7 @@ pub fn price_of_block(block: &Block, verified: &BTreeSet<WTxId>) -> u64 {
             false => bytes + SIGNATURE_US * signatures(transaction),
         }
     };
-    block.transactions.iter().map(|transaction| price(transaction)).sum()
+    block.transactions.iter().map(price).sum()
 }
 
 fn signatures(transaction: &Transaction) -> u64 {
