@@ -158,6 +158,13 @@ impl World {
             return;
         }
         let ticket = self.ticket(to, Ticketed::Question { connection, call });
+        if self.trial.is_some()
+            && let Some(request @ (Request::Status | Request::Blocks(_))) =
+                Request::decode(protocol, bytes)
+        {
+            // A node that stopped because of the fork still tells what its disk holds.
+            return self.serve(to, ticket, &request);
+        }
         let (from, bytes) = (Peer(connection), bytes.to_vec());
         self.feed(to, Input::Request { from, protocol, bytes, ticket });
     }
