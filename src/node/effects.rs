@@ -45,7 +45,10 @@ impl Shell {
                 }
             }
             Effect::Relay { transactions } => {
-                transactions.into_iter().for_each(|transaction| self.send_later(transaction));
+                for transaction in transactions {
+                    let bytes = wire::transaction_bytes(&transaction);
+                    self.send_later(transaction, bytes);
+                }
                 self.flush_outbox();
             }
             Effect::Request { to, request } => {
@@ -113,8 +116,8 @@ impl Shell {
         let Some(reply) = self.waiting.callers.remove(&ticket) else { return };
         for txid in results.iter().flatten() {
             if let Some(entry) = self.engine.mempool().get_by_txid(txid) {
-                let transaction = entry.transaction().clone();
-                self.send_later(transaction);
+                let (transaction, bytes) = (entry.transaction().clone(), entry.bytes());
+                self.send_later(transaction, bytes);
             }
         }
         // The caller may have stopped waiting.
@@ -122,8 +125,7 @@ impl Shell {
         self.flush_outbox();
     }
 
-    fn send_later(&mut self, transaction: Arc<Transaction>) {
-        let bytes = wire::transaction_bytes(&transaction);
+    fn send_later(&mut self, transaction: Arc<Transaction>, bytes: usize) {
         if let Some(batch) = self.outbox.add(transaction, bytes) {
             self.gossip(Topic::Transactions, batch, 0);
         }
