@@ -71,7 +71,7 @@ impl Health {
         heard.map(|heard| now.since(heard))
     }
 
-    /// Keeps what went wrong, for whoever asks why blocks are late.
+    /// Keeps what went wrong: the status says why blocks are late.
     pub(super) fn note_troubles<'a>(
         &mut self,
         now: Now,

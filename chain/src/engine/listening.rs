@@ -5,7 +5,7 @@
 //! with a number that nobody could know before the start.
 //!
 //! How much weight is enough falls with time. At first it is a quorum with the node's own weight, at the
-//! height being decided: without that many no block is decided anyway, so nothing is lost by waiting,
+//! height being decided: without a quorum no block is decided anyway, so nothing is lost by waiting,
 //! and where they answer it takes one round trip. Later it is more than a third of the weight, in
 //! which somebody honest is. In a large network fewer than that may be neighbours, so in the end any
 //! other masternode is enough.

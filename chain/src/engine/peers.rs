@@ -42,7 +42,7 @@ pub(super) struct Peers {
     turns: BTreeMap<Turn, Peer>,
     /// How long the peers take to answer.
     round_trips: BTreeMap<Peer, RoundTrip>,
-    /// Which proposals were sent to whom of late in answers.
+    /// Proposals recently sent in answers, by peer.
     sent_proposals: BTreeMap<(Peer, BlockHash), Millis>,
     /// Whether a laggard was helped since the last repetition.
     helped: bool,

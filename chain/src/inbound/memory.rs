@@ -37,7 +37,7 @@ pub(super) fn digest_of(bytes: &[u8]) -> Digest {
     hash("tc/inbound", &[bytes])
 }
 
-/// What a message says, whatever its bytes and, for a certificate, whoever signed.
+/// What a message says, independent of its encoding and of the signers of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Statement {
     Vote(u16, Value),
@@ -68,7 +68,7 @@ struct Said {
     second: Option<Value>,
 }
 
-/// What was verified of late.
+/// Recently verified statements, slots and digests.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     since: Millis,

@@ -30,7 +30,7 @@ pub(crate) fn check<'a>(
     Ok(())
 }
 
-/// The first base from which the ports of that many nodes are free.
+/// The first base with free ports for this number of nodes.
 fn suggestion(base_port: u16, nodes: u16) -> u16 {
     let fits = |base: u16| {
         (0..nodes).all(|index| {

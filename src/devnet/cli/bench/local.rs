@@ -267,7 +267,7 @@ fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, Cli
     serde_json::from_slice(&output.stdout).map_err(|error| not_started(&error))
 }
 
-/// The first base from which the ports of that many nodes are free.
+/// The first base with free ports for this number of nodes.
 fn free_base(nodes: u16) -> Result<u16, CliError> {
     let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     let fits = |base: &u16| {
