@@ -13,7 +13,6 @@ use crate::{
         Transaction, TransactionBatch, VotesAnswer, VotesRequest,
     },
 };
-use std::sync::Arc;
 
 /// A connected peer, numbered by the shell. Numbers are not reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,7 +140,7 @@ pub enum Response {
     /// Final blocks, ascending and without gaps.
     Blocks(Vec<(Block, Certificate)>),
     /// Requested bodies, as many as fit into one [`TransactionBatch`].
-    Bodies(Vec<Arc<Transaction>>),
+    Bodies(Vec<Transaction>),
     /// Votes, certificates and a proposal.
     Votes(VotesAnswer),
 }
@@ -168,11 +167,6 @@ pub const BATCH_BYTES: usize = TX_BATCH_BYTES_MAX / 2;
 const _: () = assert!(BATCH_BYTES + TX_BYTES_MAX / 2 < TX_BATCH_BYTES_MAX);
 
 /// The encoded batch of transactions.
-pub fn encode_transactions(transactions: &[Arc<Transaction>]) -> Vec<u8> {
-    codec::encode(&TransactionBatch(transactions.iter().map(|tx| (**tx).clone()).collect()))
-}
-
-/// The encoded length of a transaction.
-pub fn transaction_bytes(transaction: &Transaction) -> usize {
-    codec::encode(transaction).len()
+pub fn encode_transactions(transactions: &[Transaction]) -> Vec<u8> {
+    codec::encode(&TransactionBatch(transactions.to_vec()))
 }

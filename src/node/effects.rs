@@ -46,8 +46,7 @@ impl Shell {
             }
             Effect::Relay { transactions } => {
                 for transaction in transactions {
-                    let bytes = wire::transaction_bytes(&transaction);
-                    self.send_later(transaction, bytes);
+                    self.send_later(transaction);
                 }
                 self.flush_outbox();
             }
@@ -116,8 +115,7 @@ impl Shell {
         let Some(reply) = self.waiting.callers.remove(&ticket) else { return };
         for txid in results.iter().flatten() {
             if let Some(entry) = self.engine.mempool().get_by_txid(txid) {
-                let (transaction, bytes) = (entry.transaction().clone(), entry.bytes());
-                self.send_later(transaction, bytes);
+                self.send_later(entry.transaction().clone());
             }
         }
         // The caller may have stopped waiting.
@@ -125,8 +123,8 @@ impl Shell {
         self.flush_outbox();
     }
 
-    fn send_later(&mut self, transaction: Arc<Transaction>, bytes: usize) {
-        if let Some(batch) = self.outbox.add(transaction, bytes) {
+    fn send_later(&mut self, transaction: Transaction) {
+        if let Some(batch) = self.outbox.add(transaction) {
             self.gossip(Topic::Transactions, batch, 0);
         }
     }

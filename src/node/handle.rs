@@ -19,7 +19,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 #[derive(Debug, Clone)]
 pub struct PooledTransaction {
     /// The transaction.
-    pub transaction: Arc<Transaction>,
+    pub transaction: Transaction,
     /// The id of its body.
     pub txid: TxId,
     /// Its id with witnesses.
@@ -47,7 +47,7 @@ pub enum Command {
     /// Say whether transactions would be taken, without taking them.
     Test {
         /// The transaction.
-        transaction: Box<Transaction>,
+        transaction: Transaction,
         /// What it spends of the ledger, looked up a moment ago.
         found: FoundCoins,
         /// The answer.
@@ -155,7 +155,6 @@ impl NodeHandle {
         transaction: Transaction,
         found: FoundCoins,
     ) -> Result<Result<Acceptable, Reject>, NodeError> {
-        let transaction = Box::new(transaction);
         self.ask(|reply| Command::Test { transaction, found, reply }).await
     }
 

@@ -1,8 +1,5 @@
 //! Gossips own transactions: at once when there are few, in batches under load.
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use timecoin_chain::{
     types::Transaction,
     wire::{self, BATCH_BYTES},
@@ -13,7 +10,7 @@ const SPACING: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(super) struct Outbox {
-    waiting: Vec<Arc<Transaction>>,
+    waiting: Vec<Transaction>,
     bytes: usize,
     last: Option<Instant>,
 }
@@ -24,7 +21,8 @@ impl Outbox {
     }
 
     /// Takes a transaction; returns the batch it fills.
-    pub(super) fn add(&mut self, transaction: Arc<Transaction>, bytes: usize) -> Option<Vec<u8>> {
+    pub(super) fn add(&mut self, transaction: Transaction) -> Option<Vec<u8>> {
+        let bytes = transaction.encoded_len();
         let full = self.bytes + bytes > BATCH_BYTES && !self.waiting.is_empty();
         let batch = full.then(|| self.take());
         self.waiting.push(transaction);
@@ -56,12 +54,10 @@ impl Outbox {
 }
 
 /// Splits transactions into batches that fit the topic.
-pub(super) fn batches(transactions: &[Arc<Transaction>]) -> Vec<Vec<u8>> {
+pub(super) fn batches(transactions: &[Transaction]) -> Vec<Vec<u8>> {
     let mut outbox = Outbox::new();
-    let mut batches: Vec<Vec<u8>> = transactions
-        .iter()
-        .filter_map(|tx| outbox.add(tx.clone(), wire::transaction_bytes(tx)))
-        .collect();
+    let mut batches: Vec<Vec<u8>> =
+        transactions.iter().filter_map(|tx| outbox.add(tx.clone())).collect();
     if !outbox.waiting.is_empty() {
         batches.push(outbox.take());
     }

@@ -232,7 +232,7 @@ impl Shell {
                 return self.handle(Input::Transactions { source, ticket, transactions }).await;
             }
             Command::Test { transaction, found, reply } => {
-                match self.engine.trial(*transaction, &found) {
+                match self.engine.trial(transaction, &found) {
                     Ok(trial) => self.workers.try_out(trial, reply),
                     Err(reject) => drop(reply.send(Err(reject))),
                 }

@@ -76,7 +76,7 @@ pub(super) fn transaction(network: Network, transaction: &Transaction) -> Transa
         wtxid: transaction.wtxid().to_string(),
         version: body.version.into(),
         chain: body.chain.to_string(),
-        size: codec::encode(transaction).len() as u64,
+        size: transaction.encoded_len() as u64,
         kind: match body.kind {
             TxKind::Transfer => "transfer".into(),
         },
@@ -185,21 +185,19 @@ mod tests {
 
     #[test]
     fn amounts_survive_inside_of_flattened_answers() {
-        let sent = Transaction {
-            body: TxBody {
-                version: 1,
-                chain: ChainId([1, 2, 3, 4]),
-                inputs: vec![OutPoint { txid: TxId([5; 32]), vout: 3 }],
-                outputs: vec![Output {
-                    value: Amount(150_000_000),
-                    lock: Lock::Key(PublicKey([7; 32])),
-                }],
-                not_before: Height(0),
-                expiry_height: Height(99),
-                kind: TxKind::Transfer,
-            },
-            witnesses: vec![],
+        let body = TxBody {
+            version: 1,
+            chain: ChainId([1, 2, 3, 4]),
+            inputs: vec![OutPoint { txid: TxId([5; 32]), vout: 3 }],
+            outputs: vec![Output {
+                value: Amount(150_000_000),
+                lock: Lock::Key(PublicKey([7; 32])),
+            }],
+            not_before: Height(0),
+            expiry_height: Height(99),
+            kind: TxKind::Transfer,
         };
+        let sent = Transaction::new(body, vec![]);
         let placed = Placed {
             hex: "00".into(),
             transaction: transaction(Network::Dev, &sent),

@@ -65,7 +65,7 @@ pub fn pay(
         .collect();
     let signature = key.sign(&signing_message(&request.genesis, &body, &spent));
     let witnesses = vec![Witness::Key(signature); spent.len()];
-    let transaction = Transaction { body, witnesses };
+    let transaction = Transaction::new(body, witnesses);
     let bytes = codec::encode(&transaction).len();
     Ok(Payment { transaction, selection, bytes })
 }
@@ -91,7 +91,7 @@ fn encoded_bytes(request: &PaymentRequest, inputs: usize, outputs: usize) -> u64
     let outpoint = OutPoint { txid: Default::default(), vout: 0 };
     let body = body(request, vec![outpoint; inputs], outputs);
     let witness = Witness::Key(Signature::from_bytes(&[0; 64]));
-    let transaction = Transaction { body, witnesses: vec![witness; inputs] };
+    let transaction = Transaction::new(body, vec![witness; inputs]);
     codec::encode(&transaction).len() as u64
 }
 

@@ -104,7 +104,7 @@ mod tests {
             expiry_height: Height(9),
             kind: TxKind::Transfer,
         };
-        let transaction = Transaction { body, witnesses: vec![] };
+        let transaction = Transaction::new(body, vec![]);
         Pending::load(&wallet).add(&transaction).unwrap();
         let mut pending = Pending::load(&wallet);
         assert!(pending.spends(&outpoint));

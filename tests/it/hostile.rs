@@ -310,12 +310,13 @@ const ATTACKS: &[Attack] = &[
     }),
     rejected("payments of another chain", Topic::Transactions, |scene, index| {
         let mut payment = scene.payment(index);
-        payment.body.chain = ChainId([1; 4]);
+        payment.edit(|tx| tx.body.chain = ChainId([1; 4]));
         encode_batch(vec![payment])
     }),
     rejected("payments with forged signatures", Topic::Transactions, |scene, index| {
         let mut payment = scene.payment(index);
-        payment.witnesses = vec![Witness::Key(Signature::from_bytes(&[1; 64]))];
+        let witness = Witness::Key(Signature::from_bytes(&[1; 64]));
+        payment.edit(|tx| tx.witnesses = vec![witness]);
         encode_batch(vec![payment])
     }),
     rejected("empty batches", Topic::Transactions, |_, _| encode_batch(vec![])),

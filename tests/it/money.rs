@@ -57,7 +57,7 @@ impl Purse {
         let spent: Vec<Output> =
             coins.iter().map(|coin| Output { value: coin.value, lock: self.lock() }).collect();
         let signature = self.secret.sign(&signing_message(&self.genesis, &body, &spent));
-        Transaction { body, witnesses: vec![Witness::Key(signature); coins.len()] }
+        Transaction::new(body, vec![Witness::Key(signature); coins.len()])
     }
 }
 

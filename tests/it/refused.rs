@@ -58,11 +58,12 @@ fn broken(purse: &Purse) -> Vec<(String, i64, &'static str, &'static str)> {
     };
 
     let mut forged = purse.sign(sound.clone(), &[coin]);
-    if let Witness::Key(signature) = &mut forged.witnesses[0] {
+    forged.edit(|tx| {
+        let Witness::Key(signature) = &mut tx.witnesses[0] else { return };
         let mut bytes = signature.to_bytes();
         bytes[63] ^= 1;
         *signature = Signature::from_bytes(&bytes);
-    }
+    });
     let thief = Purse { secret: SecretKey::from_bytes(&[7; 32]), ..empty(purse) };
     let stolen = hex_of(&thief.sign(sound.clone(), &[coin]));
     let twice = hex_of(&purse.sign(body(purse, &[coin, coin], &[1_000]), &[coin, coin]));

@@ -21,10 +21,9 @@ use crate::{
     limits::WAITING_MAX,
     mempool::{Reject, Screened},
     rules::{RuleError, Spend},
-    types::{Now, OutPoint, Transaction, TxId, WTxId},
+    types::{Now, OutPoint, Transaction, TxId},
     wire::{Peer, Ticket},
 };
-use std::sync::Arc;
 
 /// How often the coins of a batch are looked up, at most. Once is enough unless many blocks are decided meanwhile.
 const LOOKUPS_MAX: u32 = 3;
@@ -35,9 +34,6 @@ enum Checked {
     Waits(Transaction),
     Rejected(Reject),
 }
-
-/// A transaction that was admitted: a block that is being gathered may miss it.
-type Admitted = (WTxId, Arc<Transaction>);
 
 impl Pool {
     /// New transactions. Those of a peer that has used up its share of misses are ignored.
@@ -94,7 +90,8 @@ impl Pool {
         self.release(tip, now, out);
     }
 
-    /// Signatures of a batch are judged: admits those that are sound.
+    /// Signatures of a batch are judged: admits those that are sound and returns them, since a
+    /// block that is being gathered may lack them.
     pub(super) fn admit_verified<V: LedgerView>(
         &mut self,
         tip: &Tip<V>,
@@ -102,7 +99,7 @@ impl Pool {
         ticket: Ticket,
         results: Vec<Result<Verified<Spend>, RuleError>>,
         out: &mut Out,
-    ) -> Vec<Admitted> {
+    ) -> Vec<Transaction> {
         let Some(mut batch) = self.admissions.remove(ticket) else { return Vec::new() };
         let verifying = match std::mem::replace(&mut batch.stage, Stage::Idle) {
             Stage::Verifying(verifying) => verifying,
@@ -125,7 +122,7 @@ impl Pool {
             };
             self.admissions.free(&txid);
             if let Some(entry) = result.iter().find_map(|txid| self.mempool.get_by_txid(txid)) {
-                admitted.push((entry.wtxid(), entry.transaction().clone()));
+                admitted.push(entry.transaction().clone());
             }
             batch.results[index] = Some(result);
         }
@@ -381,8 +378,8 @@ impl<V: LedgerView> Engine<V> {
         results: Vec<Result<Verified<Spend>, RuleError>>,
     ) {
         let admitted = self.pool.admit_verified(&self.tip, now, ticket, results, &mut self.out);
-        for (id, body) in admitted {
-            self.offer_body(id, &body, true);
+        for body in admitted {
+            self.offer_body(&body, true);
         }
         self.tell_door(now);
         if !self.pool.mempool.is_empty() {

@@ -9,10 +9,7 @@ use crate::{
     limits::{BODIES_PER_REQUEST_MAX, CANDIDATES_MAX},
     types::{BlockHash, BodiesRequest, Millis, Now, Transaction, WTxId},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Requests in flight for one block.
 const IN_FLIGHT_MAX: usize = 8;
@@ -157,7 +154,7 @@ impl<V: LedgerView> Engine<V> {
     ) {
         let has_any = !transactions.is_empty();
         for transaction in transactions {
-            self.offer_body(transaction.wtxid(), &Arc::new(transaction), false);
+            self.offer_body(&transaction, false);
         }
         let answered = self.height.body_requests.answered(now.mono, from, &request.0, has_any);
         let Some((block, took)) = answered else { return };

@@ -135,7 +135,7 @@ impl HeightState {
             for transaction in &block.transactions {
                 let id = transaction.wtxid();
                 let is_verified = pool.mempool.get(&id).is_some();
-                let body = || (Arc::new(transaction.clone()), is_verified);
+                let body = || (transaction.clone(), is_verified);
                 candidate.bodies.entry(id).or_insert_with(body);
             }
         }

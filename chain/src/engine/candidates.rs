@@ -1,7 +1,6 @@
 //! The proposed blocks of one height: their bodies as they come, and what is known of each.
 use super::Peer;
 use crate::{
-    codec,
     ledger::BlockDelta,
     mempool::Mempool,
     rules::RuleError,
@@ -28,7 +27,7 @@ pub(super) enum State {
 }
 
 /// Transactions of a block; `true` where the signatures were checked at admission.
-pub(super) type Bodies = BTreeMap<WTxId, (Arc<Transaction>, bool)>;
+pub(super) type Bodies = BTreeMap<WTxId, (Transaction, bool)>;
 
 /// Who wants room for a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +131,7 @@ impl Candidates {
     }
 
     /// A body that some candidate holds.
-    pub(super) fn body(&self, id: &WTxId) -> Option<&Arc<Transaction>> {
+    pub(super) fn body(&self, id: &WTxId) -> Option<&Transaction> {
         self.0.values().find_map(|candidate| candidate.bodies.get(id)).map(|(body, _)| body)
     }
 
@@ -188,12 +187,13 @@ impl Candidate {
         matches!(self.state, State::Executing)
     }
 
-    fn add_body(&mut self, id: WTxId, body: Arc<Transaction>, bytes: usize, is_verified: bool) {
+    fn add_body(&mut self, body: Transaction, is_verified: bool) {
+        let id = body.wtxid();
         self.missing.remove(&id);
         let signatures = body.signatures();
         match self.bodies.get_mut(&id) {
             None => {
-                self.bytes = self.bytes.saturating_add(bytes);
+                self.bytes = self.bytes.saturating_add(body.encoded_len());
                 self.unseen += if is_verified { 0 } else { signatures };
                 self.bodies.insert(id, (body, is_verified));
             }
@@ -233,7 +233,7 @@ impl Candidates {
         for id in &proposal.transactions {
             match mempool.get(id) {
                 Some(entry) => {
-                    candidate.add_body(*id, entry.transaction().clone(), entry.bytes(), true);
+                    candidate.add_body(entry.transaction().clone(), true);
                 }
                 None => {
                     candidate.missing.insert(*id);
@@ -243,17 +243,12 @@ impl Candidates {
     }
 
     /// A body has come. Returns the candidates that lacked it.
-    pub(super) fn add_body(
-        &mut self,
-        id: WTxId,
-        body: &Arc<Transaction>,
-        is_verified: bool,
-    ) -> Vec<BlockHash> {
+    pub(super) fn add_body(&mut self, body: &Transaction, is_verified: bool) -> Vec<BlockHash> {
+        let id = body.wtxid();
         let mut waited = Vec::new();
         for (hash, candidate) in &mut self.0 {
             if candidate.lacks(&id, is_verified) {
-                let bytes = codec::encode(&**body).len();
-                candidate.add_body(id, body.clone(), bytes, is_verified);
+                candidate.add_body(body.clone(), is_verified);
                 waited.push(*hash);
             }
         }
@@ -278,7 +273,7 @@ impl Candidates {
             .transactions
             .iter()
             .filter_map(|id| candidate.bodies.get(id))
-            .map(|(body, _)| (**body).clone())
+            .map(|(body, _)| body.clone())
             .collect();
         Gathered::Block(Arc::new(Block {
             header: proposal.header.clone(),

@@ -39,7 +39,7 @@ pub enum Effect {
     /// Gossip own transactions again.
     Regossip {
         /// The transactions.
-        transactions: Vec<Arc<Transaction>>,
+        transactions: Vec<Transaction>,
         /// As in `Publish`.
         attempt: u8,
     },
@@ -81,7 +81,7 @@ pub enum Effect {
     /// Gossip transactions of a batch that is not forwarded as a whole.
     Relay {
         /// The transactions.
-        transactions: Vec<Arc<Transaction>>,
+        transactions: Vec<Transaction>,
     },
     /// Look coins up with `ledger::look_up` in the store, off the loop; the answer is `Input::CoinsFound`.
     LookUp {

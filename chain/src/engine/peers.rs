@@ -1,7 +1,7 @@
 //! Peers: who is there, how far they are, what they are asked and what they ask.
 use super::{Effect, Engine, Report, out::Out, round_trip::RoundTrip, work::Work};
 use crate::{
-    codec, consensus,
+    consensus,
     crypto::Verified,
     ledger::LedgerView,
     limits::BODIES_BYTES_MAX,
@@ -13,10 +13,7 @@ use crate::{
     },
     wire::{Peer, Request, Response, Ticket},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The same proposal is sent to the same peer once in this time: it may have 640 KB.
 const PROPOSAL_PAUSE: Millis = Millis(400);
@@ -260,14 +257,13 @@ impl<V: LedgerView> Engine<V> {
         self.out.push(Effect::Respond { ticket, response: Response::Votes(votes) });
     }
 
-    /// A body held here, with its encoded length.
-    fn body(&self, id: &WTxId) -> Option<(Arc<Transaction>, usize)> {
+    /// A body held here.
+    fn body(&self, id: &WTxId) -> Option<Transaction> {
         if let Some(entry) = self.pool.mempool.get(id) {
-            return Some((entry.transaction().clone(), entry.bytes()));
+            return Some(entry.transaction().clone());
         }
         let stacked = || self.tip.stack.bodies().find_map(|bodies| Some(&bodies.get(id)?.0));
-        let body = self.height.candidates.body(id).or_else(stacked)?;
-        Some((body.clone(), codec::encode(&**body).len()))
+        self.height.candidates.body(id).or_else(stacked).cloned()
     }
 
     fn answer_with_votes(&self, request: &VotesRequest) -> VotesAnswer {
@@ -298,11 +294,11 @@ impl<V: LedgerView> Engine<V> {
 }
 
 /// As many as fit into one answer.
-fn bounded(bodies: impl Iterator<Item = (Arc<Transaction>, usize)>) -> Vec<Arc<Transaction>> {
+fn bounded(bodies: impl Iterator<Item = Transaction>) -> Vec<Transaction> {
     let mut sum = 64;
-    let fitting = bodies.take_while(|(_, bytes)| {
-        sum += bytes;
+    let fits = |body: &Transaction| {
+        sum += body.encoded_len();
         sum < BODIES_BYTES_MAX
-    });
-    fitting.map(|(body, _)| body).collect()
+    };
+    bodies.take_while(fits).collect()
 }

@@ -7,7 +7,7 @@ use crate::{
     mempool::{Mempool, MempoolLimits},
     types::{ChainId, Now, Transaction, TxId},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// Own transactions sent again at a time.
 const REGOSSIP_MAX: usize = 1_000;
@@ -53,7 +53,7 @@ impl Pool {
 
     /// These waiting transactions and all that they depend on, parents first: a peer that lost a parent
     /// cannot take the child.
-    fn with_ancestors(&self, mut open: Vec<TxId>) -> Vec<Arc<Transaction>> {
+    fn with_ancestors(&self, mut open: Vec<TxId>) -> Vec<Transaction> {
         let mut wanted: BTreeSet<TxId> = open.iter().copied().collect();
         while let Some(entry) = open.pop().and_then(|id| self.mempool.get_by_txid(&id)) {
             let inputs = entry.transaction().body.inputs.iter().map(|input| input.txid);
@@ -64,6 +64,6 @@ impl Pool {
             return Vec::new();
         }
         let waiting = self.mempool.iter().filter(|entry| wanted.contains(&entry.txid()));
-        waiting.map(|entry| Arc::clone(entry.transaction())).collect()
+        waiting.map(|entry| entry.transaction().clone()).collect()
     }
 }

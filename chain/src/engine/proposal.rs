@@ -11,9 +11,8 @@ use crate::{
     ledger::{BlockDelta, Executable, ExecuteError, LedgerView},
     limits::PROPOSALS_PER_ROUND_MAX,
     rules::RuleError,
-    types::{BlockHash, Millis, Now, Proposal, Round, Timestamp, Transaction, WTxId},
+    types::{BlockHash, Millis, Now, Proposal, Round, Timestamp, Transaction},
 };
-use std::sync::Arc;
 
 /// How long gossip may still bring a body before it is asked for.
 const PATIENCE: Millis = Millis(40);
@@ -106,8 +105,8 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// A body has come: from gossip with its signatures verified, or by request without.
-    pub(super) fn offer_body(&mut self, id: WTxId, body: &Arc<Transaction>, is_verified: bool) {
-        for hash in self.height.candidates.add_body(id, body, is_verified) {
+    pub(super) fn offer_body(&mut self, body: &Transaction, is_verified: bool) {
+        for hash in self.height.candidates.add_body(body, is_verified) {
             self.assemble(hash);
         }
     }

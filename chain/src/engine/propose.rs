@@ -116,7 +116,7 @@ impl<V: LedgerView> Engine<V> {
         let entries = self.pool.mempool.select(height, budget, BLOCK_TRANSACTIONS_MAX);
         let ids: Vec<WTxId> = entries.iter().map(|entry| entry.wtxid()).collect();
         let transactions: Vec<Transaction> =
-            entries.iter().map(|entry| (**entry.transaction()).clone()).collect();
+            entries.iter().map(|entry| entry.transaction().clone()).collect();
         let last_commit = self.tip.certificate.as_deref().cloned();
         let scene = Scene::new(&self.ctx, &self.tip, &self.height);
         let evidence = self.watch.evidence_for_block(&scene);

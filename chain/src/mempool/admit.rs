@@ -4,19 +4,15 @@ use crate::{
     crypto::Verified,
     ledger::Coins,
     rules::{self, RuleError, Spend},
-    types::{Height, Millis, Transaction, TxId, WTxId},
+    types::{Height, Millis, Transaction},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// The result of an admission.
 #[derive(Debug, Clone)]
 pub struct Admitted {
     /// The admitted transaction.
-    pub transaction: Arc<Transaction>,
-    /// The id of its body.
-    pub txid: TxId,
-    /// Its id with witnesses.
-    pub wtxid: WTxId,
+    pub transaction: Transaction,
     /// The transactions it replaced, with descendants, the last admitted first.
     pub replaced: Vec<Entry>,
     /// The transactions evicted because the pool was full, with descendants, the last admitted
@@ -41,7 +37,7 @@ impl Mempool {
         let now = now.max(self.clock);
         let tx = &spend.transaction;
         rules::check_transaction(self.chain, tx)?;
-        let plan = self.plan(coins, height, now, (tx.txid(), tx))?;
+        let plan = self.plan(coins, height, now, tx)?;
         if plan.spent != spend.spent {
             // The signatures were verified against outputs other than those it spends.
             return Err(RuleError::BadSignature.into());
@@ -49,13 +45,8 @@ impl Mempool {
         self.clock = now;
         let Spend { transaction, spent } = spend.into_inner();
         let first_height = first_height(&transaction, &spent);
-        let transaction = Arc::new(transaction);
-        let wtxid = transaction.wtxid();
         let entry = Entry {
-            transaction: Arc::clone(&transaction),
-            txid: plan.txid,
-            wtxid,
-            bytes: plan.own.bytes,
+            transaction: transaction.clone(),
             fee: plan.own.fee,
             added: now,
             height_added: height,
@@ -71,6 +62,6 @@ impl Mempool {
             self.floor.raise(rate, self.limits.min_fee_rate, now);
         }
         self.index.insert(entry, &plan.ancestors);
-        Ok(Admitted { transaction, txid: plan.txid, wtxid, replaced, evicted })
+        Ok(Admitted { transaction, replaced, evicted })
     }
 }

@@ -5,16 +5,14 @@ use super::{
     evict::Eviction,
 };
 use crate::{
-    codec,
     ledger::Coins,
     rules::{self, RuleError, Spend},
-    types::{Amount, Height, Millis, OutPoint, Output, Transaction, TxId},
+    types::{Amount, Height, Millis, OutPoint, Output, Transaction},
 };
 use std::collections::BTreeSet;
 
 /// Everything that an admission will do.
 pub(super) struct Plan {
-    pub(super) txid: TxId,
     pub(super) own: Package,
     pub(super) spent: Vec<Output>,
     pub(super) parents: BTreeSet<Seq>,
@@ -48,8 +46,7 @@ impl Mempool {
         height: Height,
         screened: Screened,
     ) -> Result<Spend, Reject> {
-        let txid = screened.txid();
-        let plan = self.plan(coins, height, self.clock, (txid, screened.transaction()))?;
+        let plan = self.plan(coins, height, self.clock, screened.transaction())?;
         Ok(Spend { transaction: screened.transaction, spent: plan.spent })
     }
 
@@ -59,12 +56,12 @@ impl Mempool {
         coins: &dyn Coins,
         height: Height,
         now: Millis,
-        (txid, tx): (TxId, &Transaction),
+        tx: &Transaction,
     ) -> Result<Plan, Reject> {
-        self.check_unknown(txid, tx)?;
+        self.check_unknown(tx)?;
         let Inputs { spent, parents, conflicts } = self.resolve(coins, tx)?;
         let fee = rules::check_spend(height, tx, &spent)?;
-        let own = Package { count: 1, bytes: codec::encode(tx).len(), fee };
+        let own = Package { count: 1, bytes: tx.encoded_len(), fee };
         self.check_fee(own, now)?;
         self.check_parents(&parents)?;
         let replaced = self.replaced_with(&conflicts)?;
@@ -73,7 +70,7 @@ impl Mempool {
         self.check_descendants(&ancestors, &replaced)?;
         self.check_replacement(tx, own, &ancestors, &conflicts, &replaced)?;
         let eviction = self.make_room(own, &ancestors, &replaced)?;
-        Ok(Plan { txid, own, spent, parents, ancestors, package, replaced, eviction })
+        Ok(Plan { own, spent, parents, ancestors, package, replaced, eviction })
     }
 
     /// The outputs that the inputs spend, from the pool or else from the ledger.
@@ -150,7 +147,7 @@ impl Mempool {
                 descendants -= self.index.descendants(seq).intersection(replaced).count();
             }
             if descendants > max {
-                let ancestor = entry.txid;
+                let ancestor = entry.txid();
                 return Err(Reject::TooManyDescendants { ancestor, descendants, max });
             }
         }

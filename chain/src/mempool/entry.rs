@@ -1,7 +1,7 @@
 //! A transaction in the pool and the figures of its family.
 use super::Rate;
 use crate::types::{Amount, Height, Lock, Millis, Output, Transaction, TxId, WTxId, Witness};
-use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeSet};
 
 /// The sequence number of an admission. A child's is above its parents', so ascending order is a
 /// valid order in a block.
@@ -52,10 +52,7 @@ impl Package {
 /// A transaction in the pool.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    pub(super) transaction: Arc<Transaction>,
-    pub(super) txid: TxId,
-    pub(super) wtxid: WTxId,
-    pub(super) bytes: usize,
+    pub(super) transaction: Transaction,
     pub(super) fee: Amount,
     pub(super) added: Millis,
     pub(super) height_added: Height,
@@ -68,23 +65,23 @@ pub struct Entry {
 
 impl Entry {
     /// The transaction.
-    pub fn transaction(&self) -> &Arc<Transaction> {
+    pub fn transaction(&self) -> &Transaction {
         &self.transaction
     }
 
     /// The id of its body.
     pub fn txid(&self) -> TxId {
-        self.txid
+        self.transaction.txid()
     }
 
     /// Its id with witnesses.
     pub fn wtxid(&self) -> WTxId {
-        self.wtxid
+        self.transaction.wtxid()
     }
 
     /// Its encoded length.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.transaction.encoded_len()
     }
 
     /// Its fee.
@@ -94,7 +91,7 @@ impl Entry {
 
     /// Its fee rate.
     pub fn rate(&self) -> Rate {
-        Rate { fee: self.fee, bytes: self.bytes }
+        Rate { fee: self.fee, bytes: self.bytes() }
     }
 
     /// When it was admitted.
@@ -129,7 +126,7 @@ impl Entry {
 
     /// Itself as a package.
     pub(super) fn alone(&self) -> Package {
-        Package { count: 1, bytes: self.bytes, fee: self.fee }
+        Package { count: 1, bytes: self.bytes(), fee: self.fee }
     }
 
     /// Its rank for block selection, given the size and fee of its ancestors: the lower of its own

@@ -34,8 +34,8 @@ impl Index {
         for parent in &entry.parents {
             self.get_mut(*parent).children.insert(seq);
         }
-        self.by_txid.insert(entry.txid, seq);
-        self.by_wtxid.insert(entry.wtxid, seq);
+        self.by_txid.insert(entry.txid(), seq);
+        self.by_wtxid.insert(entry.wtxid(), seq);
         for outpoint in &entry.transaction.body.inputs {
             self.spenders.insert(*outpoint, seq);
         }
@@ -65,8 +65,8 @@ impl Index {
         for child in &entry.children {
             self.get_mut(*child).parents.remove(&seq);
         }
-        self.by_txid.remove(&entry.txid);
-        self.by_wtxid.remove(&entry.wtxid);
+        self.by_txid.remove(&entry.txid());
+        self.by_wtxid.remove(&entry.wtxid());
         for outpoint in &entry.transaction.body.inputs {
             self.spenders.remove(outpoint);
         }

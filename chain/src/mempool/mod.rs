@@ -150,7 +150,7 @@ impl Mempool {
 
     /// The transaction in the pool that spends an output.
     pub fn spender(&self, outpoint: &OutPoint) -> Option<TxId> {
-        self.index.spender(outpoint).map(|seq| self.index.get(seq).txid)
+        self.index.spender(outpoint).map(|seq| self.index.get(seq).txid())
     }
 
     /// The entries in order of admission: parents before children.

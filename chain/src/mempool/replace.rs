@@ -49,7 +49,7 @@ impl Mempool {
     ) -> Result<(), Reject> {
         match ancestors.intersection(replaced).next() {
             Some(&seq) => {
-                let replaced = self.index.get(seq).txid;
+                let replaced = self.index.get(seq).txid();
                 Err(Reject::ReplacementSpendsReplaced { replaced })
             }
             None => Ok(()),
@@ -78,11 +78,11 @@ impl Mempool {
         let entries = conflicts.iter().map(|seq| self.index.get(*seq));
         match entries.into_iter().find(|entry| own.rate() <= entry.rate()) {
             Some(entry) => Err(Reject::ReplacementRateTooLow {
-                conflict: entry.txid,
+                conflict: entry.txid(),
                 fee: own.fee,
                 bytes: own.bytes,
                 conflict_fee: entry.fee,
-                conflict_bytes: entry.bytes,
+                conflict_bytes: entry.bytes(),
             }),
             None => Ok(()),
         }

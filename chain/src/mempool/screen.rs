@@ -11,7 +11,6 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Screened {
     pub(super) transaction: Transaction,
-    txid: TxId,
 }
 
 impl Screened {
@@ -22,13 +21,12 @@ impl Screened {
 
     /// The id of its body.
     pub fn txid(&self) -> TxId {
-        self.txid
+        self.transaction.txid()
     }
 
     /// A transaction to be checked again: it was screened before signature verification.
     pub(crate) fn again(spend: Verified<Spend>) -> Self {
-        let transaction = spend.into_inner().transaction;
-        Self { txid: transaction.txid(), transaction }
+        Self { transaction: spend.into_inner().transaction }
     }
 }
 
@@ -39,10 +37,9 @@ impl Mempool {
     /// If the transaction breaks a rule or is already in the pool.
     pub fn screen(&self, height: Height, transaction: Transaction) -> Result<Screened, Reject> {
         rules::check_transaction(self.chain, &transaction)?;
-        let txid = transaction.txid();
-        self.check_unknown(txid, &transaction)?;
+        self.check_unknown(&transaction)?;
         rules::check_height(height, &transaction)?;
-        Ok(Screened { transaction, txid })
+        Ok(Screened { transaction })
     }
 
     /// The inputs that only the ledger can resolve: they are not outputs of transactions in the
@@ -55,11 +52,12 @@ impl Mempool {
         inputs.filter(|outpoint| self.index.by_txid(&outpoint.txid).is_none())
     }
 
-    pub(super) fn check_unknown(&self, txid: TxId, tx: &Transaction) -> Result<(), Reject> {
+    pub(super) fn check_unknown(&self, tx: &Transaction) -> Result<(), Reject> {
+        let txid = tx.txid();
         match self.get_by_txid(&txid) {
             None => Ok(()),
-            Some(entry) if entry.wtxid == tx.wtxid() => Err(Reject::AlreadyKnown { txid }),
-            Some(entry) => Err(Reject::OtherWitnesses { txid, known: entry.wtxid }),
+            Some(entry) if entry.wtxid() == tx.wtxid() => Err(Reject::AlreadyKnown { txid }),
+            Some(entry) => Err(Reject::OtherWitnesses { txid, known: entry.wtxid() }),
         }
     }
 }

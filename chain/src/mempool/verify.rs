@@ -3,7 +3,6 @@
 //! Never reads the mempool, which may have changed in the meantime.
 use super::Reject;
 use crate::{
-    codec,
     crypto::{SignatureScheme, Verified},
     genesis::Chain,
     rules::{self, RuleError, Spend},
@@ -42,7 +41,7 @@ impl Trial {
     pub fn run(self, scheme: &dyn SignatureScheme, chain: &Chain) -> Result<Acceptable, Reject> {
         let Spend { transaction, spent } = &self.0;
         let fee = rules::fee_of(transaction, spent).map_err(Reject::Rule)?;
-        let (txid, bytes) = (transaction.txid(), codec::encode(transaction).len());
+        let (txid, bytes) = (transaction.txid(), transaction.encoded_len());
         let verified = verify(scheme, chain, vec![self.0]);
         verified.into_iter().try_for_each(|result| result.map(|_| ())).map_err(Reject::Rule)?;
         Ok(Acceptable { txid, bytes, fee })

@@ -1,7 +1,6 @@
 //! Rules of a transaction by itself.
 use super::RuleError;
 use crate::{
-    codec,
     limits::{TX_BYTES_MAX, TX_INPUTS_MAX, TX_OUTPUTS_MAX},
     types::{Amount, ChainId, Transaction, TxBody},
 };
@@ -62,7 +61,7 @@ fn check_witness_count(tx: &Transaction) -> Result<(), RuleError> {
 }
 
 fn check_size(tx: &Transaction) -> Result<(), RuleError> {
-    let bytes = codec::encode(tx).len();
+    let bytes = tx.encoded_len();
     if bytes > TX_BYTES_MAX {
         return Err(RuleError::TransactionTooLarge { bytes, max: TX_BYTES_MAX });
     }

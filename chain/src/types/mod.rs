@@ -28,7 +28,7 @@ pub use message::{
 pub use proposal::Proposal;
 pub use statement::ProposalStatement;
 pub use transaction::{
-    Coin, Lock, OutPoint, Output, Transaction, TxBody, TxId, TxKind, WTxId, Witness,
+    Coin, Lock, OutPoint, Output, Transaction, TxBody, TxId, TxKind, TxParts, WTxId, Witness,
     signing_message,
 };
 pub use vote::{Vote, VoteKind};

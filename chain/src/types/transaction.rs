@@ -8,7 +8,8 @@ use crate::{
     crypto::{PublicKey, Signature, hash, hash_of},
     limits::{MULTI_KEYS_MAX, STORED_BYTES_MAX, TX_BYTES_MAX},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
 
 crate::crypto::id! {
     /// The identifier of a transaction's body.
@@ -155,28 +156,88 @@ impl std::hash::Hash for Signature {
     }
 }
 
-/// A body and a witness for each input.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Transaction {
+/// A body and a witness for each input: what a [`Transaction`] is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxParts {
     /// The signed part.
     pub body: TxBody,
     /// The witnesses, in the order of the inputs.
     pub witnesses: Vec<Witness>,
 }
 
+/// A transaction with its ids and encoded length, which are computed once: when it is built or
+/// decoded. It cannot be changed; cloning it copies a pointer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction(Arc<Sealed>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Sealed {
+    wtxid: WTxId,
+    txid: TxId,
+    encoded_len: usize,
+    parts: TxParts,
+}
+
 impl Canonical for Transaction {
     const BYTES_MAX: usize = TX_BYTES_MAX;
 }
 
+impl From<TxParts> for Transaction {
+    fn from(parts: TxParts) -> Self {
+        let mut bytes = codec::encode(&parts.body);
+        let txid = TxId(hash("tc/tx", &[&bytes]));
+        bytes.extend(codec::encode(&parts.witnesses));
+        let wtxid = WTxId(hash("tc/wtx", &[&bytes]));
+        Self(Arc::new(Sealed { wtxid, txid, encoded_len: bytes.len(), parts }))
+    }
+}
+
+impl std::ops::Deref for Transaction {
+    type Target = TxParts;
+
+    fn deref(&self) -> &TxParts {
+        &self.0.parts
+    }
+}
+
+impl Serialize for Transaction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.parts.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Transaction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        TxParts::deserialize(deserializer).map(Self::from)
+    }
+}
+
 impl Transaction {
+    /// Puts a body and its witnesses together.
+    pub fn new(body: TxBody, witnesses: Vec<Witness>) -> Self {
+        TxParts { body, witnesses }.into()
+    }
+
+    /// Replaces it with one that differs in this: its ids are others.
+    pub fn edit(&mut self, change: impl FnOnce(&mut TxParts)) {
+        let mut parts = self.0.parts.clone();
+        change(&mut parts);
+        *self = parts.into();
+    }
+
     /// The identifier of the body.
     pub fn txid(&self) -> TxId {
-        self.body.txid()
+        self.0.txid
     }
 
     /// The identifier of body and witnesses.
     pub fn wtxid(&self) -> WTxId {
-        WTxId(hash_of("tc/wtx", self))
+        self.0.wtxid
+    }
+
+    /// The length of the encoding in bytes.
+    pub fn encoded_len(&self) -> usize {
+        self.0.encoded_len
     }
 
     /// Number of signatures in its witnesses: every node verifies each of them.

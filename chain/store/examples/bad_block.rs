@@ -193,7 +193,7 @@ fn transactions(case: &Case, chain: &Chain, state: &LedgerState) -> Vec<Transact
         let is_bad = |n: usize| case.all_bad || number == last && n + 1 == numbers.end;
         let open = |n: usize| witness(&owners[n % owners.len()], &message, is_bad(n));
         let witnesses = numbers.clone().map(open).collect();
-        Transaction { body, witnesses }
+        Transaction::new(body, witnesses)
     };
     (0..case.transactions).map(transaction).collect()
 }

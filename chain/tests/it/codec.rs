@@ -205,11 +205,11 @@ fn an_unknown_choice_does_not_decode() {
     let with_lock = |lock| {
         let outputs = vec![Output { value: Source::new(1).one(), lock }];
         let body = TxBody { inputs: vec![], outputs, ..Source::new(1).one() };
-        encode(&Transaction { body, witnesses: vec![] })
+        encode(&Transaction::new(body, vec![]))
     };
     let with_witness = |witness| {
         let body = TxBody { inputs: vec![], outputs: vec![], ..Source::new(1).one() };
-        encode(&Transaction { body, witnesses: vec![witness] })
+        encode(&Transaction::new(body, vec![witness]))
     };
     // Offsets: version 2, chain 4, two counts of 8, then what the row is about.
     refuses_other_choices::<Transaction>("lock", with_lock(Lock::Key(key)), 2 + 4 + 8 + 8 + 8, 4);
@@ -274,16 +274,14 @@ fn an_option_and_a_boolean_have_two_values_each() {
 #[test]
 fn a_full_sized_value_of_every_capped_list_still_decodes() {
     // The memory limit of the decoder must never be what decides: the caps are.
-    let empty = Transaction {
-        body: TxBody { inputs: vec![], outputs: vec![], ..Source::new(1).one() },
-        witnesses: vec![],
-    };
+    let body = TxBody { inputs: vec![], outputs: vec![], ..Source::new(1).one() };
+    let empty = Transaction::new(body, vec![]);
     let count = (TransactionBatch::BYTES_MAX - 8) / encode(&empty).len();
     let batch = TransactionBatch(vec![empty.clone(); count]);
     assert_eq!(decode(&encode(&batch)), Ok(batch));
     let tiny = Witness::Multi(vec![]);
     let count = (Transaction::BYTES_MAX - encode(&empty).len()) / 12;
-    let wide = Transaction { witnesses: vec![tiny; count], ..empty };
+    let wide = Transaction::new(empty.body.clone(), vec![tiny; count]);
     assert_eq!(decode(&encode(&wide)), Ok(wide.clone()));
     assert_eq!(decode_transaction(&encode(&wide)), Some(wide));
     let mut certificate: Certificate = Source::new(1).one();

@@ -256,7 +256,7 @@ impl Fixture {
     pub(crate) fn sign(&self, height: Height, body: TxBody, spent: &[Output]) -> Transaction {
         let message = signing_message(&self.chain.hash, &body, spent);
         let witnesses = spent.iter().map(|output| open(&output.lock, height, &message)).collect();
-        Transaction { body, witnesses }
+        Transaction::new(body, witnesses)
     }
 
     /// A fresh proposal of a block in the round of its header's proposer.

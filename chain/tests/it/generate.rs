@@ -10,8 +10,8 @@ use timecoin_chain::{
         Amount, Attestation, Block, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest,
         Certificate, Coin, ConsensusMessage, Evidence, Header, Height, Inquiry, Lock, Masternode,
         Millis, OutPoint, Output, Proposal, ProposalStatement, Round, RoundCertificate, SignerSet,
-        Status, Timestamp, Transaction, TransactionBatch, TxBody, TxId, TxKind, Vote, VoteKind,
-        VotesAnswer, VotesRequest, WTxId, Witness,
+        Status, Timestamp, Transaction, TransactionBatch, TxBody, TxId, TxKind, TxParts, Vote,
+        VoteKind, VotesAnswer, VotesRequest, WTxId, Witness,
     },
 };
 
@@ -146,6 +146,12 @@ newtypes!(
     WTxId,
 );
 
+impl Generate for Transaction {
+    fn generate(source: &mut Source) -> Self {
+        source.one::<TxParts>().into()
+    }
+}
+
 macro_rules! structs {
     ($($name:ident { $($field:ident),* $(,)? })*) => {$(
         impl Generate for $name {
@@ -159,7 +165,7 @@ structs! {
     OutPoint { txid, vout }
     Output { value, lock }
     TxBody { version, chain, inputs, outputs, not_before, expiry_height, kind }
-    Transaction { body, witnesses }
+    TxParts { body, witnesses }
     Coin { outpoint, height, output }
     Vote { kind, height, round, block, valid_round, signer, signature }
     ProposalStatement { height, round, valid_round, block, proposer, signature }

@@ -162,7 +162,7 @@ fn transaction(locks: &[Lock], witnesses: &[Witness]) -> Transaction {
         expiry_height: Height(u64::MAX),
         kind: TxKind::Transfer,
     };
-    Transaction { body, witnesses: witnesses.to_vec() }
+    Transaction::new(body, witnesses.to_vec())
 }
 
 fn full_transaction() -> Transaction {

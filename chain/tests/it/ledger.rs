@@ -182,7 +182,7 @@ fn the_first_error_is_the_same_whatever_was_verified_before() {
     let good = |number| fixture.spend(&[fixture.coin(1, number)], output());
     let forged = |number| {
         let mut tx = fixture.spend(&[fixture.coin(2, number)], output());
-        tx.witnesses[0] = Witness::Key(secret(3).sign(&[0; 32]));
+        tx.edit(|tx| tx.witnesses[0] = Witness::Key(secret(3).sign(&[0; 32])));
         tx
     };
     let excess = |number| {
@@ -274,7 +274,7 @@ fn a_transaction_of_one_chain_is_nothing_on_another() {
     let body = two.body(std::slice::from_ref(&coin), tx.body.outputs.clone());
     let message = signing_message(&one.chain.hash, &body, std::slice::from_ref(&coin.1));
     let witnesses = vec![open(&coin.1.lock, Height(1), &message)];
-    let error = two.execute(&two.block(vec![Transaction { body, witnesses }])).map(|_| ());
+    let error = two.execute(&two.block(vec![Transaction::new(body, witnesses)])).map(|_| ());
     let wrong = Box::new(RuleError::BadSignature);
     assert_eq!(error, Err(RuleError::InTransaction { index: 0, error: wrong }.into()));
 }

@@ -14,7 +14,7 @@ pub(crate) fn decode_transaction(bytes: &[u8]) -> Option<Transaction> {
         return None;
     }
     let mut bytes = Bytes(bytes);
-    let transaction = Transaction { body: body(&mut bytes)?, witnesses: bytes.list(witness)? };
+    let transaction = Transaction::new(body(&mut bytes)?, bytes.list(witness)?);
     bytes.0.is_empty().then_some(transaction)
 }
 

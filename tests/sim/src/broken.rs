@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use timecoin_chain::{
     crypto::Signature,
     ledger::{self, LedgerState, LedgerView},
-    types::{Amount, Block, Lock, Output, SignerSet, Transaction, Witness, signing_message},
+    types::{
+        Amount, Block, Lock, Output, SignerSet, Transaction, TxBody, TxParts, Witness,
+        signing_message,
+    },
 };
 
 /// Breaks a rule; none if the block has nothing to break it with.
@@ -67,30 +70,31 @@ fn broken(copy: &Copy<'_>, block: &Block, break_it: BreakIt) -> Option<Block> {
 }
 
 fn spend_twice(copy: &Copy<'_>, block: &mut Block) -> Option<()> {
-    let mut again = block.transactions.first()?.clone();
-    let output = again.body.outputs.first_mut()?;
+    let mut again = block.transactions.first()?.body.clone();
+    let output = again.outputs.first_mut()?;
     output.value = Amount(output.value.0.checked_sub(1)?);
     block.transactions.push(copy.signed(again)?);
     Some(())
 }
 
 fn overspend(copy: &Copy<'_>, block: &mut Block) -> Option<()> {
-    let mut richer = block.transactions.pop()?;
-    let output = richer.body.outputs.first_mut()?;
+    let mut richer = block.transactions.pop()?.body.clone();
+    let output = richer.outputs.first_mut()?;
     output.value = Amount(output.value.0.checked_add(100_000_000_000)?);
     block.transactions.push(copy.signed(richer)?);
     Some(())
 }
 
 fn forge(_: &Copy<'_>, block: &mut Block) -> Option<()> {
-    let witness = block.transactions.last_mut()?.witnesses.first_mut()?;
-    *witness = Witness::Key(Signature::from_bytes(&[7; 64]));
+    let mut parts = TxParts::clone(&*block.transactions.pop()?);
+    *parts.witnesses.first_mut()? = Witness::Key(Signature::from_bytes(&[7; 64]));
+    block.transactions.push(parts.into());
     Some(())
 }
 
 fn expire(copy: &Copy<'_>, block: &mut Block) -> Option<()> {
-    let mut old = block.transactions.pop()?;
-    old.body.expiry_height = copy.parent.height;
+    let mut old = block.transactions.pop()?.body.clone();
+    old.expiry_height = copy.parent.height;
     block.transactions.push(copy.signed(old)?);
     Some(())
 }
@@ -127,16 +131,15 @@ fn forge_certificate(_: &Copy<'_>, block: &mut Block) -> Option<()> {
 }
 
 impl Copy<'_> {
-    /// The transaction signed again by the owners of its inputs, if accounts own them all.
-    fn signed(&self, mut tx: Transaction) -> Option<Transaction> {
-        let spent: Vec<Output> = tx
-            .body
+    /// A transaction signed by the owners of its inputs, if accounts own them all.
+    fn signed(&self, body: TxBody) -> Option<Transaction> {
+        let spent: Vec<Output> = body
             .inputs
             .iter()
             .map(|input| self.view.coin(input).ok()?.map(|coin| coin.coin.output))
             .collect::<Option<_>>()?;
-        let message = signing_message(&self.setup.chain.hash, &tx.body, &spent);
-        tx.witnesses = spent
+        let message = signing_message(&self.setup.chain.hash, &body, &spent);
+        let witnesses = spent
             .iter()
             .map(|output| {
                 let owns = |key| output.lock == Lock::Key(key);
@@ -145,6 +148,6 @@ impl Copy<'_> {
                 Some(Witness::Key(owner.sign(&message)))
             })
             .collect::<Option<_>>()?;
-        Some(tx)
+        Some(Transaction::new(body, witnesses))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     wire::{self, Gossip, Payload},
     world::{Event, SECOND, Work, World},
 };
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 use timecoin_chain::{
     engine::{Effect, Report},
     inbound::Job,
@@ -380,7 +380,7 @@ impl World {
                 }
                 let Some(running) = &self.nodes[node].running else { return };
                 let pool = running.engine.mempool();
-                let batch: Vec<Arc<Transaction>> = accepted
+                let batch: Vec<Transaction> = accepted
                     .iter()
                     .filter_map(|txid| pool.get_by_txid(txid))
                     .map(|entry| entry.transaction().clone())

@@ -101,7 +101,7 @@ impl Payments {
             true => Signature::from_bytes(&[7; 64]),
             false => owner.sign(&message),
         };
-        let tx = Transaction { body, witnesses: vec![Witness::Key(signature)] };
+        let tx = Transaction::new(body, vec![Witness::Key(signature)]);
         let txid = tx.txid();
         for (vout, output) in tx.body.outputs.iter().enumerate() {
             self.learn(setup, Transaction::outpoint(txid, vout), output);

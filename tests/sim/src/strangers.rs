@@ -8,7 +8,7 @@ use crate::{
     setup::Setup,
     wire::{self, Gossip, Payload},
 };
-use std::{collections::VecDeque, rc::Rc, sync::Arc};
+use std::{collections::VecDeque, rc::Rc};
 use timecoin_chain::{
     crypto::Signature,
     limits::MASTERNODES_MAX,
@@ -226,11 +226,11 @@ impl Strangers {
     fn transactions(&mut self, sight: &Sight) -> Missile {
         let is_missing = self.rng.chance(500);
         let count = self.rng.between(1, BATCH_MAX);
-        let transactions: Vec<Arc<Transaction>> = (0..count)
+        let transactions: Vec<Transaction> = (0..count)
             .map(|_| {
                 let nowhere = OutPoint { txid: TxId(self.bytes()), vout: 0 };
                 let coin = sight.coin.filter(|_| !is_missing).unwrap_or(nowhere);
-                Arc::new(self.payment(sight, coin))
+                self.payment(sight, coin)
             })
             .collect();
         Missile::Gossip(Rc::new(wire::gossip_transactions(&transactions, 0)))
@@ -248,7 +248,7 @@ impl Strangers {
             expiry_height: Height(sight.height.0 + 1_000),
             kind: TxKind::Transfer,
         };
-        Transaction { body, witnesses: vec![Witness::Key(self.signature())] }
+        Transaction::new(body, vec![Witness::Key(self.signature())])
     }
 
     fn request(&mut self, sight: &Sight) -> Missile {

@@ -57,7 +57,7 @@ pub fn gossip_message(message: &ConsensusMessage, attempt: u8) -> Gossip {
 }
 
 /// Transactions as gossip.
-pub fn gossip_transactions(transactions: &[std::sync::Arc<Transaction>], attempt: u8) -> Gossip {
+pub fn gossip_transactions(transactions: &[Transaction], attempt: u8) -> Gossip {
     let bytes = wire::encode_transactions(transactions);
     let payload = Payload::Transactions(transactions.len());
     let id = digest(attempt, &bytes);

@@ -31,7 +31,7 @@ fn transaction(number: u8) -> Transaction {
         expiry_height: H,
         kind: TxKind::Transfer,
     };
-    Transaction { body, witnesses: vec![] }
+    Transaction::new(body, vec![])
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_block_is_put_together_when_its_last_body_has_come() {
     assert!(matches!(height.candidates.assemble(&hash, usize::MAX), Gathered::No));
     for (number, waiting) in [(1, 1), (2, 1), (2, 0), (3, 0)] {
         let body = Arc::new(transaction(number));
-        assert_eq!(height.candidates.add_body(body.wtxid(), &body, false).len(), waiting);
+        assert_eq!(height.candidates.add_body(&body, false).len(), waiting);
     }
     assert!(matches!(height.candidates.assemble(&hash, 10), Gathered::TooLarge(_)));
     let Gathered::Block(built) = height.candidates.assemble(&hash, usize::MAX) else { panic!() };
@@ -164,7 +164,7 @@ fn the_reason_of_a_nil_vote_is_what_is_missing() {
     });
     assert_eq!(why(&height), NilWhy::BodiesMissing { proposer, missing: 1 });
     let body = Arc::new(transaction(1));
-    height.candidates.add_body(body.wtxid(), &body, false);
+    height.candidates.add_body(&body, false);
     assert_eq!(why(&height), NilWhy::NotChecked { proposer });
     height.skewed = Some((Round(0), Millis(7)));
     assert_eq!(why(&height), NilWhy::Ahead { proposer, by: Millis(7) });

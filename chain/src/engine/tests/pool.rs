@@ -27,7 +27,7 @@ fn spend(ctx: &Context, outpoint: OutPoint, output: &Output) -> Transaction {
         expiry_height: Height(u64::MAX),
         kind: TxKind::Transfer,
     };
-    Transaction { body, witnesses: vec![Witness::Key(Signature::from_bytes(&[0; 64]))] }
+    Transaction::new(body, vec![Witness::Key(Signature::from_bytes(&[0; 64]))])
 }
 
 /// A transaction of a genesis coin, and a child of it.
@@ -59,7 +59,7 @@ fn what_breaks_a_rule_before_signatures_is_answered_at_once() {
     let unknown = OutPoint { txid: TxId([7; 32]), vout: 0 };
     let stray = spend(&ctx, unknown, &parent.body.outputs[0]);
     let mut expired = parent;
-    expired.body.expiry_height = Height(0);
+    expired.edit(|tx| tx.body.expiry_height = Height(0));
     pool.take(&tip, at(0), (SOURCE, Ticket(1)), vec![stray], &mut out);
     pool.take(&tip, at(0), (SOURCE, Ticket(2)), vec![], &mut out);
     pool.take(&tip, at(0), (SOURCE, Ticket(3)), vec![expired], &mut out);

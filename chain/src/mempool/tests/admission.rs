@@ -4,7 +4,7 @@ use crate::{
     crypto::{Ed25519, PublicKey, SecretKey, Signer},
     mempool::{Mempool, MempoolLimits, Reject},
     rules::{self, RuleError, Spend},
-    types::{Amount, Height, Lock, Millis, Output, Transaction, Witness, signing_message},
+    types::{Amount, Height, Lock, Millis, Output, Transaction, TxParts, Witness, signing_message},
 };
 
 #[test]
@@ -16,7 +16,7 @@ fn a_signed_transaction_goes_through_both_steps() {
     let mut tx = ledger.spend(&[coin], 1, SMALL_FEE);
     let spent = Output { value: Amount(coin.1), lock: Lock::Key(secret.public_key()) };
     let message = signing_message(&ledger.chain.hash, &tx.body, std::slice::from_ref(&spent));
-    tx.witnesses = vec![Witness::Key(secret.sign(&message))];
+    tx.edit(|tx| tx.witnesses = vec![Witness::Key(secret.sign(&message))]);
 
     let spend = checked(&ledger, &pool, tx.clone());
     assert_eq!(spend.spent, [spent]);
@@ -24,9 +24,9 @@ fn a_signed_transaction_goes_through_both_steps() {
     let admitted = pool.admit(&ledger.view, Height(1), Millis(5), verified.unwrap()).unwrap();
     pool.check_invariants();
 
-    assert_eq!((admitted.txid, admitted.wtxid), (tx.txid(), tx.wtxid()));
+    assert_eq!(admitted.transaction, tx);
     let entry = pool.get(&tx.wtxid()).unwrap();
-    assert_eq!(**entry.transaction(), tx);
+    assert_eq!(*entry.transaction(), tx);
     assert_eq!((entry.bytes(), entry.fee()), (SMALL, Amount(SMALL_FEE)));
     assert_eq!((entry.added(), entry.height_added()), (Millis(5), Height(1)));
     assert_eq!((entry.ancestors().count, entry.descendants().count), (1, 1));
@@ -40,7 +40,7 @@ fn a_signed_transaction_goes_through_both_steps() {
 
 #[test]
 fn each_broken_rule_is_refused_under_its_code() {
-    type Change = fn(&mut Transaction);
+    type Change = fn(&mut TxParts);
     let table: [(&str, Change); 9] = [
         ("version", |tx| tx.body.version = 2),
         ("wrong-chain", |tx| tx.body.chain.0[0] ^= 1),
@@ -57,7 +57,7 @@ fn each_broken_rule_is_refused_under_its_code() {
     let tx = ledger.spend(&ledger.coins()[..1], 1, SMALL_FEE);
     for (code, change) in table {
         let mut tx = tx.clone();
-        change(&mut tx);
+        tx.edit(change);
         assert_eq!(ledger.refusal(&mut pool, tx), code);
         assert!(pool.is_empty());
     }
@@ -71,8 +71,9 @@ fn a_known_transaction_is_refused_and_so_is_its_body_with_other_witnesses() {
     let tx = ledger.spend(&ledger.coins(), 1, SMALL_FEE);
     ledger.must_admit(&mut pool, tx.clone());
     assert_eq!(ledger.refusal(&mut pool, tx.clone()), "txn-already-in-mempool");
+    let witness = Witness::Key(crate::crypto::Signature::from_bytes(&[1; 64]));
     let mut other = tx;
-    other.witnesses[0] = Witness::Key(crate::crypto::Signature::from_bytes(&[1; 64]));
+    other.edit(|tx| tx.witnesses[0] = witness);
     assert_eq!(ledger.refusal(&mut pool, other), "txn-same-nonwitness-data-in-mempool");
 }
 

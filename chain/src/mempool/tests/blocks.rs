@@ -35,7 +35,7 @@ fn a_confirmation_with_other_witnesses_is_a_confirmation() {
     let mut tx = ledger.spend(&ledger.coins(), 1, 5_000);
     let child = ledger.must_admit(&mut pool, tx.clone());
     ledger.must_admit(&mut pool, ledger.spend(&[child], 1, 5_000));
-    tx.witnesses[0] = Witness::Key(Signature::from_bytes(&[1; 64]));
+    tx.edit(|tx| tx.witnesses[0] = Witness::Key(Signature::from_bytes(&[1; 64])));
     let block = ledger.commit(vec![tx]);
     let removed = pool.on_block(&block, ledger.next_height(), Millis(1));
     pool.check_invariants();
@@ -68,7 +68,7 @@ fn what_is_past_its_last_height_or_too_old_leaves_with_its_descendants() {
     let mut pool = ledger.pool(MempoolLimits { expiry: Millis(100), ..MempoolLimits::default() });
     let coins = ledger.coins();
     let mut short = ledger.spend(&coins[..1], 1, 5_000);
-    short.body.expiry_height = Height(2);
+    short.edit(|tx| tx.body.expiry_height = Height(2));
     let child = ledger.spend(&[output(&short, 0)], 1, 5_000);
     let other = ledger.spend(&coins[1..], 1, 5_000);
     for (now, tx) in [(0, &short), (0, &child), (50, &other)] {
@@ -106,8 +106,8 @@ fn the_first_height_is_the_one_at_which_the_rules_begin_to_hold() {
     let ledger = Ledger::new(1);
     for (lock, witness, not_before, first) in table {
         let mut tx = ledger.spend(&ledger.coins(), 1, 0);
-        tx.body.not_before = Height(not_before);
-        tx.witnesses = vec![witness];
+        tx.edit(|tx| tx.body.not_before = Height(not_before));
+        tx.edit(|tx| tx.witnesses = vec![witness]);
         let spent = [Output { value: Amount(COIN), lock }];
         assert_eq!(first_height(&tx, &spent), Height(first));
         for height in 0..40 {

@@ -127,7 +127,7 @@ fn the_floor_falls_with_time_and_at_once_when_half_of_the_pool_is_free() {
     assert_eq!(pool.min_fee_rate(Millis(600_000)), 40);
     assert_eq!(pool.min_fee_rate(Millis(60_000_000)), 10);
     let chosen = pool.select(ledger.next_height(), usize::MAX, usize::MAX);
-    let transactions = chosen.iter().map(|entry| (**entry.transaction()).clone()).collect();
+    let transactions = chosen.iter().map(|entry| entry.transaction().clone()).collect();
     let block = ledger.commit(transactions);
     pool.on_block(&block, ledger.next_height(), Millis(1));
     assert_eq!(pool.min_fee_rate(Millis(1)), 10);

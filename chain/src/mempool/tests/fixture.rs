@@ -148,7 +148,7 @@ impl Ledger {
             kind: TxKind::Transfer,
         };
         let witness = Witness::Key(Signature::from_bytes(&[0; 64]));
-        Transaction { witnesses: vec![witness; inputs.len()], body }
+        Transaction::new(body, vec![witness; inputs.len()])
     }
 
     /// All steps of an admission, with every signature accepted. Asserts that the invariants hold

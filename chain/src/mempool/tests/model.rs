@@ -65,7 +65,7 @@ impl Pair {
             Op::Confirm { count } => {
                 let height = self.ledger.next_height();
                 let chosen = self.pool.select(height, usize::MAX, count);
-                self.block(chosen.iter().map(|entry| (**entry.transaction()).clone()).collect());
+                self.block(chosen.iter().map(|entry| entry.transaction().clone()).collect());
             }
             Op::Foreign { pick, also } => self.foreign(pick, also),
             Op::Wait { ms } => {
@@ -99,12 +99,13 @@ impl Pair {
         let fee = (rate * codec::encode(&bytes).len() as u64).min(value / 2);
         let mut tx = self.ledger.spend(&inputs, outputs, fee);
         if last > 0 {
-            tx.body.expiry_height = Height(self.ledger.state.height.0 + last);
+            let expiry = Height(self.ledger.state.height.0 + last);
+            tx.edit(|tx| tx.body.expiry_height = expiry);
         }
         if locked {
             let height = self.ledger.next_height().next();
             let key = crate::crypto::PublicKey([9; 32]);
-            tx.body.outputs[0].lock = Lock::Timelock { height, key };
+            tx.edit(|tx| tx.body.outputs[0].lock = Lock::Timelock { height, key });
         }
         let expected = self.model.admit(&self.ledger, self.now, &tx);
         let result = self.ledger.admit(&mut self.pool, self.now, tx).map(|admitted| {
@@ -161,7 +162,7 @@ impl Pair {
             assert!(chosen.iter().map(|entry| entry.txid()).eq(expected));
             assert!(chosen.len() <= count_max);
             assert!(chosen.iter().map(|entry| entry.bytes()).sum::<usize>() <= bytes_max);
-            let transactions = chosen.iter().map(|entry| (**entry.transaction()).clone()).collect();
+            let transactions = chosen.iter().map(|entry| entry.transaction().clone()).collect();
             if height == next {
                 self.ledger.execute(&self.ledger.block(transactions)).unwrap();
             }

@@ -80,7 +80,7 @@ fn what_is_not_valid_at_the_height_stays_out_with_its_children() {
     let ledger = Ledger::new(2);
     let coins = ledger.coins();
     let mut short = ledger.spend(&coins[..1], 1, 5_000);
-    short.body.expiry_height = Height(3);
+    short.edit(|tx| tx.body.expiry_height = Height(3));
     let child = ledger.spend(&[output(&short, 0)], 1, 5_000);
     let other = ledger.spend(&coins[1..], 1, 3_000);
     let txs = [short, child, other];
@@ -100,7 +100,7 @@ fn a_block_takes_no_more_signatures_than_it_may_hold() {
     let witness = Witness::Multi(signatures);
     let spend = |from: usize, inputs: usize, fee| {
         let tx = ledger.spend(&coins[from..from + inputs], 1, fee);
-        Transaction { witnesses: vec![witness.clone(); inputs], ..tx }
+        Transaction::new(tx.body.clone(), vec![witness.clone(); inputs])
     };
     // 22 with 1,440 signatures each; then one that does not fit, and one that exactly does.
     let mut txs: Vec<_> = (0..22).map(|n| spend(90 * n, 90, 9_000_000)).collect();

@@ -179,7 +179,7 @@ impl Fixture {
         let message = signing_message(&self.chain.hash, &body, &spent);
         let sign = |output: &Output| secret(owner_of(&output.lock).unwrap()).sign(&message);
         let witnesses = spent.iter().map(|output| Witness::Key(sign(output))).collect();
-        Transaction { body, witnesses }
+        Transaction::new(body, witnesses)
     }
 
     pub(crate) fn block(&self, transactions: Vec<Transaction>) -> Block {

@@ -116,7 +116,7 @@ fn signed_often(fixture: &Fixture, signatures: usize) -> Vec<Transaction> {
         .map(|number| {
             let share = signatures / count + usize::from(number < signatures % count);
             let body = fixture.body(&[fixture.coin(1, number)], vec![pay(1)]);
-            Transaction { body, witnesses: vec![Witness::Multi(vec![signature; share])] }
+            Transaction::new(body, vec![Witness::Multi(vec![signature; share])])
         })
         .collect()
 }

@@ -182,7 +182,10 @@ fn body_rows() -> Vec<Row> {
         ),
         unsealed(
             "a witness exchanged",
-            |b| b.transactions[0].witnesses[0] = b.transactions[1].witnesses[0].clone(),
+            |b| {
+                let other = b.transactions[1].witnesses[0].clone();
+                b.transactions[0].edit(|tx| tx.witnesses[0] = other);
+            },
             RuleError::WrongWitnessesRoot,
         ),
         unsealed(
@@ -209,8 +212,8 @@ fn body_rows() -> Vec<Row> {
             |_, b| {
                 let signature = (0, Signature::from_bytes(&[0; 64]));
                 b.transactions.truncate(1);
-                b.transactions[0].witnesses =
-                    vec![Witness::Multi(vec![signature; BLOCK_SIGNATURES_MAX + 1])];
+                let witness = Witness::Multi(vec![signature; BLOCK_SIGNATURES_MAX + 1]);
+                b.transactions[0].edit(|tx| tx.witnesses = vec![witness]);
             },
             RuleError::TooManySignatures { signatures: 32_001, max: 32_000 },
         ),
@@ -221,5 +224,5 @@ fn body_rows() -> Vec<Row> {
 fn swell(block: &mut Block) {
     let missing = BLOCK_BYTES - encode(block).len();
     let count = missing / encode(&pay(1)).len() + 1;
-    block.transactions[0].body.outputs.extend(vec![pay(1); count]);
+    block.transactions[0].edit(|tx| tx.body.outputs.extend(vec![pay(1); count]));
 }

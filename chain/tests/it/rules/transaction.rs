@@ -65,8 +65,7 @@ impl Draft {
     }
 
     fn judge(&self) -> Result<Amount, RuleError> {
-        let transaction =
-            Transaction { body: self.body.clone(), witnesses: self.witnesses.clone() };
+        let transaction = Transaction::new(self.body.clone(), self.witnesses.clone());
         check_transaction(self.genesis.chain_id(), &transaction)?;
         let fee = check_spend(HEIGHT, &transaction, &self.spent)?;
         let spend = Spend { transaction, spent: self.spent.clone() };

@@ -69,7 +69,7 @@ pub(super) fn in_rows() -> Vec<Row> {
             "an output of a transaction in the block that it does not have",
             |f| {
                 let mut txs = valid_block(f).transactions;
-                txs[1].body.inputs[1].vout = 2;
+                txs[1].edit(|tx| tx.body.inputs[1].vout = 2);
                 txs
             },
             |txs| within(1, RuleError::MissingInput { outpoint: txs[1].body.inputs[1] }),
@@ -110,8 +110,8 @@ pub(super) fn in_rows() -> Vec<Row> {
             "a bad signature of a child",
             |f| {
                 let mut txs = valid_block(f).transactions;
-                txs[1].witnesses.swap(0, 1);
-                txs[1].witnesses[0] = txs[0].witnesses[0].clone();
+                let other = txs[0].witnesses[0].clone();
+                txs[1].edit(|tx| tx.witnesses = vec![other, tx.witnesses[0].clone()]);
                 txs
             },
             |_| within(1, RuleError::BadSignature),

@@ -74,7 +74,7 @@ fn one_bad_transaction_does_not_change_the_answers_of_the_others_in_its_batch() 
         let mut drafts = vec![Draft::valid(); 4];
         drafts.insert(position, bad.clone());
         let spends = drafts.into_iter().map(|draft| Spend {
-            transaction: Transaction { body: draft.body, witnesses: draft.witnesses },
+            transaction: Transaction::new(draft.body, draft.witnesses),
             spent: draft.spent,
         });
         let answers = verify_spends(&Ed25519, &genesis, spends.collect());
