@@ -26,7 +26,7 @@ impl<V: LedgerView> Engine<V> {
         self.height =
             HeightState::new(&self.ctx, height, now.mono, self.tip.spacing_from, has_transactions);
         self.watch.forget_old_evidence(&Scene::new(&self.ctx, &self.tip, &self.height));
-        self.own.height_begins(height, self.peers.target() < height);
+        self.own.license.height_begins(height, self.peers.target() < height);
         let resume = self.resume();
         let outputs = self.height.consensus.start(resume);
         self.work.extend(outputs.into_iter().map(Work::Want));

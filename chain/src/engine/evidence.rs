@@ -8,9 +8,9 @@
 //! Not durable: what no block has recorded before a restart comes again from others, who repeat it.
 //!
 //! Invariants: one piece of evidence for each masternode; nothing here stops or delays a round.
-use super::{Engine, Report, context::Context, height::HeightState, out::Out, tip::Tip};
+use super::{Report, context::Context, height::HeightState, out::Out, tip::Tip};
 use crate::{
-    ledger::{LedgerState, LedgerView, ViewError},
+    ledger::LedgerState,
     limits::{EVIDENCE_PER_BLOCK_MAX, OWN_VOTES_MAX, ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
     rules::{self, RuleError, Testimony},
     types::{Certificate, ConsensusMessage, Evidence, Height, Proposal, Round, Vote},
@@ -53,7 +53,7 @@ impl Watch {
         3 * (rounds * (2 * members + 1) + members)
     }
 
-    fn testimony(&mut self, height: Height) -> &mut Testimony {
+    pub(super) fn testimony(&mut self, height: Height) -> &mut Testimony {
         self.testimonies.entry(height).or_default()
     }
 
@@ -118,7 +118,7 @@ impl Watch {
     }
 
     /// Evidence found here: everybody is told, once.
-    fn accuse(&mut self, scene: &Scene<'_>, found: Vec<Evidence>, out: &mut Out) {
+    pub(super) fn accuse(&mut self, scene: &Scene<'_>, found: Vec<Evidence>, out: &mut Out) {
         for evidence in found {
             if self.add(scene, &evidence, out) {
                 out.publish(ConsensusMessage::Evidence(evidence));
@@ -209,77 +209,5 @@ impl<'a> Scene<'a> {
     fn check_place(&self, evidence: &Evidence) -> Result<(), RuleError> {
         let (parent, offences) = (self.state.height, &self.state.offences);
         rules::check_evidence_place(&self.ctx.chain, parent, offences, evidence)
-    }
-}
-
-impl<V: LedgerView> Engine<V> {
-    /// Hears a verified message.
-    pub(super) fn watch_message(&mut self, message: &ConsensusMessage) {
-        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
-        self.watch.hear(&scene, message, &mut self.out);
-    }
-
-    /// Hears a vote: of others, or our own.
-    pub(super) fn watch_vote(&mut self, vote: &Vote) {
-        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
-        self.watch.hear_vote(&scene, vote, &mut self.out);
-    }
-
-    /// Keeps verified evidence of a peer.
-    pub(super) fn add_evidence(&mut self, evidence: &Evidence) {
-        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
-        self.watch.add(&scene, evidence, &mut self.out);
-    }
-
-    /// Compares a verified commit certificate with ours of its height. False where they name two blocks:
-    /// then the node has stopped.
-    pub(super) fn agrees(&mut self, certificate: &Certificate) -> bool {
-        let own = self.own_certificate(certificate.height);
-        match self.out.or_halt(own) {
-            Some(Some(own)) if own.block != certificate.block => {
-                self.halt_on_fork(&own, certificate);
-                false
-            }
-            known => known.is_some(),
-        }
-    }
-
-    /// The commit certificate by which this node knows a height to be final.
-    fn own_certificate(&self, height: Height) -> Result<Option<Certificate>, ViewError> {
-        let stacked = self.tip.stack.certificate(height).map(|certificate| &**certificate);
-        let (decided, tip) = (self.height.decided.as_deref(), self.tip.certificate.as_deref());
-        let known = [decided, tip, self.peers.proof(), stacked];
-        match known.into_iter().flatten().find(|own| own.height == height) {
-            Some(own) => Ok(Some(own.clone())),
-            None if height < self.tip.state.height => self.tip.view.certificate(height),
-            None => Ok(None),
-        }
-    }
-
-    /// Two blocks are final at one height. Says who is to blame, as far as this node can prove it.
-    fn halt_on_fork(&mut self, own: &Certificate, other: &Certificate) {
-        let height = own.height;
-        let heard = self.watch.testimony(height).clone();
-        let votes = own.votes().chain(other.votes()).chain(heard.votes().cloned());
-        let guilty = rules::accuse(votes);
-        let offenders: Vec<String> =
-            guilty.iter().map(|evidence| evidence.offender().to_string()).collect();
-        let weight = self.ctx.set.weight_of(guilty.iter().map(Evidence::offender));
-        let total = self.ctx.set.total_weight();
-        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
-        self.watch.accuse(&scene, guilty, &mut self.out);
-        let name = |certificate: &Certificate| match certificate.block {
-            Some(block) => format!("{block} (round {})", certificate.round),
-            None => "nothing".into(),
-        };
-        self.out.halt(format!(
-            "two blocks have a commit certificate at height {height}: {} and {}. More than a third of \
-             the masternodes' weight broke the rules; here it is proven of masternodes [{}] with weight \
-             {weight} of {total}. Nothing after this height is final: the operators must decide which \
-             block stands",
-            name(own),
-            name(other),
-            offenders.join(", "),
-        ));
     }
 }

@@ -1,6 +1,6 @@
 //! What the operator is shown of the others: when each masternode was last heard, and what went wrong
 //! lately. Decides nothing.
-use super::{Report, context::Context, status::Trouble};
+use super::{Report, context::Context};
 use crate::types::{ConsensusMessage, Millis, Now, Timestamp};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -8,6 +8,15 @@ use std::{collections::VecDeque, sync::Arc};
 const TROUBLES_MAX: usize = 32;
 /// A clock that is ahead is reported once in this time.
 const CLOCK_PERIOD: Millis = Millis(60_000);
+
+/// Something that delayed a recent block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// When, by this node's clock.
+    pub at: Timestamp,
+    /// What.
+    pub report: Arc<Report>,
+}
 
 /// What was heard and what went wrong.
 pub(super) struct Health {

@@ -5,7 +5,7 @@
 //! Never signs, never touches the ledger, the mempool or a peer; handlers that need those take them as
 //! arguments (`candidate.rs`, `repeat.rs`, `why.rs` and `round.rs` hold the rest of its methods).
 use super::{
-    body_requests::BodyRequests, candidates::Candidates, context::Context, voting::OwedVote,
+    body_requests::BodyRequests, candidates::Candidates, context::Context, safety::OwedVote,
 };
 use crate::{
     consensus::{Consensus, Step},

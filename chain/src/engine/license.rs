@@ -23,22 +23,16 @@
 //!
 //! Invariant: no vote and no proposal is signed by a node whose license is not granted.
 use super::{
-    Engine, HaltKind, Report,
     context::Context,
     listening::Listening,
-    own_key::OwnKey,
-    safety::{Guard, SafetyRecord, Stop},
+    safety::{Guard, SafetyRecord},
     shown::Shown,
     signing::Signing,
-    tip::Stack,
 };
 use crate::{
     crypto::Signer,
     genesis::GenesisHash,
-    ledger::LedgerView,
-    types::{
-        Certificate, ConsensusMessage, Height, Inquiry, Now, Round, Timestamp, Vote, VoteKind,
-    },
+    types::{Attestation, Height, Inquiry, Millis, Now, Round, Timestamp},
 };
 use std::sync::Arc;
 
@@ -98,17 +92,124 @@ impl License {
         self.signer.as_ref()
     }
 
-    pub(super) fn grant(&mut self) {
-        self.state = State::Granted;
+    pub(super) fn is_granted(&self) -> bool {
+        matches!(self.state, State::Granted)
     }
 
-    /// What was heard, while the node listens.
-    pub(super) fn listening(&mut self) -> Option<&mut Listening> {
-        match &mut self.state {
-            State::Listening(listening) => Some(listening),
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening(_))
+    }
+
+    /// What the license allows, for the operator.
+    pub(super) fn signing(&self, decided: Height) -> Signing {
+        match &self.state {
+            State::Granted => Signing::Yes,
+            State::Listening(_) => Signing::Listening,
+            State::Observing(observing) => {
+                let own_key = observing.own_key.map(|(height, _)| height);
+                Signing::Observing { own_key: own_key.filter(|own| *own >= decided) }
+            }
+        }
+    }
+
+    /// What a node that listens asks its peers.
+    pub(super) fn inquiry(&self, ctx: &Context) -> Option<Inquiry> {
+        match &self.state {
+            State::Listening(listening) => ctx.me.map(|me| listening.inquiry(me)),
             State::Granted | State::Observing(_) => None,
         }
     }
+
+    /// The node starts. A record that is not doubted is believed at once.
+    pub(super) fn starts(&mut self, ctx: &Context, now: Now, is_doubted: bool) {
+        match (&mut self.state, &self.signer) {
+            (State::Observing(observing), _) => observing.since = now.wall,
+            (State::Listening(listening), Some(signer)) if is_doubted => {
+                listening.begin(&**signer, &ctx.chain.hash, now);
+            }
+            _ => self.state = State::Granted,
+        }
+    }
+
+    /// A tick of listening.
+    pub(super) fn tick(&mut self, ctx: &Context, height: Height, is_at_tip: bool) -> Tick {
+        let State::Listening(listening) = &mut self.state else { return Tick::Idle };
+        listening.tick(is_at_tip);
+        match self.has_listened(ctx, height, is_at_tip) {
+            true => Tick::Granted,
+            false => Tick::Asks,
+        }
+    }
+
+    /// A masternode attests what it holds, of this node's key or another. True where that grants the
+    /// license.
+    pub(super) fn attested(
+        &mut self,
+        ctx: &Context,
+        attestation: &Attestation,
+        height: Height,
+        is_at_tip: bool,
+    ) -> bool {
+        if let (State::Listening(listening), Some(me)) = (&mut self.state, ctx.me) {
+            listening.hear(attestation, me);
+        }
+        self.has_listened(ctx, height, is_at_tip)
+    }
+
+    /// Grants the license if enough was heard.
+    fn has_listened(&mut self, ctx: &Context, height: Height, is_at_tip: bool) -> bool {
+        let (State::Listening(listening), Some(me)) = (&self.state, ctx.me) else { return false };
+        let is_over = is_at_tip && listening.is_enough(&ctx.set, me, height);
+        if is_over {
+            self.state = State::Granted;
+        }
+        is_over
+    }
+
+    /// A height begins, known to be decided already or not.
+    pub(super) fn height_begins(&mut self, height: Height, is_open: bool) {
+        if let State::Observing(observing) = &mut self.state {
+            observing.whole = is_open.then_some(height);
+        }
+    }
+
+    /// A height was decided. Returns where the key signed elsewhere, if a node without a record knows
+    /// that now.
+    pub(super) fn height_ends(
+        &mut self,
+        drift: Millis,
+        decided: Witnessed,
+    ) -> Option<(Height, Round)> {
+        let Witnessed { height, timestamp, parent_time, synced } = decided;
+        let State::Observing(observing) = &mut self.state else { return None };
+        // The earliest possible timestamp says nothing: it is prevoted for at any time.
+        let earliest = Timestamp(parent_time.0.saturating_add(1));
+        let after = earliest.max(Timestamp(observing.since.0.saturating_add(drift.0)));
+        if observing.whole != Some(height) || synced || timestamp <= after {
+            return None;
+        }
+        let free = *observing.free_from.get_or_insert(height.next());
+        observing.own_key.filter(|(own, _)| *own >= free)
+    }
+
+    /// A node without a record sees a signature of its key. Returns whether it is certainly another
+    /// host's; none where there is a record to tell.
+    pub(super) fn observes(&mut self, shown: &Shown) -> Option<bool> {
+        let State::Observing(observing) = &mut self.state else { return None };
+        observing.own_key = observing.own_key.max(Some((shown.height, shown.round)));
+        Some(observing.free_from.is_some_and(|free| shown.height >= free))
+    }
+}
+
+/// What a tick of listening comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tick {
+    /// The node does not listen.
+    Idle,
+    /// Peers are asked again.
+    Asks,
+    /// Enough was heard: the key signs.
+    Granted,
 }
 
 /// A decided height as a node without a record sees it.
@@ -120,232 +221,4 @@ pub(super) struct Witnessed {
     pub(super) parent_time: Timestamp,
     /// Whether its block came by sync.
     pub(super) synced: bool,
-}
-
-impl OwnKey {
-    /// Whether the key signs, for the operator.
-    pub(super) fn signing(&self, ctx: &Context, is_halted: bool, decided: Height) -> Signing {
-        match &self.license.state {
-            _ if ctx.me.is_none() => Signing::NotMasternode,
-            _ if is_halted => Signing::Stopped,
-            State::Granted => Signing::Yes,
-            State::Listening(_) => Signing::Listening,
-            State::Observing(observing) => {
-                let own_key = observing.own_key.map(|(height, _)| height);
-                Signing::Observing { own_key: own_key.filter(|own| *own >= decided) }
-            }
-        }
-    }
-
-    pub(super) fn is_listening(&self) -> bool {
-        matches!(self.license.state, State::Listening(_))
-    }
-
-    /// What a node that listens asks its peers.
-    pub(super) fn inquiry(&self, ctx: &Context) -> Option<Inquiry> {
-        match &self.license.state {
-            State::Listening(listening) => ctx.me.map(|me| listening.inquiry(me)),
-            State::Granted | State::Observing(_) => None,
-        }
-    }
-
-    /// Whether a vote of this kind, or with a prevote a proposal, may be signed now.
-    pub(super) fn is_clear_for(&self, kind: VoteKind, stack: &Stack) -> bool {
-        matches!(self.license.state, State::Granted) && stack.allows(kind)
-    }
-
-    /// The node starts.
-    pub(super) fn starts(&mut self, ctx: &Context, now: Now) {
-        // Alone, nobody else could know more.
-        if self.is_listening() && (!self.doubts_record || ctx.set.len() == 1) {
-            self.license.grant();
-        }
-        match &mut self.license {
-            License { state: State::Observing(observing), .. } => observing.since = now.wall,
-            License { state: State::Listening(listening), signer: Some(signer) } => {
-                listening.begin(&**signer, &ctx.chain.hash, now);
-            }
-            License { .. } => {}
-        }
-    }
-
-    /// A height begins, known to be decided already or not.
-    pub(super) fn height_begins(&mut self, height: Height, is_open: bool) {
-        if let State::Observing(observing) = &mut self.license.state {
-            observing.whole = is_open.then_some(height);
-        }
-    }
-
-    /// A height was decided. Returns where the key signed elsewhere, if a node without a record knows
-    /// that now.
-    pub(super) fn height_ends(
-        &mut self,
-        ctx: &Context,
-        decided: Witnessed,
-    ) -> Option<(Height, Round)> {
-        let Witnessed { height, timestamp, parent_time, synced } = decided;
-        let drift = ctx.params().clock_drift_max;
-        let State::Observing(observing) = &mut self.license.state else { return None };
-        // The earliest possible timestamp says nothing: it is prevoted for at any time.
-        let earliest = Timestamp(parent_time.0.saturating_add(1));
-        let after = earliest.max(Timestamp(observing.since.0.saturating_add(drift.0)));
-        if observing.whole != Some(height) || synced || timestamp <= after {
-            return None;
-        }
-        let free = *observing.free_from.get_or_insert(height.next());
-        observing.own_key.filter(|(own, _)| *own >= free)
-    }
-
-    /// The first signature of this node's key in a verified message that was not made here, if any.
-    pub(super) fn foreign_in(
-        &mut self,
-        ctx: &Context,
-        message: &ConsensusMessage,
-    ) -> Option<Shown> {
-        let me = ctx.me?;
-        match message {
-            ConsensusMessage::Vote(vote) => self.foreign_in_votes(ctx, [vote]),
-            ConsensusMessage::Proposal(proposal) => {
-                let is_own = ctx.proposer(proposal.height(), proposal.round) == me;
-                let signed = is_own.then(|| self.doubt(Shown::proposal(proposal))).flatten();
-                signed.or_else(|| self.foreign_in_certificate(ctx, proposal.polka.as_ref()?))
-            }
-            ConsensusMessage::Certificate(certificate) => {
-                self.foreign_in_certificate(ctx, certificate)
-            }
-            ConsensusMessage::Round(certificate) => self.foreign_in_votes(ctx, &certificate.votes),
-            ConsensusMessage::Evidence(evidence) if evidence.offender() == me => {
-                Shown::evidence(evidence).into_iter().find_map(|shown| self.doubt(shown))
-            }
-            ConsensusMessage::Evidence(_) => None,
-        }
-    }
-
-    /// The same for verified votes.
-    pub(super) fn foreign_in_votes<'a>(
-        &mut self,
-        ctx: &Context,
-        votes: impl IntoIterator<Item = &'a Vote>,
-    ) -> Option<Shown> {
-        let mut own = votes.into_iter().filter(|vote| ctx.me == Some(vote.signer));
-        own.find_map(|vote| self.doubt(Shown::vote(vote)))
-    }
-
-    /// The same for a verified certificate.
-    pub(super) fn foreign_in_certificate(
-        &mut self,
-        ctx: &Context,
-        certificate: &Certificate,
-    ) -> Option<Shown> {
-        let has_signed = ctx.me.is_some_and(|me| certificate.signers.contains(me));
-        has_signed.then(|| self.doubt(Shown::certificate(certificate))).flatten()
-    }
-
-    /// Returns what was certainly not signed with this record.
-    fn doubt(&mut self, shown: Shown) -> Option<Shown> {
-        if !self.doubts_record {
-            return None;
-        }
-        let is_foreign = match (&mut self.license.state, &self.guard) {
-            (State::Observing(observing), _) => {
-                observing.own_key = observing.own_key.max(Some((shown.height, shown.round)));
-                observing.free_from.is_some_and(|free| shown.height >= free)
-            }
-            (_, Some(guard)) => guard.record().is_foreign(&shown),
-            (_, None) => false,
-        };
-        is_foreign.then_some(shown)
-    }
-
-    /// Signs nothing any more. Returns where the record ends.
-    fn stop(&mut self, shown: &Shown) -> Option<(Height, Round)> {
-        let guard = self.guard.as_mut()?;
-        let last = (guard.record().height, guard.record().round);
-        guard.stop(shown.height, shown.round);
-        Some(last)
-    }
-}
-
-impl<V: LedgerView> Engine<V> {
-    /// Whether the key signs, for the operator.
-    pub(super) fn signing(&self) -> Signing {
-        self.own.signing(&self.ctx, self.out.is_halted(), self.tip.state.height)
-    }
-
-    /// The first thing a node does.
-    pub(super) fn begin_signing(&mut self, now: Now) {
-        self.own.starts(&self.ctx, now);
-        self.report_signing();
-        match self.own.stopped() {
-            Some(Stop::Foreign(height, round)) => return self.halt_foreign(height, round, None),
-            Some(Stop::Exported) => return self.halt_exported(),
-            None => {}
-        }
-        if let Some(tip) = self.tip.certificate.clone() {
-            self.check_own_certificate(&tip);
-        }
-        self.listen(now);
-    }
-
-    pub(super) fn report_signing(&mut self) {
-        let signing = self.signing();
-        if signing != Signing::NotMasternode {
-            self.out.report(Report::Signing(signing));
-        }
-    }
-
-    /// A height was decided, and the next one begins on its block, now on top of the stack.
-    pub(super) fn license_at_decision(&mut self, parent_time: Timestamp) {
-        let Some(decided) = self.tip.stack.top() else { return };
-        let header = &decided.block.header;
-        let (height, timestamp, synced) = (header.height, header.timestamp, decided.synced);
-        let certificate = decided.certificate.clone();
-        let last_commit = decided.block.last_commit.clone();
-        self.check_own_certificate(&certificate);
-        if let Some(last_commit) = last_commit {
-            self.check_own_certificate(&last_commit);
-        }
-        let witnessed = Witnessed { height, timestamp, parent_time, synced };
-        if let Some((height, round)) = self.own.height_ends(&self.ctx, witnessed) {
-            self.halt_foreign(height, round, None);
-        }
-    }
-
-    /// Looks for signatures of this node's key in what a peer showed.
-    pub(super) fn check_own_key(&mut self, message: &ConsensusMessage) {
-        if let Some(shown) = self.own.foreign_in(&self.ctx, message) {
-            self.stop_for(&shown);
-        }
-    }
-
-    /// The same for a verified certificate.
-    pub(super) fn check_own_certificate(&mut self, certificate: &Certificate) {
-        if let Some(shown) = self.own.foreign_in_certificate(&self.ctx, certificate) {
-            self.stop_for(&shown);
-        }
-    }
-
-    pub(super) fn stop_for(&mut self, shown: &Shown) {
-        let last = self.own.stop(shown);
-        self.persist_if(true);
-        self.halt_foreign(shown.height, shown.round, last);
-    }
-
-    fn halt_foreign(&mut self, height: Height, round: Round, last: Option<(Height, Round)>) {
-        let ends = last.map_or_else(String::new, |(height, round)| {
-            format!(" (its safety record ends at height {height} round {round})")
-        });
-        let reason = format!(
-            "this node's key signed at height {height} round {round}, and not here{ends}.\nEither \
-             another host runs with this key, or the data directory was restored from an old \
-             backup. To sign now could be a double signature, so this node signs nothing more"
-        );
-        self.out.stop(HaltKind::KeyElsewhere, reason);
-    }
-
-    fn halt_exported(&mut self) {
-        let reason = "this node's safety record was exported.\nThe key signs where the record is \
-                      imported, so this node signs nothing more before it is imported here";
-        self.out.stop(HaltKind::KeyElsewhere, reason.into());
-    }
 }

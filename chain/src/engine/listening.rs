@@ -11,24 +11,22 @@
 //! other masternode is enough.
 //!
 //! Invariant: without an attestation of another masternode it never ends.
-use super::{Engine, Timer, context::Context, own_key::OwnKey, work::Work};
 use crate::{
     codec,
     crypto::{Signer, hash},
     genesis::GenesisHash,
-    ledger::LedgerView,
-    types::{Attestation, Height, Inquiry, MasternodeSet, Millis, Now, Vote},
+    types::{Attestation, Height, Inquiry, MasternodeSet, Millis, Now},
 };
 use std::collections::BTreeMap;
 
 /// Between two rounds of questions, at least.
-const TICK_MIN: Millis = Millis(500);
+pub(super) const TICK_MIN: Millis = Millis(500);
 /// Ticks after which more than a third of the weight is enough.
 const TICKS: u8 = 4;
 /// Ticks after which one masternode is enough.
 const TICKS_MAX: u8 = 20;
 /// Peers asked at each tick.
-const PEERS_ASKED: usize = 8;
+pub(super) const PEERS_ASKED: usize = 8;
 
 /// What was heard since the start.
 #[derive(Debug, Default)]
@@ -53,14 +51,22 @@ impl Listening {
         Inquiry { of: me, nonce: self.nonce }
     }
 
-    fn hear(&mut self, attestation: &Attestation, me: u16) {
+    /// A masternode attests, to this question or another.
+    pub(super) fn hear(&mut self, attestation: &Attestation, me: u16) {
         if attestation.inquiry == self.inquiry(me) && attestation.by != me {
             let height = self.attested.entry(attestation.by).or_default();
             *height = attestation.height.max(*height);
         }
     }
 
-    fn is_enough(&self, set: &MasternodeSet, me: u16, height: Height) -> bool {
+    /// A tick: only those at the tip and after an attestation count.
+    pub(super) fn tick(&mut self, is_at_tip: bool) {
+        let counts = is_at_tip && !self.attested.is_empty();
+        self.ticks = if counts { self.ticks.saturating_add(1) } else { 0 };
+    }
+
+    /// Whether the attested weight is enough at the height being decided.
+    pub(super) fn is_enough(&self, set: &MasternodeSet, me: u16, height: Height) -> bool {
         if self.attested.is_empty() {
             return false;
         }
@@ -72,114 +78,5 @@ impl Listening {
             TICKS..TICKS_MAX => set.is_honest_part(weight),
             TICKS_MAX.. => true,
         }
-    }
-}
-
-/// What a tick of listening comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tick {
-    /// The node does not listen.
-    Idle,
-    /// Peers are asked again.
-    Asks,
-    /// Enough was heard: the key signs.
-    Granted,
-}
-
-impl OwnKey {
-    /// A tick of listening. Only those at the tip and after an attestation count.
-    pub(super) fn tick(&mut self, ctx: &Context, height: Height, is_at_tip: bool) -> Tick {
-        let Some(listening) = self.license.listening() else { return Tick::Idle };
-        let counts = is_at_tip && !listening.attested.is_empty();
-        listening.ticks = if counts { listening.ticks.saturating_add(1) } else { 0 };
-        match self.has_listened(ctx, height, is_at_tip) {
-            true => Tick::Granted,
-            false => Tick::Asks,
-        }
-    }
-
-    /// A masternode attests what it holds, of this node's key or another. True where that grants the
-    /// license.
-    pub(super) fn attested(
-        &mut self,
-        ctx: &Context,
-        attestation: &Attestation,
-        height: Height,
-        is_at_tip: bool,
-    ) -> bool {
-        if let Some((listening, me)) = self.license.listening().zip(ctx.me) {
-            listening.hear(attestation, me);
-        }
-        self.has_listened(ctx, height, is_at_tip)
-    }
-
-    /// Grants the license if enough was heard.
-    fn has_listened(&mut self, ctx: &Context, height: Height, is_at_tip: bool) -> bool {
-        let Some((listening, me)) = self.license.listening().zip(ctx.me) else { return false };
-        let is_over = is_at_tip && listening.is_enough(&ctx.set, me, height);
-        if is_over {
-            self.license.grant();
-        }
-        is_over
-    }
-
-    /// This node's attestation of the votes that it holds of a key, if it is a masternode.
-    pub(super) fn attest(
-        &self,
-        ctx: &Context,
-        inquiry: Inquiry,
-        height: Height,
-        votes: &[Vote],
-    ) -> Option<Attestation> {
-        let (by, signer) = ctx.me.zip(self.license.signer())?;
-        let message = Attestation::message(&ctx.chain.hash, inquiry, height, votes);
-        let signature = signer.sign(&message);
-        Some(Attestation { inquiry, height, votes: votes.to_vec(), by, signature })
-    }
-}
-
-impl<V: LedgerView> Engine<V> {
-    /// The first question, or a tick later.
-    pub(super) fn listen(&mut self, now: Now) {
-        let (height, is_at_tip) = (self.height(), self.is_at_tip());
-        match self.own.tick(&self.ctx, height, is_at_tip) {
-            Tick::Idle => {}
-            Tick::Granted => self.begin_to_sign(),
-            Tick::Asks => {
-                self.ask_for_votes(PEERS_ASKED);
-                let tick = TICK_MIN.max(self.ctx.params().vote_timeout.base);
-                self.out.set_timer(Timer::Listen, now.mono.plus(tick));
-            }
-        }
-    }
-
-    /// Another height begins: what was attested before says less.
-    pub(super) fn listen_at_height(&mut self) {
-        if self.own.is_listening() {
-            self.ask_for_votes(PEERS_ASKED);
-        }
-    }
-
-    /// A masternode attests what it holds of this node's key, or of another.
-    pub(super) fn on_attestation(&mut self, attestation: &Attestation) {
-        attestation.votes.iter().for_each(|vote| self.watch_vote(vote));
-        if let Some(shown) = self.own.foreign_in_votes(&self.ctx, &attestation.votes) {
-            return self.stop_for(&shown);
-        }
-        let (height, is_at_tip) = (self.height(), self.is_at_tip());
-        if self.own.attested(&self.ctx, attestation, height, is_at_tip) {
-            self.begin_to_sign();
-        }
-    }
-
-    fn is_at_tip(&self) -> bool {
-        self.peers.target() < self.height()
-    }
-
-    /// What the state machine wanted signed meanwhile, as far as its round still goes on.
-    fn begin_to_sign(&mut self) {
-        self.report_signing();
-        self.work.push(Work::Propose);
-        self.pay_owed_votes();
     }
 }

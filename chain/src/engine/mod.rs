@@ -17,14 +17,19 @@ mod candidates;
 mod commit;
 mod context;
 mod door;
+mod drain;
 mod effect;
 mod evidence;
+mod exchange;
+mod fork;
+mod gathering;
 mod health;
 mod height;
 mod held;
 mod input;
 mod later;
 mod license;
+mod licensing;
 mod listening;
 mod misses;
 mod out;
@@ -53,13 +58,14 @@ mod work;
 
 pub use crate::wire::{Peer, Request, Ticket};
 pub use effect::{Effect, HaltKind};
+pub use health::Trouble;
 pub use held::Held;
 pub use input::{Input, Source, Timer};
 
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord, Stop};
 pub use signing::Signing;
-pub use status::{EngineStatus, MasternodeStatus, Trouble};
+pub use status::{EngineStatus, MasternodeStatus};
 pub use why::{NilWhy, RoundWhy};
 
 use crate::{
@@ -78,7 +84,7 @@ use later::LaterMessages;
 use out::Out;
 use own_key::OwnKey;
 use peers::Peers;
-use pool::Pool;
+use pool::{MEMPOOL_PERIOD, Pool};
 use std::sync::Arc;
 use timing::Timing;
 use tip::Tip;
@@ -250,4 +256,3 @@ impl<V: LedgerView> Engine<V> {
 
 const NOT_STARTED: Millis = Millis(0);
 const SYNC_PERIOD: Millis = Millis(1_000);
-const MEMPOOL_PERIOD: Millis = Millis(3_000);

@@ -5,19 +5,22 @@
 //!
 //! Invariant: whatever a record names is persisted with it or was before.
 use super::{
-    Effect, Recovered, Refusal, SafetyRecord, Stop,
+    Effect, Recovered, Refusal, SafetyRecord, Signing, Stop,
     candidates::Candidates,
     context::Context,
     license::License,
     out::Out,
-    safety::{Guard, Signed},
+    safety::{Guard, OwedVote, Signed},
+    shown::Shown,
     tip::Stack,
-    voting::OwedVote,
 };
 use crate::{
     consensus::Resume,
     crypto::Signer,
-    types::{Block, BlockHash, Certificate, Height, Proposal, Round, Vote, VoteKind},
+    types::{
+        Attestation, Block, BlockHash, Certificate, ConsensusMessage, Height, Inquiry, Now,
+        Proposal, Round, Vote, VoteKind,
+    },
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -151,5 +154,103 @@ impl OwnKey {
         let parent = record.parent.clone().filter(|parent| parent.height == height)?;
         let block = blocks.iter().find(|block| Some(block.hash()) == parent.block)?;
         Some((parent, Arc::new(block.clone())))
+    }
+
+    /// Whether the key signs, for the operator.
+    pub(super) fn signing(&self, ctx: &Context, is_halted: bool, decided: Height) -> Signing {
+        match ctx.me {
+            None => Signing::NotMasternode,
+            Some(_) if is_halted => Signing::Stopped,
+            Some(_) => self.license.signing(decided),
+        }
+    }
+
+    /// Whether a vote of this kind, or with a prevote a proposal, may be signed now.
+    pub(super) fn is_clear_for(&self, kind: VoteKind, stack: &Stack) -> bool {
+        self.license.is_granted() && stack.allows(kind)
+    }
+
+    /// The node starts. Alone, nobody else could know more than its record.
+    pub(super) fn starts(&mut self, ctx: &Context, now: Now) {
+        self.license.starts(ctx, now, self.doubts_record && ctx.set.len() > 1);
+    }
+
+    /// This node's attestation of the votes that it holds of a key, if it is a masternode.
+    pub(super) fn attest(
+        &self,
+        ctx: &Context,
+        inquiry: Inquiry,
+        height: Height,
+        votes: &[Vote],
+    ) -> Option<Attestation> {
+        let (by, signer) = ctx.me.zip(self.license.signer())?;
+        let message = Attestation::message(&ctx.chain.hash, inquiry, height, votes);
+        let signature = signer.sign(&message);
+        Some(Attestation { inquiry, height, votes: votes.to_vec(), by, signature })
+    }
+
+    /// The first signature of this node's key in a verified message that was not made here, if any.
+    pub(super) fn foreign_in(
+        &mut self,
+        ctx: &Context,
+        message: &ConsensusMessage,
+    ) -> Option<Shown> {
+        let me = ctx.me?;
+        match message {
+            ConsensusMessage::Vote(vote) => self.foreign_in_votes(ctx, [vote]),
+            ConsensusMessage::Proposal(proposal) => {
+                let is_own = ctx.proposer(proposal.height(), proposal.round) == me;
+                let signed = is_own.then(|| self.doubt(Shown::proposal(proposal))).flatten();
+                signed.or_else(|| self.foreign_in_certificate(ctx, proposal.polka.as_ref()?))
+            }
+            ConsensusMessage::Certificate(certificate) => {
+                self.foreign_in_certificate(ctx, certificate)
+            }
+            ConsensusMessage::Round(certificate) => self.foreign_in_votes(ctx, &certificate.votes),
+            ConsensusMessage::Evidence(evidence) if evidence.offender() == me => {
+                Shown::evidence(evidence).into_iter().find_map(|shown| self.doubt(shown))
+            }
+            ConsensusMessage::Evidence(_) => None,
+        }
+    }
+
+    /// The same for verified votes.
+    pub(super) fn foreign_in_votes<'a>(
+        &mut self,
+        ctx: &Context,
+        votes: impl IntoIterator<Item = &'a Vote>,
+    ) -> Option<Shown> {
+        let mut own = votes.into_iter().filter(|vote| ctx.me == Some(vote.signer));
+        own.find_map(|vote| self.doubt(Shown::vote(vote)))
+    }
+
+    /// The same for a verified certificate.
+    pub(super) fn foreign_in_certificate(
+        &mut self,
+        ctx: &Context,
+        certificate: &Certificate,
+    ) -> Option<Shown> {
+        let has_signed = ctx.me.is_some_and(|me| certificate.signers.contains(me));
+        has_signed.then(|| self.doubt(Shown::certificate(certificate))).flatten()
+    }
+
+    /// Returns what was certainly not signed with this record.
+    fn doubt(&mut self, shown: Shown) -> Option<Shown> {
+        if !self.doubts_record {
+            return None;
+        }
+        let is_foreign = match (self.license.observes(&shown), &self.guard) {
+            (Some(is_foreign), _) => is_foreign,
+            (None, guard) => guard.as_ref().is_some_and(|guard| guard.record().is_foreign(&shown)),
+        };
+        is_foreign.then_some(shown)
+    }
+
+    /// Signs nothing any more. Returns where the record ends.
+    pub(super) fn stop(&mut self, shown: &Shown) -> Option<(Height, Round)> {
+        let guard = self.guard.as_mut()?;
+        let last = (guard.record().height, guard.record().round);
+        guard.stop(shown.height, shown.round);
+        Some(last)
     }
 }

@@ -2,13 +2,15 @@
 //! node's own, which are sent again until they are in a block.
 //!
 //! Never decides what a block holds: `propose.rs` does.
-use super::{Effect, MEMPOOL_PERIOD, Timer, batch::Admissions, misses::Misses, out::Out};
+use super::{Effect, Timer, batch::Admissions, misses::Misses, out::Out};
 use crate::{
     mempool::{Mempool, MempoolLimits},
-    types::{ChainId, Now, Transaction, TxId},
+    types::{ChainId, Millis, Now, Transaction, TxId},
 };
 use std::collections::BTreeSet;
 
+/// Between two looks for own transactions to send again.
+pub(super) const MEMPOOL_PERIOD: Millis = Millis(3_000);
 /// Own transactions sent again at a time.
 const REGOSSIP_MAX: usize = 1_000;
 

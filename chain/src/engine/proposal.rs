@@ -1,17 +1,13 @@
 //! Proposals of others: from a verified message to a verdict on the block.
 //!
-//! Bodies that the mempool does not have are awaited from gossip for a moment, then asked for (`body_requests.rs`).
-use super::{
-    Engine, Peer, Report, Timer,
-    candidates::{Gathered, Whose},
-    work::Work,
-};
+//! Bodies that the mempool does not have are awaited from gossip for a moment, then asked for (`gathering.rs`).
+use super::{Engine, Peer, Report, Timer, candidates::Whose, work::Work};
 use crate::{
     consensus::{self, Consensus},
     ledger::{BlockDelta, Executable, ExecuteError, LedgerView},
     limits::PROPOSALS_PER_ROUND_MAX,
     rules::RuleError,
-    types::{BlockHash, Millis, Now, Proposal, Round, Timestamp, Transaction},
+    types::{BlockHash, Millis, Now, Proposal, Round, Timestamp},
 };
 
 /// How long gossip may still bring a body before it is asked for.
@@ -104,30 +100,11 @@ impl<V: LedgerView> Engine<V> {
         is_ahead
     }
 
-    /// A body has come: from gossip with its signatures verified, or by request without.
-    pub(super) fn offer_body(&mut self, body: &Transaction, is_verified: bool) {
-        for hash in self.height.candidates.add_body(body, is_verified) {
-            self.assemble(hash);
-        }
-    }
-
-    /// Puts a block together: it is executed when it is worth it. False where bodies are missing.
-    fn assemble(&mut self, hash: BlockHash) -> bool {
-        let max = usize::try_from(self.ctx.params().block_bytes_max).unwrap_or(usize::MAX);
-        match self.height.candidates.assemble(&hash, max) {
-            Gathered::No => return false,
-            Gathered::Nothing => {}
-            Gathered::Block(block) => self.height.candidates.set_complete(&hash, block),
-            Gathered::TooLarge(error) => self.refuse_candidate(hash, &error),
-        }
-        true
-    }
-
     pub(super) fn execute(&mut self, block: impl Into<Executable>) {
         self.height.execute(&self.tip, &self.pool, block, &mut self.out);
     }
 
-    fn refuse_candidate(&mut self, block: BlockHash, error: &RuleError) {
+    pub(super) fn refuse_candidate(&mut self, block: BlockHash, error: &RuleError) {
         if self.height.refuse(block, error, &mut self.out) {
             self.work.tell(consensus::Input::Validity { block, valid: false });
         }

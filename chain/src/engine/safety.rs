@@ -154,6 +154,15 @@ pub enum Refusal {
     Stopped,
 }
 
+/// A vote that the state machine wants to cast in the current round.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OwedVote {
+    pub(super) kind: VoteKind,
+    pub(super) round: Round,
+    pub(super) block: Option<BlockHash>,
+    pub(super) valid_round: Option<Round>,
+}
+
 /// The only place that signs consensus messages.
 pub(super) struct Guard {
     signer: Arc<dyn Signer>,

@@ -1,5 +1,5 @@
 //! What the node shows of itself. RPC, logs and metrics read this, never the engine's own state.
-use super::{Engine, Held, Report, Signing, why::List};
+use super::{Engine, Held, Signing, Trouble, why::List};
 use crate::{
     consensus::Step,
     crypto::PublicKey,
@@ -7,19 +7,9 @@ use crate::{
     limits::UNDURABLE_MAX,
     types::{BlockHash, Evidence, Height, Millis, Now, Round, Timestamp, VoteKind},
 };
-use std::sync::Arc;
 
 /// How long a masternode may be silent during a stall before it counts as missing.
 const SILENCE: Millis = Millis(5_000);
-
-/// Something that delayed a block, as of late.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// When, by this node's clock.
-    pub at: Timestamp,
-    /// What.
-    pub report: Arc<Report>,
-}
 
 /// One masternode as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,20 +1,11 @@
 //! Votes: casting our own through the guard, and hearing what others say.
-use super::{Engine, Peer, Report, work::Work};
+use super::{Engine, Peer, Report, evidence::Scene, safety::OwedVote, work::Work};
 use crate::{
     consensus,
     crypto::Verified,
     ledger::LedgerView,
-    types::{BlockHash, Certificate, ConsensusMessage, Now, Round, VoteKind},
+    types::{Certificate, ConsensusMessage, Evidence, Now, Vote, VoteKind},
 };
-
-/// A vote that the state machine wants to cast in the current round.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OwedVote {
-    pub(super) kind: VoteKind,
-    pub(super) round: Round,
-    pub(super) block: Option<BlockHash>,
-    pub(super) valid_round: Option<Round>,
-}
 
 impl<V: LedgerView> Engine<V> {
     /// Whether this node may sign at its height: it is a masternode, and the height is not known to
@@ -143,5 +134,23 @@ impl<V: LedgerView> Engine<V> {
             self.peers.hint(from, height, &mut self.out);
         }
         self.later.add(height.next(), message);
+    }
+
+    /// Hears a verified message.
+    pub(super) fn watch_message(&mut self, message: &ConsensusMessage) {
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.hear(&scene, message, &mut self.out);
+    }
+
+    /// Hears a vote: of others, or our own.
+    pub(super) fn watch_vote(&mut self, vote: &Vote) {
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.hear_vote(&scene, vote, &mut self.out);
+    }
+
+    /// Keeps verified evidence of a peer.
+    pub(super) fn add_evidence(&mut self, evidence: &Evidence) {
+        let scene = Scene::new(&self.ctx, &self.tip, &self.height);
+        self.watch.add(&scene, evidence, &mut self.out);
     }
 }

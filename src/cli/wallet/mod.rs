@@ -3,16 +3,17 @@
 //! | file | what it does |
 //! |---|---|
 //! | `coins` | the coins of a wallet, as a node reports them |
+//! | `place` | which node, which wallets |
 //! | `show` | new, list, address, balance |
 //! | `send` | a payment, shown, confirmed, sent and followed until it is final |
 mod coins;
+mod place;
 mod send;
 mod show;
 
-use super::target::NodeArgs;
 use crate::terminal::CliError;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use place::PlaceArgs;
 
 #[derive(Debug, Args)]
 pub(super) struct WalletArgs {
@@ -20,19 +21,6 @@ pub(super) struct WalletArgs {
     place: PlaceArgs,
     #[command(subcommand)]
     command: WalletCommand,
-}
-
-/// The node to ask, and the directory of wallets.
-#[derive(Debug, Args)]
-struct PlaceArgs {
-    #[command(flatten)]
-    node: NodeArgs,
-    /// Directory of wallet files [default: `wallets` in the network's directory]
-    #[arg(long, value_name = "DIR", global = true)]
-    wallets: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,19 +60,5 @@ pub(super) fn run(args: WalletArgs) -> Result<(), CliError> {
         WalletCommand::Address { name } => show::address(place, &name),
         WalletCommand::Balance { name, all_nodes } => show::balance(place, &name, all_nodes),
         WalletCommand::Send(args) => send::run(place, &args),
-    }
-}
-
-impl PlaceArgs {
-    /// The file of a wallet.
-    fn file(&self, name: &str) -> Result<PathBuf, CliError> {
-        Ok(crate::wallet::path_of(&self.directory()?, name)?)
-    }
-
-    fn directory(&self) -> Result<PathBuf, CliError> {
-        match &self.wallets {
-            Some(directory) => Ok(directory.clone()),
-            None => self.node.wallets(),
-        }
     }
 }

@@ -1,5 +1,5 @@
 //! `timecoin wallet send`: shows a payment, asks, sends it, and follows it until it is final.
-use super::{PlaceArgs, coins};
+use super::{coins, place::PlaceArgs};
 use crate::{
     api::{
         ChainInfo, FinalIn, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo,

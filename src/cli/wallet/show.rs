@@ -1,5 +1,5 @@
 //! `timecoin wallet new, list, address, balance`.
-use super::{PlaceArgs, coins};
+use super::{coins, place::PlaceArgs};
 use crate::{
     api::GetBlockchainInfo,
     cli::target::Place,

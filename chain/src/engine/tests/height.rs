@@ -10,7 +10,7 @@ use crate::{
         height::HeightState,
         out::Out,
         pool::Pool,
-        voting::OwedVote,
+        safety::OwedVote,
     },
     limits::{CANDIDATES_MAX, ROUNDS_AHEAD_MAX},
     mempool::MempoolLimits,

@@ -4,8 +4,8 @@ use crate::{
     consensus::{Resume, Step},
     crypto::Signer,
     engine::{
-        Recovered, Refusal, SafetyRecord, Signing, context::Context, license::Witnessed,
-        listening::Tick, out::Out, own_key::OwnKey, voting::OwedVote,
+        Recovered, Refusal, SafetyRecord, Signing, context::Context, license::Tick,
+        license::Witnessed, out::Out, own_key::OwnKey, safety::OwedVote,
     },
     types::{Attestation, ConsensusMessage, Height, Round, Timestamp, Vote, VoteKind},
 };
@@ -34,13 +34,13 @@ fn resume() -> Resume {
 
 /// So many other masternodes attest at a height that they hold nothing.
 fn hear(key: &mut OwnKey, ctx: &Context, count: usize, at: Height) -> bool {
-    let inquiry = key.inquiry(ctx).unwrap();
+    let inquiry = key.license.inquiry(ctx).unwrap();
     let others = (0..4).filter(|by| *by != ME).take(count);
     let attestation = |by| {
         let signature = secrets()[usize::from(by)].sign(&[0; 32]);
         Attestation { inquiry, height: at, votes: vec![], by, signature }
     };
-    others.map(attestation).any(|attestation| key.attested(ctx, &attestation, H, true))
+    others.map(attestation).any(|attestation| key.license.attested(ctx, &attestation, H, true))
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_quorum_at_the_height_grants_the_license_at_once_and_less_weight_later() {
         key.starts(&ctx, at(0));
         let mut after = hear(&mut key, &ctx, count, height).then_some(0);
         for (tick, is_at_tip) in (1..).zip(at_tip) {
-            if key.tick(&ctx, H, is_at_tip) == Tick::Granted {
+            if key.license.tick(&ctx, H, is_at_tip) == Tick::Granted {
                 after = after.or(Some(tick));
             }
         }
@@ -74,6 +74,7 @@ fn without_a_record_nothing_is_ever_granted_and_a_later_signature_is_another_hos
     let late = Timestamp(at(0).wall.0 + DRIFT.0 + 1);
     let early = Timestamp(late.0 - 1);
     let parent_time = Timestamp(1_000_000);
+    let drift = ctx.params().clock_drift_max;
     for (is_open, synced, timestamp, own, is_foreign) in [
         (true, false, late, H.next(), true),
         (true, false, late, H, false),
@@ -84,21 +85,21 @@ fn without_a_record_nothing_is_ever_granted_and_a_later_signature_is_another_hos
         for is_first in [true, false] {
             let mut key = key(&ctx, None);
             key.starts(&ctx, at(0));
-            key.height_begins(H, is_open);
+            key.license.height_begins(H, is_open);
             let own = Vote { height: own, ..vote(VoteKind::Prevote, 0, Some(A), ME) };
             let decided = Witnessed { height: H, timestamp, parent_time, synced };
             let found = match is_first {
                 true => {
                     assert_eq!(key.foreign_in_votes(&ctx, [&own]), None);
-                    key.height_ends(&ctx, decided).is_some()
+                    key.license.height_ends(drift, decided).is_some()
                 }
                 false => {
-                    assert_eq!(key.height_ends(&ctx, decided), None);
+                    assert_eq!(key.license.height_ends(drift, decided), None);
                     key.foreign_in_votes(&ctx, [&own]).is_some()
                 }
             };
             assert_eq!(found, is_foreign, "{timestamp:?} {own:?}");
-            assert!(!key.has_guard() && key.tick(&ctx, H, true) == Tick::Idle);
+            assert!(!key.has_guard() && key.license.tick(&ctx, H, true) == Tick::Idle);
         }
     }
 }
@@ -165,5 +166,5 @@ fn an_observer_signs_nothing() {
     let mut key = OwnKey::new(&ctx, None, None, true);
     assert!(key.sign_vote(&resume(), H, owed(VoteKind::Prevote, 0, 0xaa)).is_none());
     assert_eq!(key.signing(&ctx, false, H), Signing::NotMasternode);
-    assert_eq!(key.tick(&ctx, H, true), Tick::Idle);
+    assert_eq!(key.license.tick(&ctx, H, true), Tick::Idle);
 }

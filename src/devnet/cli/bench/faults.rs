@@ -1,8 +1,8 @@
 //! `timecoin bench faults`: kills proposers and cuts the network while payments are pending, and
 //! measures how long there is no block.
 use super::{
-    check_interrupts,
     cut::{self, Cut, Means},
+    ending::check_interrupts,
     local::{Network, Shape},
 };
 use crate::{

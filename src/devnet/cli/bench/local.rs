@@ -1,7 +1,7 @@
 //! A network of nodes on this machine that ends with its owner.
 //!
 //! Invariant: the nodes are stopped on every exit except a kill of this process.
-use super::{check_interrupts, failed};
+use super::ending::{check_interrupts, failed};
 use crate::{
     api::GetBlockHash,
     devnet::{

@@ -5,16 +5,15 @@
 //! | `network` | payments: how many, how soon, at what cost |
 //! | `faults` | killed proposers and partitions: how long until the next block |
 //! | `cut` | cuts the connection between nodes and restores it |
+//! | `ending` | why a run ended early |
 //! | `local` | the network, from its start to its end |
 mod cut;
+mod ending;
 mod faults;
 mod local;
 mod network;
 
-use crate::{
-    devnet::bench::BenchError,
-    terminal::{CliError, Exit, Interrupts},
-};
+use crate::terminal::CliError;
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -29,20 +28,5 @@ pub(crate) fn run(command: BenchCommand) -> Result<(), CliError> {
     match command {
         BenchCommand::Network(args) => network::run(&args),
         BenchCommand::Faults(args) => faults::run(&args),
-    }
-}
-
-fn check_interrupts(interrupts: &Interrupts) -> Result<(), CliError> {
-    match interrupts.count() {
-        0 => Ok(()),
-        _ => Err(failed(&BenchError::Interrupted)),
-    }
-}
-
-fn failed(error: &BenchError) -> CliError {
-    match error {
-        BenchError::Interrupted => CliError::new(Exit::Interrupted, error),
-        _ => CliError::new(Exit::Failure, error)
-            .next("run it with --dir DIR and read the logs of the nodes there"),
     }
 }

@@ -1,6 +1,6 @@
 //! `timecoin bench network`: payments through a local network.
 use super::{
-    check_interrupts, failed,
+    ending::{check_interrupts, failed},
     local::{Network, Shape},
 };
 use crate::{

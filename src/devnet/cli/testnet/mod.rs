@@ -4,19 +4,18 @@
 //! |---|---|
 //! | `up`, `ready` | start all, wait for the first final block |
 //! | `watch` | a line for each block |
+//! | `args` | the arguments that commands share |
 //! | `status`, `stop` | the rest of the commands |
+mod args;
 mod ready;
 mod status;
 mod stop;
 mod up;
 mod watch;
 
-use crate::{
-    devnet::network::{DEFAULT_NET, Layout, TestnetState},
-    terminal::CliError,
-};
-use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use crate::terminal::CliError;
+use args::{DownArgs, NetArgs, OneArgs, ResetArgs};
+use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TestnetCommand {
@@ -35,44 +34,6 @@ pub(crate) enum TestnetCommand {
     Reset(ResetArgs),
 }
 
-/// Which network.
-#[derive(Debug, Args)]
-pub(crate) struct NetArgs {
-    /// The network's directory.
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_NET)]
-    dir: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Which node of which network.
-#[derive(Debug, Args)]
-pub(crate) struct OneArgs {
-    /// The node, such as val3.
-    node: String,
-    #[command(flatten)]
-    net: NetArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DownArgs {
-    #[command(flatten)]
-    net: NetArgs,
-    /// How many seconds nodes may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ResetArgs {
-    #[command(flatten)]
-    net: NetArgs,
-    /// Do not ask.
-    #[arg(long, short)]
-    yes: bool,
-}
-
 pub(crate) fn run(command: TestnetCommand) -> Result<(), CliError> {
     match command {
         TestnetCommand::Up(args) => up::run(&args),
@@ -81,13 +42,5 @@ pub(crate) fn run(command: TestnetCommand) -> Result<(), CliError> {
         TestnetCommand::Start(args) => up::start_one(&args),
         TestnetCommand::Down(args) => stop::down(&args),
         TestnetCommand::Reset(args) => stop::reset(&args),
-    }
-}
-
-impl NetArgs {
-    fn load(&self) -> Result<(Layout, TestnetState), CliError> {
-        let layout = Layout::new(&self.dir);
-        let state = TestnetState::load(&layout)?;
-        Ok((layout, state))
     }
 }

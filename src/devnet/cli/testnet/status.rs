@@ -1,5 +1,5 @@
 //! `timecoin testnet status`
-use super::NetArgs;
+use super::args::NetArgs;
 use crate::{
     devnet::network::{Layout, NodeEntry, TestnetState, client, processes},
     rpc_client::NodeStatus,

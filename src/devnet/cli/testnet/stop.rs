@@ -1,5 +1,8 @@
 //! `timecoin testnet kill, down, reset`.
-use super::{DownArgs, OneArgs, ResetArgs, ready::elapsed_ms};
+use super::{
+    args::{DownArgs, OneArgs, ResetArgs},
+    ready::elapsed_ms,
+};
 use crate::{
     devnet::network::{Layout, TestnetState, processes},
     terminal::{

@@ -1,6 +1,6 @@
 //! `timecoin testnet up` and `start`: nodes from files to the first final block.
 use super::{
-    NetArgs, OneArgs,
+    args::{NetArgs, OneArgs},
     ready::{self, Ready},
     stop, watch,
 };
