@@ -117,7 +117,7 @@ impl Pool {
                     overtaken.push((index, Screened::again(spend)));
                     continue;
                 }
-                Ok(spend) => self.admit(tip, now, (batch.source, &batch.found), spend),
+                Ok(spend) => self.admit(tip, now, &batch, spend),
                 Err(error) => Err(Reject::Rule(error)),
             };
             self.admissions.free(&txid);
@@ -171,9 +171,6 @@ impl Pool {
         transaction: Transaction,
     ) -> Checked {
         let txid = transaction.txid();
-        if tip.recent.holds(&txid) {
-            return Checked::Rejected(Reject::Decided { txid });
-        }
         let in_flight = &self.admissions.in_flight;
         let has_room = self.admissions.waiting() + batch.waiting.len() < WAITING_MAX;
         let mut parents = transaction.body.inputs.iter().map(|input| input.txid);
@@ -185,7 +182,7 @@ impl Pool {
         }
         match self.mempool.screen(tip.next_height(), transaction) {
             Ok(screened) => Checked::Screened(screened),
-            Err(reject) => Checked::Rejected(reject),
+            Err(reject) => Checked::Rejected(or_decided(&tip.recent, txid, reject)),
         }
     }
 
@@ -265,7 +262,8 @@ impl Pool {
         let (mut spends, mut verifying) = (Vec::new(), Vec::new());
         for (index, screened) in screened {
             let (txid, inputs) = (screened.txid(), screened.transaction().body.inputs.len());
-            let coins = Current { recent: &tip.recent, found: &batch.found };
+            let (found, found_at) = (&batch.found, batch.found_at);
+            let coins = Current { recent: &tip.recent, found, found_at };
             match self.mempool.check(&coins, tip.next_height(), screened) {
                 Ok(spend) => {
                     verifying.push((index, txid));
@@ -273,10 +271,11 @@ impl Pool {
                 }
                 Err(reject) => {
                     self.admissions.free(&txid);
+                    let reject = or_decided(&tip.recent, txid, reject);
                     if let Source::Peer(peer) = batch.source {
                         self.charge(now, peer, inputs, &reject);
                     }
-                    batch.results[index] = Some(Err(or_decided(&tip.recent, txid, reject)));
+                    batch.results[index] = Some(Err(reject));
                 }
             }
         }
@@ -329,14 +328,15 @@ impl Pool {
         &mut self,
         tip: &Tip<V>,
         now: Now,
-        (source, found): (Source, &FoundCoins),
+        batch: &Batch,
         spend: Verified<Spend>,
     ) -> Result<TxId, Reject> {
         let txid = spend.transaction.txid();
-        let coins = Current { recent: &tip.recent, found };
+        let (found, found_at) = (&batch.found, batch.found_at);
+        let coins = Current { recent: &tip.recent, found, found_at };
         let admitted = self.mempool.admit(&coins, tip.next_height(), now.mono, spend);
         admitted.map_err(|reject| or_decided(&tip.recent, txid, reject))?;
-        if source == Source::Local {
+        if batch.source == Source::Local {
             self.local.insert(txid);
         }
         Ok(txid)

@@ -6,7 +6,7 @@ use crate::{
     inbound::{Action, Arrival, Window},
     ledger::{FoundCoins, LedgerView},
     mempool::{Reject, Trial},
-    types::{Now, Transaction},
+    types::{Height, Now, Transaction},
     wire::{Peer, Protocol, Request, Ticket},
 };
 
@@ -84,7 +84,8 @@ impl<V: LedgerView> Engine<V> {
     pub fn trial(&self, transaction: Transaction, found: &FoundCoins) -> Result<Trial, Reject> {
         let (height, recent) = (self.height(), &self.tip.recent);
         let screened = self.pool.mempool.screen(height, transaction)?;
-        self.pool.mempool.check(&Current { recent, found }, height, screened).map(Trial)
+        let coins = Current { recent, found, found_at: Height::GENESIS };
+        self.pool.mempool.check(&coins, height, screened).map(Trial)
     }
 
     /// The round or the height has moved on.

@@ -59,7 +59,13 @@ impl Recent {
 
     /// What an output has become, if one of the blocks changes it: none where it is spent.
     pub(super) fn output(&self, outpoint: &OutPoint) -> Option<Option<&Output>> {
-        self.layers.iter().rev().find_map(|layer| layer.output(outpoint))
+        self.output_after(Height::GENESIS, outpoint)
+    }
+
+    /// The same, if one of the blocks after this height changes it.
+    fn output_after(&self, height: Height, outpoint: &OutPoint) -> Option<Option<&Output>> {
+        let mut later = self.layers.iter().rev().take_while(|layer| layer.height() > height);
+        later.find_map(|layer| layer.output(outpoint))
     }
 }
 
@@ -67,11 +73,13 @@ impl Recent {
 pub(super) struct Current<'a> {
     pub(super) recent: &'a Recent,
     pub(super) found: &'a FoundCoins,
+    /// What the blocks up to this height change is in `found`.
+    pub(super) found_at: Height,
 }
 
 impl Coins for Current<'_> {
     fn output(&self, outpoint: &OutPoint) -> Option<Output> {
-        match self.recent.output(outpoint) {
+        match self.recent.output_after(self.found_at, outpoint) {
             Some(changed) => changed.cloned(),
             None => self.found.output(outpoint),
         }
