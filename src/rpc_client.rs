@@ -108,7 +108,7 @@ struct Call<'a, P: ?Sized> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct RpcResponse {
     #[serde(default)]
     result: Option<Box<RawValue>>,
     #[serde(default)]
@@ -159,7 +159,7 @@ impl RpcClient {
         let call = Call { jsonrpc: "2.0", id: 1, method, params };
         let text = serde_json::to_string(&call).map_err(|error| self.malformed(method, error))?;
         let (status, body) = self.send(text.as_bytes())?;
-        let answer: Answer = serde_json::from_slice(&body)
+        let answer: RpcResponse = serde_json::from_slice(&body)
             .map_err(|_| self.malformed(method, format_args!("HTTP {status} {}", start(&body))))?;
         if let Some(Failure { code, message, data }) = answer.error {
             let (method, reason) = (method.to_owned(), data.map(|data| data.reason));

@@ -19,14 +19,14 @@ use crate::{
     discovery::ADDRESSES_MAX,
     envelope,
     error::{DialError, RequestError},
-    exchange::{Answer, InboundRequest, Reply},
+    exchange::{InboundRequest, Reply, Response},
     gossip::{Gossip, Open},
     peers::{Closed, Identity, printable},
     swarm::Node,
     topic::{Lane, Protocol, Topic},
 };
 
-type ExchangeEvent = exchange::Event<bytes::Bytes, Answer>;
+type ExchangeEvent = exchange::Event<bytes::Bytes, Response>;
 
 impl Node {
     pub(crate) fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -323,14 +323,14 @@ impl Node {
         (protocol, id): (Protocol, InboundRequestId),
         peer: PeerId,
         bytes: bytes::Bytes,
-        channel: exchange::ResponseChannel<Answer>,
+        channel: exchange::ResponseChannel<Response>,
         now: Instant,
     ) {
         self.peers.add_bytes_in(&peer, bytes.len());
         if !self.rates.request(&peer, protocol, now) {
             self.stats.protocol(protocol).over_quota.add_one();
             let exchange = self.swarm.behaviour_mut().exchange(protocol);
-            let _ = exchange.send_response(channel, Answer::Busy);
+            let _ = exchange.send_response(channel, Response::Busy);
             return;
         }
         let replies = self.outlets.replies.clone();
@@ -349,14 +349,14 @@ impl Node {
         protocol: Protocol,
         peer: PeerId,
         id: OutboundRequestId,
-        answer: Answer,
+        answer: Response,
     ) {
         let result = match answer {
-            Answer::Bytes(bytes) => {
+            Response::Bytes(bytes) => {
                 self.peers.add_bytes_in(&peer, bytes.len());
                 Ok(bytes)
             }
-            Answer::Busy => {
+            Response::Busy => {
                 self.stats.protocol(protocol).refused.add_one();
                 Err(RequestError::Busy)
             }

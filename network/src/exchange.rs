@@ -45,7 +45,7 @@ pub struct InboundRequest {
 pub struct Reply {
     protocol: Protocol,
     id: InboundRequestId,
-    channel: Option<ResponseChannel<Answer>>,
+    channel: Option<ResponseChannel<Response>>,
     replies: mpsc::Sender<Answered>,
     stats: Stats,
 }
@@ -53,7 +53,7 @@ pub struct Reply {
 impl Reply {
     pub(crate) fn new(
         (protocol, id): (Protocol, InboundRequestId),
-        channel: ResponseChannel<Answer>,
+        channel: ResponseChannel<Response>,
         replies: mpsc::Sender<Answered>,
         stats: Stats,
     ) -> Self {
@@ -69,7 +69,7 @@ impl Reply {
             self.stats.protocol(self.protocol).answer_too_large.add_one();
             return;
         }
-        self.answer(Answer::Bytes(bytes));
+        self.answer(Response::Bytes(bytes));
     }
 
     /// Asks the peer to try later or elsewhere.
@@ -80,11 +80,11 @@ impl Reply {
     fn refuse(&mut self) {
         if self.channel.is_some() {
             self.stats.protocol(self.protocol).busy.add_one();
-            self.answer(Answer::Busy);
+            self.answer(Response::Busy);
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
+    fn answer(&mut self, answer: Response) {
         if let Some(channel) = self.channel.take() {
             // The queue has room for an answer to every open request. If the swarm has stopped, the
             // asker is disconnected anyway.
@@ -105,13 +105,13 @@ impl Drop for Reply {
 pub(crate) struct Answered {
     pub(crate) protocol: Protocol,
     pub(crate) id: InboundRequestId,
-    pub(crate) channel: ResponseChannel<Answer>,
-    pub(crate) answer: Answer,
+    pub(crate) channel: ResponseChannel<Response>,
+    pub(crate) answer: Response,
 }
 
 /// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     Bytes(Bytes),
     Busy,
 }
@@ -136,7 +136,7 @@ pub(crate) struct Codec {
 impl exchange::Codec for Codec {
     type Protocol = StreamProtocol;
     type Request = Bytes;
-    type Response = Answer;
+    type Response = Response;
 
     async fn read_request<T>(&mut self, _name: &StreamProtocol, io: &mut T) -> io::Result<Bytes>
     where
@@ -147,7 +147,7 @@ impl exchange::Codec for Codec {
         envelope::decode(&frame, limit).map_err(malformed)
     }
 
-    async fn read_response<T>(&mut self, _name: &StreamProtocol, io: &mut T) -> io::Result<Answer>
+    async fn read_response<T>(&mut self, _name: &StreamProtocol, io: &mut T) -> io::Result<Response>
     where
         T: AsyncRead + Unpin + Send,
     {
@@ -155,9 +155,9 @@ impl exchange::Codec for Codec {
         let frame = read_frame(io, limit + envelope::HEADER_BYTES + 1).await?;
         match frame.split_first() {
             Some((&ANSWER, wire)) => {
-                envelope::decode(wire, limit).map(Answer::Bytes).map_err(malformed)
+                envelope::decode(wire, limit).map(Response::Bytes).map_err(malformed)
             }
-            Some((&BUSY, [])) => Ok(Answer::Busy),
+            Some((&BUSY, [])) => Ok(Response::Busy),
             _ => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the answer is neither bytes nor busy",
@@ -182,14 +182,14 @@ impl exchange::Codec for Codec {
         &mut self,
         _name: &StreamProtocol,
         io: &mut T,
-        answer: Answer,
+        answer: Response,
     ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
         match answer {
-            Answer::Busy => write_frame(io, &[BUSY], &[]).await,
-            Answer::Bytes(bytes) => {
+            Response::Busy => write_frame(io, &[BUSY], &[]).await,
+            Response::Bytes(bytes) => {
                 let wire = envelope::encode(&bytes, 0, self.protocol.compressible());
                 write_frame(io, &[ANSWER], &wire).await
             }
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(codec().read_request(&NAME, &mut wire).await.unwrap(), request);
 
         let large = Bytes::from(vec![5; Protocol::Blocks.response_bytes_max()]);
-        for answer in [Answer::Busy, Answer::Bytes(Bytes::new()), Answer::Bytes(large)] {
+        for answer in [Response::Busy, Response::Bytes(Bytes::new()), Response::Bytes(large)] {
             let mut wire = Cursor::new(Vec::new());
             codec().write_response(&NAME, &mut wire, answer.clone()).await.unwrap();
             wire.set_position(0);

@@ -30,7 +30,7 @@ use crate::{
     budget::Budget,
     discovery::{Discovery, Standing},
     error::{DialError, RequestError},
-    exchange::{Answer, Answered, InboundRequest},
+    exchange::{Answered, InboundRequest, Response},
     gossip::{Gossip, Judged, Open, Tickets, Topics, Verdict},
     handle::{Command, Publication},
     peers::Peers,
@@ -252,9 +252,9 @@ impl Node {
     fn on_answered(&mut self, answered: Answered) {
         let Answered { protocol, id, channel, answer } = answered;
         let answer = match answer {
-            Answer::Bytes(bytes) if !self.answers.take((protocol, id), bytes.len()) => {
+            Response::Bytes(bytes) if !self.answers.take((protocol, id), bytes.len()) => {
                 self.stats.protocol(protocol).busy.add_one();
-                Answer::Busy
+                Response::Busy
             }
             answer => answer,
         };

@@ -65,7 +65,7 @@ pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
     | GuardCommand::Export { node, .. }
     | GuardCommand::Import { node, .. }
     | GuardCommand::Reset { node, .. }) = &command;
-    let place = Place::of(node.clone())?;
+    let place = RecordOf::of(node.clone())?;
     output::note(format_args!("data directory {}", place.data_dir.display()));
     match command {
         GuardCommand::Show { json, .. } => show(&place, json),
@@ -78,14 +78,14 @@ pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
 }
 
 /// The place of a node's record, and the key that it must belong to.
-struct Place {
+struct RecordOf {
     data_dir: PathBuf,
     genesis: GenesisHash,
     key: PublicKey,
     node: ConfigArgs,
 }
 
-impl Place {
+impl RecordOf {
     fn of(node: ConfigArgs) -> Result<Self, CliError> {
         let config = node.load([])?;
         let chain = genesis_file::load_chain(&config.genesis)?;
@@ -137,7 +137,7 @@ struct View {
 }
 
 impl View {
-    fn of(place: &Place, record: &SafetyRecord) -> Self {
+    fn of(place: &RecordOf, record: &SafetyRecord) -> Self {
         let signed = [
             ("proposal", record.proposal.is_some()),
             ("prevote", record.prevote.is_some()),
@@ -163,7 +163,7 @@ impl View {
     }
 }
 
-fn show(place: &Place, json: bool) -> Result<(), CliError> {
+fn show(place: &RecordOf, json: bool) -> Result<(), CliError> {
     let (_, Recovered { record, .. }) = place.load()?;
     let view = View::of(place, &record);
     if json {
@@ -189,7 +189,7 @@ fn show(place: &Place, json: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-fn export(place: &Place, path: &Path) -> Result<(), CliError> {
+fn export(place: &RecordOf, path: &Path) -> Result<(), CliError> {
     let (file, Recovered { record, blocks }) = place.load()?;
     match record.stopped {
         Some(Stop::Foreign(height, round)) => {
@@ -239,7 +239,7 @@ fn export(place: &Place, path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn import(place: &Place, path: &Path) -> Result<(), CliError> {
+fn import(place: &RecordOf, path: &Path) -> Result<(), CliError> {
     let Recovered { record, blocks } = read(place, path)?;
     let file = place.open()?;
     let here = file.load()?.map(|here| here.record).filter(|here| here.key == record.key);
@@ -282,7 +282,7 @@ fn last_known(record: &SafetyRecord) -> (Height, Round) {
     }
 }
 
-fn read(place: &Place, path: &Path) -> Result<Recovered, CliError> {
+fn read(place: &RecordOf, path: &Path) -> Result<Recovered, CliError> {
     let refuse = |why: String| {
         CliError::new(Exit::Failure, format!("{} is no record for this node", path.display()))
             .why(why)
@@ -295,7 +295,7 @@ fn read(place: &Place, path: &Path) -> Result<Recovered, CliError> {
     guard_file::decode(&text, &place.genesis, &place.key).map_err(refuse)
 }
 
-fn reset(place: &Place, first: Height, is_accepted: bool) -> Result<(), CliError> {
+fn reset(place: &RecordOf, first: Height, is_accepted: bool) -> Result<(), CliError> {
     if !is_accepted {
         let what = "a new record forgets what the key signed";
         return Err(CliError::new(Exit::Usage, what)
@@ -314,7 +314,7 @@ fn reset(place: &Place, first: Height, is_accepted: bool) -> Result<(), CliError
 }
 
 /// The error if the record here knows a signature that a new record would forget.
-fn refuse_reset(place: &Place, here: &SafetyRecord) -> CliError {
+fn refuse_reset(place: &RecordOf, here: &SafetyRecord) -> CliError {
     let (height, node) = (last_known(here).0, &place.node);
     let refused = |what: String| CliError::new(Exit::Failure, what);
     match here.stopped {

@@ -1,5 +1,5 @@
 //! `timecoin status`: one screen about a running node.
-use super::target::{NodeArgs, Place};
+use super::target::{NodeArgs, NodesAt};
 use crate::{
     rpc_client::NodeStatus,
     terminal::{
@@ -21,7 +21,7 @@ pub(super) struct StatusArgs {
 pub(super) fn run(args: &StatusArgs) -> Result<(), CliError> {
     let target = args.node.find()?;
     let mut status = NodeStatus::ask(&target.client)?;
-    if let Place::Net(_, state) = args.node.place()? {
+    if let NodesAt::Net(_, state) = args.node.place()? {
         status.halted = status.halted.map(|reason| state.name_keys(reason));
     }
     if args.json {

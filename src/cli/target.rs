@@ -42,7 +42,7 @@ pub(super) struct Target {
 
 /// Where commands look for nodes.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum NodesAt {
     /// A local network.
     Net(Layout, TestnetState),
     /// One node by its configuration.
@@ -55,11 +55,11 @@ impl NodeArgs {
     /// The node that the flags name.
     pub(super) fn find(&self) -> Result<Target, CliError> {
         match self.place()? {
-            Place::Net(layout, state) => {
+            NodesAt::Net(layout, state) => {
                 let node = state.pick(&layout, self.node.as_deref())?;
                 Ok(node_of_net(&layout, node))
             }
-            Place::Config(file) => {
+            NodesAt::Config(file) => {
                 let config = NodeConfig::load(&file, &[])?;
                 if !config.rpc.enabled {
                     let what = format!("the node of {} has no RPC server", file.display());
@@ -70,7 +70,7 @@ impl NodeArgs {
                 let client = RpcClient::new(config.rpc.listen, Some(cookie));
                 Ok(Target { name: client.address().to_string(), client })
             }
-            Place::Address(address) => {
+            NodesAt::Address(address) => {
                 let client = RpcClient::new(address, self.cookie.clone());
                 Ok(Target { name: address.to_string(), client })
             }
@@ -80,7 +80,7 @@ impl NodeArgs {
     /// All nodes of a local network, or the one node that the flags name.
     pub(super) fn find_all(&self) -> Result<Vec<Target>, CliError> {
         match self.place()? {
-            Place::Net(layout, state) => {
+            NodesAt::Net(layout, state) => {
                 Ok(state.nodes.iter().map(|node| node_of_net(&layout, node)).collect())
             }
             _ => Ok(vec![self.find()?]),
@@ -100,26 +100,26 @@ impl NodeArgs {
     /// The directory of wallets of this place.
     pub(super) fn wallets(&self) -> Result<PathBuf, CliError> {
         Ok(match self.place()? {
-            Place::Net(layout, _) => layout.wallets(),
-            Place::Config(file) => file.parent().unwrap_or(Path::new("")).join("wallets"),
-            Place::Address(_) => PathBuf::from("wallets"),
+            NodesAt::Net(layout, _) => layout.wallets(),
+            NodesAt::Config(file) => file.parent().unwrap_or(Path::new("")).join("wallets"),
+            NodesAt::Address(_) => PathBuf::from("wallets"),
         })
     }
 
     /// Where to look: flags first, then the environment, then the working directory.
-    pub(super) fn place(&self) -> Result<Place, CliError> {
+    pub(super) fn place(&self) -> Result<NodesAt, CliError> {
         if let Some(address) = self.rpc {
-            return Ok(Place::Address(address));
+            return Ok(NodesAt::Address(address));
         }
         if let Some(file) = &self.config {
-            return Ok(Place::Config(file.clone()));
+            return Ok(NodesAt::Config(file.clone()));
         }
         let variable = |name| std::env::var_os(name).map(PathBuf::from);
         if let Some(root) = self.net.clone().or_else(|| variable("TIMECOIN_NET")) {
             return net(&root);
         }
         if let Some(file) = variable("TIMECOIN_CONFIG") {
-            return Ok(Place::Config(file));
+            return Ok(NodesAt::Config(file));
         }
         let root = Path::new(DEFAULT_NET);
         if Layout::new(root).state().exists() {
@@ -131,10 +131,10 @@ impl NodeArgs {
     }
 }
 
-fn net(root: &Path) -> Result<Place, CliError> {
+fn net(root: &Path) -> Result<NodesAt, CliError> {
     let layout = Layout::new(root);
     let state = TestnetState::load(&layout)?;
-    Ok(Place::Net(layout, state))
+    Ok(NodesAt::Net(layout, state))
 }
 
 fn node_of_net(layout: &Layout, node: &NodeEntry) -> Target {

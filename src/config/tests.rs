@@ -7,9 +7,9 @@ use timecoin_chain::{
     types::{Lock, Masternode, Timestamp},
 };
 
-struct Place(tempfile::TempDir);
+struct NodeDir(tempfile::TempDir);
 
-impl Place {
+impl NodeDir {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::Key(PublicKey([1; 32]));
@@ -41,7 +41,7 @@ impl Place {
 
 #[test]
 fn the_defaults_follow_the_network_of_the_genesis() {
-    let place = Place::new();
+    let place = NodeDir::new();
     let config = place.resolve("", &[], &[]).unwrap();
     assert_eq!(config.kind, Network::Dev);
     assert_eq!(config.rpc.listen.to_string(), "127.0.0.1:24201");
@@ -55,7 +55,7 @@ fn the_defaults_follow_the_network_of_the_genesis() {
 
 #[test]
 fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
-    let place = Place::new();
+    let place = NodeDir::new();
     let file = "[store]\ncache_mb = 1\n";
     let environment = [("TIMECOIN_STORE__CACHE_MB", "2")];
     let flags = [("store.cache_mb", "3")];
@@ -68,7 +68,7 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 
 #[test]
 fn an_unknown_key_is_named_with_its_place_and_what_it_may_have_meant() {
-    let place = Place::new();
+    let place = NodeDir::new();
     type Pairs<'a> = &'a [(&'a str, &'a str)];
     let cases: [(&str, Pairs<'_>, Pairs<'_>, &str, &str); 6] = [
         ("[rpc]\nlisten_on = \"x\"", &[], &[], "`rpc.listen_on` in", "`rpc.listen`?"),
@@ -86,14 +86,14 @@ fn an_unknown_key_is_named_with_its_place_and_what_it_may_have_meant() {
 
 #[test]
 fn a_variable_that_only_looks_like_ours_is_left_alone() {
-    let place = Place::new();
+    let place = NodeDir::new();
     let environment = [("TIMECOIN_SERVICE_HOST", "10.0.0.1"), ("TIMECOIN_PORT_24001_TCP", "x")];
     assert!(place.resolve("", &environment, &[]).is_ok());
 }
 
 #[test]
 fn a_wrong_value_is_named_with_its_place() {
-    let place = Place::new();
+    let place = NodeDir::new();
     let cases = [
         ("[rpc]\nlisten = \"24001\"", "rpc.listen"),
         ("[rpc]\nenabled = \"yes\"", "rpc.enabled"),
@@ -112,7 +112,7 @@ fn a_wrong_value_is_named_with_its_place() {
 
 #[test]
 fn lists_come_from_variables_with_commas_or_as_toml() {
-    let place = Place::new();
+    let place = NodeDir::new();
     for text in [
         "/ip4/0.0.0.0/tcp/1, /ip4/0.0.0.0/tcp/2",
         "[\"/ip4/0.0.0.0/tcp/1\",\"/ip4/0.0.0.0/tcp/2\"]",
@@ -124,7 +124,7 @@ fn lists_come_from_variables_with_commas_or_as_toml() {
 
 #[test]
 fn the_rendered_file_sets_what_it_is_told_and_shows_the_rest() {
-    let place = Place::new();
+    let place = NodeDir::new();
     let listen = toml::Value::String("127.0.0.1:5".into());
     let text = render(&[("rpc.listen", listen)]).unwrap();
     let config = place.resolve(&text, &[], &[]).unwrap();

@@ -27,7 +27,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Worker results queued for the loop.
-const ANSWERS: usize = 256;
+const FINISHED: usize = 256;
 /// Peer responses queued for the loop.
 const RESPONSES: usize = 256;
 /// RPC commands queued for the loop.
@@ -170,7 +170,7 @@ impl Node {
     /// When the node cannot go on.
     pub async fn run(self) -> Result<(), NodeRunError> {
         let NodeHandle { chain, store, stop, blocks, .. } = self.handle;
-        let (answer_sender, answers) = mpsc::channel(ANSWERS);
+        let (finished_sender, finished) = mpsc::channel(FINISHED);
         let (response_sender, responses) = mpsc::channel(RESPONSES);
         let tasks = TaskTracker::new();
         let Network { handle, fast, bulk, requests, peers } = self.network;
@@ -187,7 +187,7 @@ impl Node {
                 store,
                 door: Arc::new(pool("door")),
                 signatures: Arc::new(pool("signatures")),
-                answers: answer_sender,
+                finished: finished_sender,
                 tasks: tasks.clone(),
             },
             executions: Executions::default(),
@@ -201,7 +201,7 @@ impl Node {
             status_at: Millis::default(),
         };
         let sources =
-            Sources { answers, fast, responses, peers, requests, commands: self.commands, bulk };
+            Sources { finished, fast, responses, peers, requests, commands: self.commands, bulk };
         let end = shell.run(sources, stop.clone()).await;
         stop.cancel();
         handle.shutdown().await;

@@ -6,7 +6,7 @@ use super::{
     outbox::Outbox,
     peers::Peers,
     requests::{self, Answered, Librarian},
-    workers::{Answer, Executions, Workers},
+    workers::{Executions, Finished, Workers},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
@@ -59,7 +59,7 @@ impl Waiting {
 
 /// The sources of events.
 pub(super) struct Sources {
-    pub(super) answers: mpsc::Receiver<Answer>,
+    pub(super) finished: mpsc::Receiver<Finished>,
     pub(super) fast: mpsc::Receiver<Gossip>,
     pub(super) responses: mpsc::Receiver<Answered>,
     pub(super) peers: mpsc::Receiver<PeerEvent>,
@@ -99,7 +99,7 @@ impl Shell {
             let result = tokio::select! {
                 biased;
                 () = stop.cancelled() => return End::Stopped,
-                Some(answer) = sources.answers.recv() => self.on_answer(answer).await,
+                Some(finished) = sources.finished.recv() => self.on_finished(finished).await,
                 () = self.timers.due(&self.clock, grace) => {
                     self.on_timers(&mut sources.fast).await
                 }
@@ -138,9 +138,9 @@ impl Shell {
         }
     }
 
-    async fn on_answer(&mut self, answer: Answer) -> Result<(), End> {
-        match answer {
-            Answer::Input(input) => {
+    async fn on_finished(&mut self, finished: Finished) -> Result<(), End> {
+        match finished {
+            Finished::Input(input) => {
                 let is_commit = matches!(*input, Input::Durable { .. });
                 let result = self.handle(*input).await;
                 if is_commit {
@@ -148,7 +148,7 @@ impl Shell {
                 }
                 result
             }
-            Answer::Failed(error) => Err(End::Store(error)),
+            Finished::Failed(error) => Err(End::Store(error)),
         }
     }
 

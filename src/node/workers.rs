@@ -27,7 +27,7 @@ const CHUNK: usize = 128;
 
 /// The result of a worker.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum Finished {
     /// An input for the engine.
     Input(Box<Input>),
     /// The disk failed: the node stops.
@@ -43,7 +43,7 @@ pub(super) struct Workers {
     pub(super) door: Arc<rayon::ThreadPool>,
     /// For payments.
     pub(super) signatures: Arc<rayon::ThreadPool>,
-    pub(super) answers: mpsc::Sender<Answer>,
+    pub(super) finished: mpsc::Sender<Finished>,
     pub(super) tasks: tokio_util::task::TaskTracker,
 }
 
@@ -135,11 +135,11 @@ impl Workers {
 
     fn send(&self, input: Input) {
         // The loop ends only when the node stops.
-        let _stopped = self.answers.blocking_send(Answer::Input(Box::new(input)));
+        let _stopped = self.finished.blocking_send(Finished::Input(Box::new(input)));
     }
 
     fn fail(&self, error: StoreError) {
-        let _stopped = self.answers.blocking_send(Answer::Failed(error));
+        let _stopped = self.finished.blocking_send(Finished::Failed(error));
     }
 }
 

@@ -14,10 +14,10 @@ use serde::Serialize;
 use serde_json::value::to_raw_value;
 use std::sync::Arc;
 
-type Answer = Result<Json, RpcError>;
+type CallResult = Result<Json, RpcError>;
 
 /// What a call runs.
-type Run = for<'a> fn(&'a Context, Params<'a>) -> BoxFuture<'a, Answer>;
+type Run = for<'a> fn(&'a Context, Params<'a>) -> BoxFuture<'a, CallResult>;
 
 /// The methods with what they run.
 pub(super) struct Calls {
@@ -30,14 +30,14 @@ impl Calls {
         Self { context, metrics }
     }
 
-    fn count(&self, method: &'static str, answer: &Answer) {
+    fn count(&self, method: &'static str, answer: &CallResult) {
         let code = answer.as_ref().err().map_or(0, |error| error.code.into());
         self.metrics.on_call(method, code);
     }
 }
 
 impl Backend for Calls {
-    async fn call(&self, method: &str, arguments: &Arguments<'_>) -> Answer {
+    async fn call(&self, method: &str, arguments: &Arguments<'_>) -> CallResult {
         let Some((method, run)) = catalog::find(method).zip(route(method)) else {
             let error = RpcError::new(Code::MethodNotFound, "Method not found");
             let answer = Err(error.because("unknown-method"));
@@ -52,12 +52,12 @@ impl Backend for Calls {
         answer
     }
 
-    async fn send(&self, calls: &[&Arguments<'_>]) -> Vec<Answer> {
+    async fn send(&self, calls: &[&Arguments<'_>]) -> Vec<CallResult> {
         let declared = catalog::find(SEND).map_or(&[][..], |Method { params, .. }| *params);
         let read = |arguments: &&Arguments<'_>| arguments.bind(declared)?.read();
         let asked = calls.iter().map(read).collect();
         let sent = tx::send_all(&self.context, asked).await;
-        let answers: Vec<Answer> = sent.into_iter().map(|sent| json(&sent?)).collect();
+        let answers: Vec<CallResult> = sent.into_iter().map(|sent| json(&sent?)).collect();
         for answer in &answers {
             self.count(SEND, answer);
         }
@@ -98,7 +98,10 @@ fn route(method: &str) -> Option<Run> {
     })
 }
 
-fn run<'a, A: Serve + 'static>(context: &'a Context, params: Params<'a>) -> BoxFuture<'a, Answer>
+fn run<'a, A: Serve + 'static>(
+    context: &'a Context,
+    params: Params<'a>,
+) -> BoxFuture<'a, CallResult>
 where
     A::Answer: Send + 'static,
 {
@@ -113,7 +116,7 @@ where
 }
 
 /// A value as the JSON of an answer.
-fn json(value: &impl Serialize) -> Answer {
+fn json(value: &impl Serialize) -> CallResult {
     to_raw_value(value).map_err(|error| {
         RpcError::new(Code::Internal, format_args!("writing the answer failed: {error}"))
     })

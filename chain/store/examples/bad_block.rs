@@ -30,8 +30,9 @@ struct Case {
     all_bad: bool,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case::new("20,000 payments, all seen but one", 1, 20_000, 1, 19_999),
+    Case::new("20,000 payments, 3,000 unseen", 1, 20_000, 1, 17_000),
     Case::new("4,000 payments, none seen", 1, 4_000, 1, 0),
     Case::new("20,000 payments, none seen", 1, 20_000, 1, 0),
     Case::new("45 sweeps of 700 coins, none seen", 1, 45, 700, 0),

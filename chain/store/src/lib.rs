@@ -29,7 +29,7 @@ mod tables;
 
 pub use check::Checked;
 pub use error::StoreError;
-pub use read::Place;
+pub use read::TxPlace;
 pub use safety_file::SafetyFile;
 pub use stats::StoreStats;
 

@@ -19,7 +19,7 @@ use timecoin_chain::{
 
 /// Where a transaction is in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct TxPlace {
     /// The height of its block; 0 for genesis.
     pub height: Height,
     /// Its index in the block; none for rewards and genesis outputs.
@@ -112,7 +112,7 @@ impl Store {
     }
 
     /// Where a transaction is in the chain, if it is final.
-    pub fn transaction(&self, txid: &TxId) -> Result<Option<Place>, StoreError> {
+    pub fn transaction(&self, txid: &TxId) -> Result<Option<TxPlace>, StoreError> {
         self.ledger.read(|txn| place(txn, txid))
     }
 
@@ -166,12 +166,12 @@ fn state_in(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Le
     decoded("meta", META_STATE, bytes.value())
 }
 
-fn place(txn: &ReadTransaction, txid: &TxId) -> Result<Option<Place>, Fault> {
+fn place(txn: &ReadTransaction, txid: &TxId) -> Result<Option<TxPlace>, Fault> {
     let row = txn.open_table(TRANSACTIONS)?.get(&txid.0)?;
     Ok(row.map(|row| {
         let (first_position, height, index) = row.value();
         let index = Some(index).filter(|&index| index != NO_INDEX);
-        Place { height: Height(height), index, first_position }
+        TxPlace { height: Height(height), index, first_position }
     }))
 }
 

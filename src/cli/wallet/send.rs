@@ -5,7 +5,7 @@ use crate::{
         ChainInfo, FinalIn, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo,
         SendRawTransaction,
     },
-    cli::target::{Place, Target},
+    cli::target::{NodesAt, Target},
     genesis_file::network_by_name,
     rpc_client::{RpcClient, RpcClientError},
     terminal::{
@@ -101,7 +101,7 @@ fn check_network(
     wallet: &WalletFile,
     chain: &ChainInfo,
 ) -> Result<Network, CliError> {
-    if let Place::Net(_, state) = place.node.place()?
+    if let NodesAt::Net(_, state) = place.node.place()?
         && state.genesis != chain.genesis
     {
         let what = "the node follows another chain than the network's directory says";

@@ -2,7 +2,7 @@
 use super::{coins, place::PlaceArgs};
 use crate::{
     api::GetBlockchainInfo,
-    cli::target::Place,
+    cli::target::NodesAt,
     genesis_file::{network_by_name, network_name},
     terminal::{
         CliError, Exit,
@@ -46,8 +46,8 @@ fn network(place: &PlaceArgs, kind: Option<&str>) -> Result<Network, CliError> {
         });
     }
     match place.node.place()? {
-        Place::Net(layout, _) => Ok(crate::genesis_file::load(&layout.genesis())?.network),
-        Place::Config(_) | Place::Address(_) => {
+        NodesAt::Net(layout, _) => Ok(crate::genesis_file::load(&layout.genesis())?.network),
+        NodesAt::Config(_) | NodesAt::Address(_) => {
             let chain = place.node.find()?.client.ask(&GetBlockchainInfo {})?;
             network_by_name(&chain.chain).ok_or_else(|| {
                 CliError::new(Exit::Answered, format!("network `{}` is not known", chain.chain))

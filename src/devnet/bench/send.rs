@@ -137,13 +137,13 @@ fn write_call(body: &mut Vec<u8>, index: usize, bytes: &[u8]) {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Answers {
-    Many(Vec<Answer>),
-    One(Answer),
+enum Replies {
+    Many(Vec<Reply>),
+    One(Reply),
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Reply {
     #[serde(default)]
     id: Option<usize>,
     #[serde(default)]
@@ -161,11 +161,11 @@ fn refusals(answer: &[u8]) -> Result<Vec<(usize, String)>, String> {
     if !answer.windows(ERROR.len()).any(|window| window == ERROR) {
         return Ok(Vec::new());
     }
-    let answers: Answers =
+    let answers: Replies =
         serde_json::from_slice(answer).map_err(|error| format!("not JSON-RPC: {error}"))?;
     let answers = match answers {
-        Answers::Many(answers) => answers,
-        Answers::One(answer) => vec![answer],
+        Replies::Many(answers) => answers,
+        Replies::One(answer) => vec![answer],
     };
     answers
         .into_iter()

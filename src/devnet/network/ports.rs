@@ -30,18 +30,20 @@ pub(crate) fn check<'a>(
     Ok(())
 }
 
-/// The first base with free ports for this number of nodes.
-fn suggestion(base_port: u16, nodes: u16) -> u16 {
-    let fits = |base: u16| {
+/// The first of these bases with free ports for this number of nodes.
+pub(crate) fn first_free(mut bases: impl Iterator<Item = u16>, nodes: u16) -> Option<u16> {
+    bases.find(|base| {
         (0..nodes).all(|index| {
             let port = base.saturating_add(index.saturating_mul(10));
             is_free(port) && is_free(port.saturating_add(1))
         })
-    };
-    (1..20)
-        .filter_map(|step| base_port.checked_add(SUGGESTION_STEP.checked_mul(step)?))
-        .find(|&base| fits(base))
-        .unwrap_or(base_port.wrapping_add(SUGGESTION_STEP))
+    })
+}
+
+fn suggestion(base_port: u16, nodes: u16) -> u16 {
+    let bases =
+        (1..20).filter_map(|step| base_port.checked_add(SUGGESTION_STEP.checked_mul(step)?));
+    first_free(bases, nodes).unwrap_or(base_port.wrapping_add(SUGGESTION_STEP))
 }
 
 fn is_free(port: u16) -> bool {

@@ -21,7 +21,7 @@ use timecoin_chain::{
     rules::RuleError,
     types::{Amount, Height, Transaction, TxId},
 };
-use timecoin_store::{Place, Store};
+use timecoin_store::{Store, TxPlace};
 
 /// Transactions in one call of `testmempoolaccept`, as in Bitcoin Core.
 const TEST_MAX: usize = 25;
@@ -149,7 +149,7 @@ async fn sent(
     }
 }
 
-fn refusal(txid: TxId, reject: &Reject, place: Option<Place>) -> RpcError {
+fn refusal(txid: TxId, reject: &Reject, place: Option<TxPlace>) -> RpcError {
     if let Some(place) = place {
         let text = format!("transaction {txid} is already final at height {}", place.height);
         return RpcError::new(Code::AlreadyInChain, text).because("txn-already-known");
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(error.code, Code::Verify);
         assert!(error.message.starts_with("bad-txns-inputs-missingorspent: "));
 
-        let place = Place { height: Height(7), index: Some(0), first_position: 9 };
+        let place = TxPlace { height: Height(7), index: Some(0), first_position: 9 };
         let error = refusal(txid, &missing, Some(place));
         assert_eq!(error.code, Code::AlreadyInChain);
         assert!(error.message.ends_with("already final at height 7"), "{}", error.message);

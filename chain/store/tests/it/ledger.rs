@@ -5,7 +5,7 @@ use timecoin_chain::{
     ledger::{LedgerView as _, PositionedCoin, genesis_delta},
     types::{BlockHash, Height, Lock, OutPoint, TxId},
 };
-use timecoin_store::{Place, Store, StoreError, StoreOptions};
+use timecoin_store::{Store, StoreError, StoreOptions, TxPlace};
 
 fn commit(store: &Store, committed: &Committed) {
     store.commit(&committed.block, &committed.certificate, &committed.delta).unwrap();
@@ -103,7 +103,7 @@ fn blocks_are_found_by_height_by_hash_and_by_transaction() {
         assert_eq!(store.height_of(&block.hash()).unwrap(), Some(height));
         for record in &delta.transactions {
             let (index, first_position) = (record.index, record.first_position);
-            let place = Place { height, index, first_position };
+            let place = TxPlace { height, index, first_position };
             assert_eq!(store.transaction(&record.txid).unwrap(), Some(place));
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     api::GetBlockHash,
     devnet::{
         bench::{Node, Payments},
-        network::{Layout, NodeEntry, TestnetState},
+        network::{Layout, NodeEntry, TestnetState, ports},
     },
     genesis_file,
     rpc_client::RpcClient,
@@ -22,7 +22,7 @@ use serde::Deserialize;
 use std::{
     collections::BTreeSet,
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
@@ -69,7 +69,13 @@ impl Shape {
     fn up(&self, layout: &Layout, coins: usize) -> Result<Command, CliError> {
         let base = match self.base_port {
             Some(base) => base,
-            None => free_base(self.validators + self.full)?,
+            None => {
+                let bases = BASE_PORTS.step_by(PORTS_STEP);
+                ports::first_free(bases, self.validators + self.full).ok_or_else(|| {
+                    CliError::new(Exit::AddressInUse, "no free ports were found")
+                        .next("--base-port P")
+                })?
+            }
         };
         let mut command = testnet(layout, &["up", "--detach", "--json"])?;
         let flags = [
@@ -265,20 +271,6 @@ fn wait_for_up(command: &mut Command, interrupts: &Interrupts) -> Result<Up, Cli
         return Err(CliError::new(exit, "the network did not start; its error is above"));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| not_started(&error))
-}
-
-/// The first base with free ports for this number of nodes.
-fn free_base(nodes: u16) -> Result<u16, CliError> {
-    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let fits = |base: &u16| {
-        (0..nodes).all(|index| {
-            let port = base.saturating_add(index.saturating_mul(10));
-            is_free(port) && is_free(port.saturating_add(1))
-        })
-    };
-    BASE_PORTS.step_by(PORTS_STEP).find(fits).ok_or_else(|| {
-        CliError::new(Exit::AddressInUse, "no free ports were found").next("--base-port P")
-    })
 }
 
 fn not_started(error: &dyn std::fmt::Display) -> CliError {
