@@ -6,7 +6,10 @@ mod fetch;
 mod payments;
 mod repeat;
 
-use crate::fixture::{Fixture, hash_lock, pay, prevote_of, seal};
+use crate::{
+    fixture::{Fixture, hash_lock, pay, prevote_of, seal},
+    peer::{PEER, REPEAT_MS, gossip, respond},
+};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -15,23 +18,22 @@ use std::{
 };
 use timecoin_chain::{
     consensus::Step,
-    crypto::{Ed25519, Signer, Verified},
+    crypto::{Ed25519, Signer},
     engine::{
         Effect, Engine, EngineConfig, Held, Input, Peer, Recovered, Request, SafetyRecord, Stored,
         Ticket, Timer,
     },
+    inbound::Verdict,
     ledger::{BlockDelta, LedgerView, MemoryView, PositionedCoin, ViewError, execute, look_up},
     mempool::MempoolLimits,
-    rules::{self, CertifiedBlock},
+    rules,
     types::{
         Attestation, Block, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height,
         Inquiry, Millis, Now, OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction,
-        Vote, VoteKind, VotesRequest,
+        Vote, VoteKind, VotesAnswer, VotesRequest,
     },
     wire::Response,
 };
-
-pub(crate) const PEER: Peer = Peer(7);
 
 #[derive(Clone)]
 pub(crate) struct SharedView(Rc<RefCell<MemoryView>>);
@@ -60,6 +62,7 @@ pub(crate) struct Node {
     /// Blocks that are being written and not durable yet, where the disk is slow.
     writing: Option<VecDeque<Arc<BlockDelta>>>,
     pub(crate) sent: Vec<Effect>,
+    tickets: u64,
 }
 
 impl Node {
@@ -93,10 +96,29 @@ impl Node {
 
     /// What this node asked of its own key last.
     pub(crate) fn inquiry(&self) -> Option<Inquiry> {
-        self.sent.iter().rev().find_map(|effect| match effect {
-            Effect::Request { request: Request::Votes(votes), .. } => votes.inquiry,
+        self.requests().find_map(|request| match request {
+            Request::Votes(votes) => votes.inquiry,
             _ => None,
         })
+    }
+
+    /// What this node requested, the last first.
+    fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.sent.iter().rev().filter_map(|effect| match effect {
+            Effect::Request { request, .. } => Some(request),
+            _ => None,
+        })
+    }
+
+    /// The last request that a peer can respond to with this.
+    fn request_for(&self, response: &Response) -> Request {
+        let mut requests = self.requests().filter(|request| match response {
+            Response::Status(..) => matches!(request, Request::Status),
+            Response::Blocks(_) => matches!(request, Request::Blocks(_)),
+            Response::Bodies(_) => matches!(request, Request::Bodies(_)),
+            Response::Votes(_) => matches!(request, Request::Votes(_)),
+        });
+        requests.next().expect("the node asked for it").clone()
     }
 
     /// A masternode attests what it holds.
@@ -111,9 +133,8 @@ impl Node {
         let message = Attestation::message(&chain.hash, inquiry, height, &votes);
         let signature = self.fixture.secrets[usize::from(by)].sign(&message);
         let attestation = Attestation { inquiry, height, votes, by, signature };
-        let set = &chain.masternodes;
-        let checked = rules::verify_attestation(&Ed25519, &chain.hash, set, attestation).unwrap();
-        self.input(Input::Attestation(checked));
+        let answer = VotesAnswer { messages: vec![], attestation: Some(attestation) };
+        self.respond(Response::Votes(answer));
     }
 
     /// A tick of listening.
@@ -151,6 +172,7 @@ impl Node {
             executes: true,
             writing: None,
             sent: Vec::new(),
+            tickets: 0,
         };
         node.input(Input::Start);
         node
@@ -168,6 +190,8 @@ impl Node {
 
     fn carry_out(&mut self, effect: &Effect) -> Option<Input> {
         match effect {
+            Effect::Run(job) => Some(Input::Done(job.clone().run(&Ed25519, &self.fixture.chain))),
+            Effect::Judge { verdict: Verdict::Reject(reason), .. } => panic!("{reason}"),
             Effect::Execute(execution) if self.executes => {
                 let block = execution.block().hash();
                 let (chain, view) = (&self.fixture.chain, self.view.clone());
@@ -214,42 +238,60 @@ impl Node {
         self.input(Input::Durable { height: delta.height });
     }
 
-    /// All other masternodes decide a block of this node's height, which was proposed by the rules.
+    /// All other masternodes decide the next empty block.
     fn decide(&mut self, me: u16, now: &mut Fixture) -> Block {
         let block = now.block(vec![]);
-        self.proposal(now.propose(&block, Round(0), None));
-        let certificate = self.checked(now.certify_by(&others(me), &block));
-        self.message(certificate);
-        now.apply(&block);
-        now.commit = Some(now.certify_by(&others(me), &block));
+        self.watches(me, now, &block);
         block
     }
 
-    pub(crate) fn message(&mut self, message: impl Into<Verified<ConsensusMessage>>) {
-        self.input(Input::Message { from: PEER, message: message.into() });
+    /// All other masternodes decide a block of this node's height.
+    pub(crate) fn watches(&mut self, me: u16, now: &mut Fixture, block: &Block) {
+        self.proposal(now.propose(block, Round(0), None));
+        let certificate = now.certify_by(&others(me), block);
+        self.certificate(certificate.clone());
+        now.apply(block);
+        now.commit = Some(certificate);
+    }
+
+    /// A message is gossiped to this node.
+    fn message(&mut self, message: &ConsensusMessage) {
+        self.tickets += 1;
+        self.input(gossip(Ticket(self.tickets), message));
     }
 
     pub(crate) fn vote(&mut self, signer: u16, vote: &Vote) {
         let vote = self.fixture.vote(signer, vote.clone());
-        let chain = &self.fixture.chain;
-        let vote = rules::verify_vote(&Ed25519, &chain.hash, &chain.masternodes, vote).unwrap();
-        self.message(vote);
+        self.message(&ConsensusMessage::Vote(vote));
     }
 
     pub(crate) fn proposal(&mut self, proposal: Proposal) {
-        let chain = &self.fixture.chain;
-        let checked = rules::verify_proposal(&Ed25519, &chain.hash, &chain.masternodes, proposal);
-        self.message(checked.unwrap());
+        self.message(&ConsensusMessage::Proposal(Box::new(proposal)));
     }
 
-    pub(crate) fn checked(&self, certificate: Certificate) -> Verified<Certificate> {
-        let chain = &self.fixture.chain;
-        rules::verify_certificate(&Ed25519, &chain.hash, &chain.masternodes, certificate).unwrap()
+    pub(crate) fn certificate(&mut self, certificate: Certificate) {
+        self.message(&ConsensusMessage::Certificate(certificate));
     }
 
-    pub(crate) fn certified(&self, block: Block, certificate: Certificate) -> CertifiedBlock {
-        let (genesis, set) = (&self.fixture.chain.hash, &self.fixture.chain.masternodes);
-        CertifiedBlock::verify(&Ed25519, genesis, set, block, certificate).unwrap()
+    /// [`PEER`] responds to what this node asked last.
+    fn respond(&mut self, response: Response) {
+        self.input(respond(PEER, self.request_for(&response), response));
+    }
+
+    /// [`PEER`] shows these messages when it is asked for votes. The door does not limit how many of one slot.
+    fn shows(&mut self, messages: Vec<ConsensusMessage>) {
+        self.respond(Response::Votes(VotesAnswer { messages, attestation: None }));
+    }
+
+    /// [`PEER`] has this tip.
+    fn status(&mut self, tip: Certificate) {
+        self.respond(Response::Status(self.fixture.chain.hash, Some(tip)));
+    }
+
+    /// [`PEER`] has this tip, and these are the blocks it sends when it is asked for them.
+    pub(crate) fn syncs(&mut self, tip: Certificate, blocks: Vec<(Block, Certificate)>) {
+        self.status(tip);
+        self.respond(Response::Blocks(blocks));
     }
 
     /// The votes of this node that left, in order.
@@ -299,6 +341,18 @@ fn blocks(fixture: &Fixture, round: Round) -> impl Iterator<Item = Block> + '_ {
     })
 }
 
+/// Different valid proposals of a round.
+fn proposals(fixture: &Fixture, round: Round) -> impl Iterator<Item = ConsensusMessage> + '_ {
+    let proposals = blocks(fixture, round).map(move |block| fixture.propose(&block, round, None));
+    proposals.map(|proposal| ConsensusMessage::Proposal(Box::new(proposal)))
+}
+
+/// A timer runs out.
+fn fire(node: &mut Node, timer: Timer) {
+    node.now.mono = node.timers.remove(&timer).expect("the timer is set");
+    node.input(Input::Timer(timer));
+}
+
 #[test]
 fn a_flood_of_proposals_does_not_take_the_block_from_under_a_lock() {
     let fixture = Fixture::at_height(1);
@@ -308,9 +362,7 @@ fn a_flood_of_proposals_does_not_take_the_block_from_under_a_lock() {
     let block = fixture.block(vec![]);
     node.proposal(fixture.propose(&block, Round(0), None));
     for round in [0, 1, 2].map(Round) {
-        for other in blocks(&fixture, round).skip(1).take(20) {
-            node.proposal(fixture.propose(&other, round, None));
-        }
+        node.shows(proposals(&fixture, round).skip(1).take(20).collect());
     }
     for signer in others(me) {
         node.vote(signer, &prevote_of(&block, Round(0)));
@@ -326,12 +378,10 @@ fn a_flood_of_proposals_leaves_room_for_ones_own_and_no_more() {
     let mut node = Node::new(fixture.clone(), me);
     let prevote = prevote_of(&fixture.block(vec![]), Round(0));
     for round in (0..5).map(Round) {
-        let proposers = |round: &Round| fixture.chain.masternodes.proposer(node.height(), *round);
-        let near = [round, round.next(), round.next().next()];
-        for of in near.into_iter().filter(|of| proposers(of) != me).collect::<Vec<_>>() {
-            for other in blocks(&fixture, of).take(3) {
-                node.proposal(fixture.propose(&other, of, None));
-            }
+        let height = node.height();
+        let near = [round, round.next(), round.next().next()].into_iter();
+        for of in near.filter(|of| fixture.chain.masternodes.proposer(height, *of) != me) {
+            node.shows(proposals(&fixture, of).take(3).collect());
         }
         for signer in others(me) {
             let vote = Vote { kind: VoteKind::Precommit, round, block: None, ..prevote.clone() };
@@ -372,9 +422,9 @@ fn bodies_are_gathered_up_to_the_size_of_a_block() {
     let bodies: Vec<Transaction> = (0..5).map(|number| large(&fixture, number)).collect();
     let block = fixture.block(bodies.clone());
     node.proposal(fixture.propose(&block, Round(0), None));
+    fire(&mut node, Timer::Bodies(block.hash()));
     for body in &bodies[..3] {
-        let request = BodiesRequest(vec![body.wtxid()]);
-        node.input(Input::Bodies { from: PEER, request, transactions: vec![body.clone()] });
+        node.respond(Response::Bodies(vec![body.clone()]));
     }
     assert_eq!(node.votes(), [(VoteKind::Prevote, Round(0), None)]);
     let first = BodiesRequest(vec![bodies[0].wtxid()]);
@@ -389,8 +439,7 @@ fn a_commit_that_only_a_status_shows_is_acted_on_and_passed_on() {
     let mut node = Node::new(fixture.clone(), me);
     let block = fixture.block(vec![]);
     let certificate = fixture.certify_by(&others(me), &block);
-    let tip = Some(node.checked(certificate.clone()));
-    node.input(Input::Status { from: PEER, tip });
+    node.status(certificate.clone());
     let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(node.height()))) else {
         panic!()
     };
@@ -419,8 +468,8 @@ fn the_last_votes_of_a_height_are_not_answered_and_a_laggard_is_helped_by_one() 
     node.vote(others(me)[1], &late);
     assert_eq!(shown(&node), 1, "who repeats a vote is behind");
     node.input(Input::Timer(Timer::Rebroadcast(node.height())));
-    let certificate = node.checked(fixture.certify_by(&others(me), &block));
-    node.message(certificate);
+    node.now.mono.0 += REPEAT_MS;
+    node.certificate(fixture.certify_by(&others(me), &block));
     node.vote(others(me)[0], &late);
     assert_eq!(shown(&node), 1, "somebody else has shown it");
 }
@@ -439,10 +488,7 @@ fn a_commit_of_a_later_height_decides_when_the_node_gets_there() {
         later.commit = Some(later.certify_by(&others(me), &block));
     }
     let (_, last) = blocks.pop().unwrap();
-    let tip = Some(node.checked(last.clone()));
-    node.input(Input::Status { from: PEER, tip });
-    let blocks: Vec<_> = blocks.into_iter().map(|(b, c)| node.certified(b, c)).collect();
-    node.input(Input::Blocks { from: PEER, blocks });
+    node.syncs(last.clone(), blocks);
     assert_eq!(node.height(), Height(4));
     let Response::Votes(votes) = node.answer(Request::Votes(nothing_of(Height(4)))) else {
         panic!()

@@ -1,13 +1,14 @@
 //! Whether a key may sign: without its record, with an old one, and beside a second host.
 use crate::{
-    engine::{Node, PEER, bystander, nothing_of, others},
+    engine::{Node, bystander, nothing_of, others},
     fixture::{Fixture, precommit_of, prevote_of},
+    peer::PEER,
 };
 use timecoin_chain::{
     crypto::Signer,
     engine::{Effect, HaltKind, Input, Request, SafetyRecord, Signing, Stop},
     rules,
-    types::{Block, Height, Inquiry, Round, Timestamp, Vote, VoteKind, VotesRequest},
+    types::{Height, Inquiry, Round, Timestamp, Vote, VoteKind, VotesRequest},
     wire::Response,
 };
 
@@ -19,24 +20,6 @@ const TICKS: usize = 100;
 impl Node {
     fn signing(&self) -> Signing {
         self.engine.status(self.now).signing
-    }
-
-    /// Everybody else decides a block of this node's height.
-    fn watches(&mut self, me: u16, now: &mut Fixture, block: &Block) {
-        self.proposal(now.propose(block, Round(0), None));
-        let certificate = self.checked(now.certify_by(&others(me), block));
-        self.message(certificate);
-        now.apply(block);
-        now.commit = Some(now.certify_by(&others(me), block));
-    }
-
-    /// A vote with this node's key that this node did not sign.
-    fn shows_own(&mut self, me: u16, vote: &Vote) {
-        let vote = self.fixture.vote(me, Vote { signer: me, ..vote.clone() });
-        let chain = &self.fixture.chain;
-        let scheme = &timecoin_chain::crypto::Ed25519;
-        let vote = rules::verify_vote(scheme, &chain.hash, &chain.masternodes, vote).unwrap();
-        self.message(vote);
     }
 
     /// The record that was made durable last.
@@ -109,7 +92,7 @@ fn what_may_have_been_decided_before_the_start_proves_nothing() {
         let block = now.block_at(Timestamp(node.now.wall.0 - age_ms), vec![]);
         node.watches(me, &mut now, &block);
         let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
-        node.shows_own(me, &prevote_of(&next, Round(0)));
+        node.vote(me, &prevote_of(&next, Round(0)));
         assert_eq!(node.halt().is_some(), is_proof);
         assert_eq!(node.votes(), []);
     }
@@ -120,12 +103,12 @@ fn a_block_that_came_by_sync_dates_nothing() {
     let mut now = Fixture::at_height(1);
     let (me, mut node) = unrecorded(&now);
     let late = now.block_at(node.now.wall, vec![]);
-    let certified = node.certified(late.clone(), now.certify_by(&others(me), &late));
+    let certificate = now.certify_by(&others(me), &late);
     now.apply(&late);
-    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
+    node.syncs(certificate.clone(), vec![(late, certificate)]);
     assert_eq!(node.height(), Height(3), "it is the chain all the same");
     let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
-    node.shows_own(me, &prevote_of(&next, Round(0)));
+    node.vote(me, &prevote_of(&next, Round(0)));
     assert_eq!(node.halt(), None);
 }
 
@@ -143,7 +126,7 @@ fn the_earliest_possible_timestamp_does_not_date_a_block() {
     let block = now.block_at(Timestamp(now.state.timestamp.0 + 1), vec![]);
     node.watches(me, &mut now, &block);
     let next = now.block_at(Timestamp(now.state.timestamp.0 + 1), vec![]);
-    node.shows_own(me, &prevote_of(&next, Round(0)));
+    node.vote(me, &prevote_of(&next, Round(0)));
     assert_eq!(node.halt(), None);
 }
 
@@ -161,8 +144,8 @@ fn signatures_that_come_after_the_decision_show_that_the_key_signs_elsewhere() {
         assert_eq!((node.height(), node.halt()), (Height(4), None));
         let last = Vote { height: Height(3), ..precommit_of(&now.block(vec![])) };
         match late {
-            0 => node.shows_own(me, &last),
-            1 => node.shows_own(me, &Vote { block: None, ..last }),
+            0 => node.vote(me, &last),
+            1 => node.vote(me, &Vote { block: None, ..last }),
             // The next proposer saw it, and its block is paying for it.
             _ => {
                 let mut tip = now.commit.clone().unwrap();
@@ -183,12 +166,12 @@ fn while_its_key_signs_elsewhere_a_node_without_a_record_signs_nothing_and_then_
     let mut now = Fixture::at_height(1);
     let (me, mut node) = unrecorded(&now);
     let block = now.block_at(node.now.wall, vec![]);
-    node.shows_own(me, &prevote_of(&block, Round(0)));
+    node.vote(me, &prevote_of(&block, Round(0)));
     node.watches(me, &mut now, &block);
     assert_eq!(node.signing(), Signing::Observing { own_key: Some(Height(2)) });
     assert_eq!(node.halt(), None, "it may be this node's own, from before the start");
     let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
-    node.shows_own(me, &prevote_of(&next, Round(0)));
+    node.vote(me, &prevote_of(&next, Round(0)));
     assert!(node.halt().unwrap().contains("signed at height 3 round 0, and not here"));
     assert_eq!((node.votes(), node.signing()), (vec![], Signing::Stopped));
 }
@@ -318,7 +301,7 @@ fn a_record_that_signed_nothing_may_be_the_oldest_backup() {
     let block = now.block(vec![]);
     node.proposal(now.propose(&block, Round(0), None));
     assert_eq!((node.signing(), node.votes()), (Signing::Listening, vec![]));
-    node.shows_own(me, &prevote_of(&block, Round(0)));
+    node.vote(me, &prevote_of(&block, Round(0)));
     assert!(node.halt().is_some());
 }
 
@@ -329,7 +312,7 @@ fn an_old_backup_is_found_out_while_it_listens() {
     let mut node = Node::with_record(now.clone(), me, Some(record_of(&now, me)));
     node.input(Input::PeerUp(PEER));
     // Before the backup was put back, this node had prevoted.
-    node.shows_own(me, &prevote_of(&now.block(vec![]), Round(1)));
+    node.vote(me, &prevote_of(&now.block(vec![]), Round(1)));
     let reason = node.halt().unwrap();
     assert!(reason.contains("signed at height 2 round 1, and not here"), "{reason}");
     assert!(reason.contains("ends at height 1 round 0"), "{reason}");
@@ -368,8 +351,8 @@ fn an_old_record_is_found_out_by_the_blocks_that_its_key_signed() {
     node.input(Input::PeerUp(PEER));
     let block = now.block(vec![]);
     now.apply(&block);
-    let certified = node.certified(block.clone(), now.certify(&block));
-    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
+    let tip = now.certify_by(&others(me), &block);
+    node.syncs(tip, vec![(block.clone(), now.certify(&block))]);
     assert!(node.halt().unwrap().contains("signed at height 2"));
 }
 
@@ -386,9 +369,9 @@ fn a_plain_crash_is_no_foreign_signature() {
     let mut back = Node::with_record(Fixture::at_height(1), me, Some(record.clone()));
     back.input(Input::PeerUp(PEER));
     let own = record.prevote.expect("it prevoted");
-    back.shows_own(me, &own);
+    back.vote(me, &own);
     let older = Vote { height: Height(1), ..precommit_of(&block) };
-    back.shows_own(me, &older);
+    back.vote(me, &older);
     assert_eq!(back.halt(), None, "its own votes, and what is too old to judge");
 }
 
@@ -408,7 +391,7 @@ fn the_key_on_a_second_host_stops_a_node_at_any_time() {
         let mut node = Node::new(now.clone(), me);
         node.proposal(now.propose(&block, Round(0), None));
         assert_eq!(node.votes().len(), 1);
-        node.shows_own(me, &vote);
+        node.vote(me, &vote);
         assert_eq!(node.halt().is_some(), is_foreign, "{vote:?}");
         let after = node.sent.len();
         for signer in others(me) {

@@ -16,6 +16,7 @@ mod inbound;
 mod ledger;
 mod license;
 mod message;
+mod peer;
 mod rules;
 mod signature_rule;
 mod transaction_decoder;

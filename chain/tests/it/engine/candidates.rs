@@ -79,8 +79,8 @@ fn a_block_with_many_unseen_signatures_waits_until_it_is_backed() {
         let bodies: Vec<Transaction> = signed_often(&fixture, count);
         let block = fixture.block(bodies.clone());
         node.proposal(fixture.propose(&block, Round(0), None));
-        let request = BodiesRequest(bodies.iter().map(Transaction::wtxid).collect());
-        node.input(Input::Bodies { from: PEER, request, transactions: bodies });
+        fire(&mut node, Timer::Bodies(block.hash()));
+        node.respond(Response::Bodies(bodies));
         assert_eq!(node.executions().is_empty(), waits, "{count}");
         let [one, other, ..] = others(me)[..] else { panic!() };
         node.vote(one, &prevote_of(&block, Round(0)));
@@ -95,11 +95,10 @@ fn a_final_block_is_executed_whatever_it_costs_and_ends_the_work_for_the_others(
     let fixture = Fixture::at_height(1);
     let me = bystander(&fixture);
     let mut node = Node::new(fixture.clone(), me).slow();
-    node.input(Input::PeerUp(PEER));
     let two: Vec<Block> = blocks(&fixture, Round(0)).take(2).collect();
     node.proposal(fixture.propose(&two[0], Round(0), None));
-    let certified = node.certified(two[1].clone(), fixture.certify_by(&others(me), &two[1]));
-    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
+    let certificate = fixture.certify_by(&others(me), &two[1]);
+    node.syncs(certificate.clone(), vec![(two[1].clone(), certificate)]);
     assert_eq!(node.executions(), [two[0].hash(), two[1].hash()]);
     assert_eq!(node.cancelled(), []);
     let delta = fixture.execute(&two[1]).map(Box::new);

@@ -30,22 +30,13 @@ impl Node {
     }
 
     fn gossip(&mut self, evidence: &Evidence) {
-        let chain = &self.fixture.chain;
-        let (hash, set) = (&chain.hash, &chain.masternodes);
-        let checked = rules::verify_evidence(&Ed25519, hash, set, evidence.clone()).unwrap();
-        self.message(checked);
-    }
-
-    fn status(&mut self, certificate: Certificate) {
-        let tip = Some(self.checked(certificate));
-        self.input(Input::Status { from: PEER, tip });
+        self.message(&ConsensusMessage::Evidence(evidence.clone()));
     }
 
     /// The others make a block final, on which this node then stands.
     fn follow(&mut self, block: &Block, voters: &[u16]) {
         self.proposal(self.fixture.propose(block, Round(0), None));
-        let certificate = self.fixture.certify_by(voters, block);
-        self.message(self.checked(certificate));
+        self.certificate(self.fixture.certify_by(voters, block));
         self.fixture.apply(block);
         assert_eq!(self.height(), block.header.height.next());
     }
@@ -94,9 +85,10 @@ fn two_votes_in_one_slot_are_told_of_once_and_recorded_in_the_next_own_block() {
     let (proposer, offender) = proposer_and_other(&fixture);
     let mut node = Node::new(fixture.clone(), proposer);
     let vote = prevote_of(&fixture.block(vec![]), Round(0));
-    for vote in [vote.clone(), nil(&vote), vote.clone(), nil(&vote)] {
-        node.vote(offender, &vote);
-    }
+    let two = [vote.clone(), nil(&vote)];
+    two.iter().for_each(|vote| node.vote(offender, vote));
+    let again = two.map(|vote| ConsensusMessage::Vote(fixture.vote(offender, vote)));
+    node.shows(again.to_vec());
     let evidence = double_vote(&fixture, offender);
     assert_eq!(node.evidence_sent(), [(evidence.clone(), 0)]);
     assert_eq!(node.reported(), [(offender, EvidenceKind::Votes)]);
@@ -109,8 +101,7 @@ fn two_votes_in_one_slot_are_told_of_once_and_recorded_in_the_next_own_block() {
     assert_eq!(proposal.evidence, [evidence]);
     let block = proposal.block_hash();
     let precommit = Vote { block: Some(block), ..precommit_of(&fixture.block(vec![])) };
-    let certificate = fixture.certificate(&others(proposer), &precommit);
-    node.message(node.checked(certificate));
+    node.certificate(fixture.certificate(&others(proposer), &precommit));
     assert_eq!(node.height(), Height(3));
     let status = node.engine.status(node.now);
     assert_eq!(status.evidence, []);
@@ -133,6 +124,7 @@ fn evidence_from_a_peer_is_kept_and_repeated_until_a_block_records_it() {
     let mut node = Node::new(fixture.clone(), me);
     let evidence = double_vote(&fixture, proposer);
     node.gossip(&evidence);
+    node.now.mono.0 += REPEAT_MS;
     node.gossip(&evidence);
     assert_eq!(node.evidence_sent(), [], "gossip has passed it on");
     assert_eq!(node.reported(), [(proposer, EvidenceKind::Votes)]);
@@ -177,9 +169,10 @@ fn two_proposals_for_one_round_prove_the_proposer_guilty() {
     let fixture = Fixture::at_height(1);
     let (proposer, me) = proposer_and_other(&fixture);
     let mut node = Node::new(fixture.clone(), me);
-    for block in blocks(&fixture, Round(0)).take(5) {
-        node.proposal(fixture.propose(&block, Round(0), None));
+    for proposal in proposals(&fixture, Round(0)).take(2) {
+        node.message(&proposal);
     }
+    node.shows(proposals(&fixture, Round(0)).skip(2).take(3).collect());
     assert_eq!(node.reported(), [(proposer, EvidenceKind::Proposals)]);
     let sent = node.evidence_sent();
     assert_eq!(sent.len(), 1);
@@ -224,17 +217,10 @@ fn votes_of_absurd_rounds_are_not_kept() {
     assert_eq!(node.reported(), []);
 }
 
-/// A way to see a commit certificate.
-type See = fn(&mut Node, Certificate);
+/// A way to see a commit certificate, and how many heights before the last one it may be: the door ignores older gossip.
+type Way = (&'static str, usize, fn(&mut Node, Certificate));
 
-fn ways() -> [(&'static str, See); 2] {
-    [
-        ("gossip", |node, certificate| {
-            node.message(node.checked(certificate));
-        }),
-        ("a peer's status", |node, certificate| node.status(certificate)),
-    ]
-}
+const WAYS: [Way; 2] = [("gossip", 0, Node::certificate), ("a peer's status", 2, Node::status)];
 
 /// Checks that the node has stopped, names both blocks and these masternodes, and does nothing more.
 fn assert_stopped(node: &mut Node, height: u64, blocks: [&Block; 2], offenders: &str) {
@@ -253,8 +239,8 @@ fn assert_stopped(node: &mut Node, height: u64, blocks: [&Block; 2], offenders: 
 
 #[test]
 fn a_second_block_that_is_final_at_one_height_stops_the_node_and_names_who_did_it() {
-    for (name, see) in ways() {
-        for later_blocks in 0..3 {
+    for (name, back, see) in WAYS {
+        for later_blocks in 0..=back {
             let fixture = Fixture::at_height(1);
             let me = bystander(&fixture);
             let mut node = Node::believing(fixture.clone(), me);
@@ -280,12 +266,10 @@ fn a_fork_over_rounds_is_laid_to_those_who_forgot_their_lock() {
     let mut two = blocks(&fixture, Round(0));
     let (ours, theirs) = (two.next().unwrap(), two.next().unwrap());
     let polka = fixture.certificate(&[1, 2, 3], &prevote_of(&theirs, Round(1)));
-    node.message(node.checked(polka));
-    let first = fixture.certify_by(&[0, 2, 3], &ours);
-    node.message(node.checked(first));
+    node.certificate(polka);
+    node.certificate(fixture.certify_by(&[0, 2, 3], &ours));
     let later = Vote { round: Round(1), ..precommit_of(&theirs) };
-    let second = fixture.certificate(&[1, 2, 3], &later);
-    node.message(node.checked(second));
+    node.certificate(fixture.certificate(&[1, 2, 3], &later));
     assert_stopped(&mut node, 2, [&ours, &theirs], "2, 3");
     assert_eq!(node.reported(), [(2, EvidenceKind::Amnesia), (3, EvidenceKind::Amnesia)]);
 }
@@ -301,8 +285,8 @@ fn a_final_block_on_another_parent_stops_the_node_and_names_both_parents() {
     let mut elsewhere = fixture.clone();
     elsewhere.apply(&theirs);
     let child = elsewhere.block(vec![]);
-    let certified = node.certified(child.clone(), elsewhere.certify(&child));
-    node.input(Input::Blocks { from: PEER, blocks: vec![certified] });
+    let certificate = elsewhere.certify(&child);
+    node.syncs(certificate.clone(), vec![(child, certificate)]);
     let reason = node.halt_reason().expect("stopped");
     for block in [&ours, &theirs] {
         assert!(reason.contains(&block.hash().to_string()), "{reason}");
@@ -318,10 +302,12 @@ fn a_certificate_of_our_own_blocks_stops_nobody() {
     node.follow(&block, &[0, 1, 2]);
     let next = node.fixture.block(vec![]);
     node.follow(&next, &[0, 1, 2]);
-    for (_, see) in ways() {
-        see(&mut node, fixture.certify_by(&[1, 2, 3], &block));
-        let later = Vote { round: Round(3), ..precommit_of(&block) };
-        see(&mut node, fixture.certificate(&[1, 2, 3], &later));
+    for (_, back, see) in WAYS {
+        for block in [&next, &block].into_iter().take(1 + back) {
+            see(&mut node, fixture.certify_by(&[1, 2, 3], block));
+            let later = Vote { round: Round(3), ..precommit_of(block) };
+            see(&mut node, fixture.certificate(&[1, 2, 3], &later));
+        }
     }
     assert_eq!(node.halt_reason(), None);
     assert_eq!(node.reported(), []);

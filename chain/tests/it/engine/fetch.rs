@@ -28,18 +28,13 @@ fn asked_for_bodies(node: &mut Node) -> Vec<Peer> {
         .collect()
 }
 
-fn fire(node: &mut Node, timer: Timer) {
-    node.now.mono = node.timers.remove(&timer).expect("the timer is set");
-    node.input(Input::Timer(timer));
-}
-
 /// All others prevote a block in round 0, which this node does not know.
-fn polka(node: &Node, me: u16, block: &Block) -> Verified<Certificate> {
+fn polka(node: &Node, me: u16, block: &Block) -> Certificate {
     let votes: Vec<Vote> = others(me)
         .into_iter()
         .map(|signer| node.fixture.vote(signer, prevote_of(block, Round(0))))
         .collect();
-    node.checked(Certificate::collect(4, &votes).unwrap())
+    Certificate::collect(4, &votes).unwrap()
 }
 
 /// Of whom the proposal of round 0 was asked.
@@ -66,9 +61,10 @@ fn the_block_of_a_polka_of_a_past_round_is_asked_for_and_becomes_the_valid_one()
     assert_eq!(node.engine.status(node.now).round, Round(1));
     asked(&mut node);
     let polka = polka(&node, me, &block);
-    node.message(polka.clone());
+    node.certificate(polka.clone());
     assert_eq!(asked_for_round_0(&mut node), [PEER], "at once, of the peer that showed it");
-    node.message(polka.clone());
+    node.now.mono.0 += REPEAT_MS;
+    node.certificate(polka.clone());
     assert_eq!(asked_for_round_0(&mut node), [], "once");
     fire(&mut node, Timer::Rebroadcast(height));
     assert_eq!(asked_for_round_0(&mut node), [PEER], "and with each repetition");
@@ -77,7 +73,7 @@ fn the_block_of_a_polka_of_a_past_round_is_asked_for_and_becomes_the_valid_one()
     let mut request = nothing_of(height);
     request.round = Round(1);
     let Response::Votes(votes) = node.answer(Request::Votes(request)) else { panic!() };
-    let shown = ConsensusMessage::Certificate(polka.into_inner());
+    let shown = ConsensusMessage::Certificate(polka);
     assert!(votes.messages.contains(&shown), "the block is valid and has a polka: {votes:?}");
     node.sent.clear();
     fire(&mut node, Timer::Rebroadcast(height));
@@ -114,8 +110,7 @@ fn a_proposal_ahead_of_the_clock_is_not_prevoted_and_its_polka_is_followed() {
 #[test]
 fn a_proposal_ahead_of_the_clock_is_decided_by_a_commit_certificate() {
     let (mut node, me, block) = behind();
-    let certificate = node.checked(node.fixture.certify_by(&others(me), &block));
-    node.message(certificate);
+    node.certificate(node.fixture.certify_by(&others(me), &block));
     assert_eq!(node.height(), Height(3));
 }
 
@@ -156,7 +151,7 @@ fn a_peer_without_the_bodies_is_not_asked_at_once_again_and_the_next_one_is() {
     let timer = Timer::Bodies(block.hash());
     fire(&mut node, timer);
     assert_eq!(asked_for_bodies(&mut node), [PEER], "first the peer that sent the proposal");
-    let nothing = |from| Input::Bodies { from, request: request.clone(), transactions: vec![] };
+    let nothing = |from| respond(from, Request::Bodies(request.clone()), Response::Bodies(vec![]));
     node.input(nothing(PEER));
     assert_eq!(asked_for_bodies(&mut node), [SECOND]);
     node.input(Input::RequestFailed { from: SECOND, request: Request::Bodies(request.clone()) });
@@ -180,19 +175,19 @@ fn an_empty_answer_about_final_blocks_is_not_asked_for_at_once_again() {
     let mut later = fixture.clone();
     let block = later.block(vec![]);
     later.apply(&block);
-    let tip = Some(node.checked(later.certify_by(&others(me), &later.block(vec![]))));
-    let blocks = |node: &mut Node| {
-        let requests = asked(node).into_iter();
-        requests.filter(|(_, request)| matches!(request, Request::Blocks(_))).count()
+    let tip = later.certify_by(&others(me), &later.block(vec![]));
+    let blocks = |node: &mut Node| -> Vec<Request> {
+        let requests = asked(node).into_iter().map(|(_, request)| request);
+        requests.filter(|request| matches!(request, Request::Blocks(_))).collect()
     };
-    node.input(Input::Status { from: PEER, tip });
-    assert_eq!(blocks(&mut node), 1);
+    node.status(tip);
+    let [request] = &blocks(&mut node)[..] else { panic!() };
     for pause in [100, 200, 400] {
-        node.input(Input::Blocks { from: PEER, blocks: vec![] });
-        assert_eq!(blocks(&mut node), 0);
+        node.input(respond(PEER, request.clone(), Response::Blocks(vec![])));
+        assert_eq!(blocks(&mut node), []);
         assert_eq!(node.timers[&Timer::Blocks].since(node.now.mono), Millis(pause));
         fire(&mut node, Timer::Blocks);
-        assert_eq!(blocks(&mut node), 1);
+        assert_eq!(&blocks(&mut node)[..], std::slice::from_ref(request));
     }
 }
 

@@ -1,6 +1,8 @@
 //! Payments of peers: what they cost the engine's loop and the disk.
-use super::PEER;
-use crate::fixture::{Fixture, pay};
+use crate::{
+    fixture::{Fixture, pay},
+    peer::{PEER, gossip_batch, respond},
+};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -9,12 +11,13 @@ use std::{
 };
 use timecoin_chain::{
     crypto::Ed25519,
-    engine::{Effect, Engine, EngineConfig, Input, Source, Stored, Ticket},
+    engine::{Effect, Engine, EngineConfig, Input, Request, Stored, Ticket},
     inbound::Verdict,
     ledger::{LedgerView, MemoryView, PositionedCoin, ViewError, look_up},
     mempool::MempoolLimits,
-    rules::{self, CertifiedBlock},
+    rules,
     types::{Certificate, Height, Millis, Now, OutPoint, Timestamp, Transaction, TxId},
+    wire::Response,
 };
 
 /// A disk that counts the coins read from it.
@@ -43,6 +46,8 @@ struct Node {
     now: Now,
     tickets: u64,
     reads_in_handle: u64,
+    /// The last request for final blocks.
+    asked: Option<Request>,
     verdicts: Vec<(Ticket, Verdict)>,
     /// Lookups that the test holds up.
     held_up: Option<Vec<Lookup>>,
@@ -70,6 +75,7 @@ impl Node {
             now: Now { mono: Millis(0), wall },
             tickets: 0,
             reads_in_handle: 0,
+            asked: None,
             verdicts: Vec::new(),
             held_up: None,
         };
@@ -91,6 +97,11 @@ impl Node {
     fn carry_out(&mut self, effect: Effect) -> Option<Input> {
         let chain = &self.fixture.chain;
         match effect {
+            Effect::Run(job) => Some(Input::Done(job.run(&Ed25519, chain))),
+            Effect::Request { request: request @ Request::Blocks(_), .. } => {
+                self.asked = Some(request);
+                None
+            }
             Effect::LookUp { ticket, inputs } => {
                 let lookup = Lookup { ticket, inputs };
                 match &mut self.held_up {
@@ -132,12 +143,10 @@ impl Node {
         let block = self.fixture.block(transactions);
         let certificate = self.fixture.certify(&block);
         self.fixture.apply(&block);
-        let (chain, from) = (&self.fixture.chain, PEER);
-        let (genesis, set) = (&chain.hash, &chain.masternodes);
-        let tip = rules::verify_certificate(&Ed25519, genesis, set, certificate.clone());
-        let block = CertifiedBlock::verify(&Ed25519, genesis, set, block, certificate).unwrap();
-        self.input(Input::Status { from, tip: Some(tip.unwrap()) });
-        self.input(Input::Blocks { from, blocks: vec![block] });
+        let tip = Response::Status(self.fixture.chain.hash, Some(certificate.clone()));
+        self.input(respond(PEER, Request::Status, tip));
+        let request = self.asked.take().expect("the node asks for the block");
+        self.input(respond(PEER, request, Response::Blocks(vec![(block, certificate)])));
         assert_eq!(self.engine.height(), self.fixture.state.height.next());
     }
 
@@ -145,7 +154,7 @@ impl Node {
     fn gossip(&mut self, transactions: Vec<Transaction>) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        self.input(Input::Transactions { source: Source::Peer(PEER), ticket, transactions });
+        self.input(gossip_batch(ticket, &transactions));
         ticket
     }
 }
