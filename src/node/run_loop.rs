@@ -10,7 +10,7 @@ use super::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
-    engine::{Engine, EngineStatus, HaltKind, Input, Source},
+    engine::{Engine, EngineStatus, HaltKind, Input},
     mempool::Reject,
     types::{Block, Certificate, Millis, Now, TxId},
     wire::Ticket,
@@ -228,8 +228,7 @@ impl Shell {
             Command::Submit { transactions, reply } => {
                 let ticket = self.waiting.ticket();
                 self.waiting.callers.insert(ticket, reply);
-                let source = Source::Local;
-                return self.handle(Input::Transactions { source, ticket, transactions }).await;
+                return self.handle(Input::Transactions { ticket, transactions }).await;
             }
             Command::Test { transaction, found, reply } => {
                 match self.engine.trial(transaction, &found) {

@@ -6,8 +6,8 @@
 //!
 //! Never reads the disk: coins are as they were found, with what was decided since (`recent.rs`).
 use super::{
-    Effect, Engine, Source,
-    batch::{Batch, Stage},
+    Effect, Engine,
+    batch::{Batch, Source, Stage},
     out::Out,
     pool::Pool,
     recent::{Current, Recent},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     crypto::Verified,
-    inbound::{Arrival, Verdict},
+    inbound::Verdict,
     ledger::{FoundCoins, LedgerView, ViewError},
     limits::WAITING_MAX,
     mempool::{Reject, Screened},
@@ -390,7 +390,7 @@ impl<V: LedgerView> Engine<V> {
     /// The door has room for other batches.
     fn tell_door(&mut self, now: Now) {
         for ticket in std::mem::take(&mut self.pool.admissions.judged) {
-            self.on_arrival(now, Arrival::Judged(ticket));
+            self.at_door(now, |pass| pass.on_judged(ticket));
         }
     }
 }

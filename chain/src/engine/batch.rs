@@ -1,14 +1,22 @@
 //! Transactions between arrival and admission, in the batches in which they came.
 //!
 //! Never decides what becomes of one: `admission.rs` does.
-use super::Source;
 use crate::{
     ledger::FoundCoins,
     mempool::{Reject, Screened},
     types::{Height, Transaction, TxId},
-    wire::Ticket,
+    wire::{Peer, Ticket},
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Where transactions come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// This node's own RPC: remembered and sent again until they are in a block.
+    Local,
+    /// A peer.
+    Peer(Peer),
+}
 
 /// Transactions that came together and are answered together.
 #[derive(Debug)]

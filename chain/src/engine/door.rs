@@ -1,9 +1,9 @@
 //! Where the door leads: what a peer sent becomes a verdict, a job, or work of the rooms.
 //!
 //! Never judges bytes itself: `inbound` does.
-use super::{Effect, Engine, recent::Current, work::Work};
+use super::{Effect, Engine, batch::Source, recent::Current, work::Work};
 use crate::{
-    inbound::{Action, Arrival, Window},
+    inbound::{Action, Pass, Window},
     ledger::{FoundCoins, LedgerView},
     mempool::{Reject, Trial},
     types::{Height, Now, Transaction},
@@ -24,9 +24,10 @@ impl<V: LedgerView> Engine<V> {
         }
     }
 
-    pub(super) fn on_arrival(&mut self, now: Now, arrival: Arrival) {
+    /// Something comes to the door. What follows from it is work.
+    pub(super) fn at_door(&mut self, now: Now, comes: impl FnOnce(&mut Pass<'_>)) {
         let window = self.window();
-        let actions = self.door.handle(now.mono, &window, arrival);
+        let actions = self.door.handle(now.mono, &window, comes);
         self.work.extend(actions.into_iter().map(Work::Passed));
     }
 
@@ -37,7 +38,7 @@ impl<V: LedgerView> Engine<V> {
             Action::Run(job) => self.out.push(Effect::Run(job)),
             Action::Message(from, message) => self.on_message(now, from, message),
             Action::Transactions(from, ticket, transactions) => {
-                self.on_transactions(now, super::Source::Peer(from), ticket, transactions);
+                self.on_transactions(now, Source::Peer(from), ticket, transactions);
             }
             Action::Status(from, tip) => self.on_status(from, tip),
             Action::Blocks(from, blocks) => self.on_blocks(now, from, blocks),

@@ -4,22 +4,10 @@ use crate::{
     crypto::Verified,
     inbound::Outcome,
     ledger::{BlockDelta, ExecuteError, FoundCoins, ViewError},
-    rules::{CertifiedBlock, RuleError, Spend},
-    types::{
-        Attestation, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height, Round,
-        Transaction,
-    },
+    rules::{RuleError, Spend},
+    types::{BlockHash, Height, Round, Transaction},
     wire::{Peer, Protocol, Request, Ticket, Topic},
 };
-
-/// Where transactions come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// This node's own RPC: kept in mind and sent again until they are in a block.
-    Local,
-    /// A peer.
-    Peer(Peer),
-}
 
 /// A moment to come back. Setting a timer again replaces its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,8 +30,7 @@ pub enum Timer {
     Mempool,
 }
 
-/// An event. Bytes of peers go through the door first; everything else that carries signatures is verified, or is
-/// marked as not.
+/// An event. What peers send is bytes; what comes of the node's own work is typed.
 #[derive(Debug)]
 pub enum Input {
     /// The node begins. The first input, once.
@@ -85,17 +72,8 @@ pub enum Input {
     },
     /// The answer to `Effect::Run`.
     Done(Outcome),
-    /// A verified consensus message.
-    Message {
-        /// Who passed it on.
-        from: Peer,
-        /// The message.
-        message: Verified<ConsensusMessage>,
-    },
-    /// Unchecked transactions.
+    /// Unchecked transactions of this node's own RPC.
     Transactions {
-        /// Where from.
-        source: Source,
         /// Answered by `Effect::Admission`.
         ticket: Ticket,
         /// The transactions.
@@ -129,31 +107,6 @@ pub enum Input {
     },
     /// A timer has run out.
     Timer(Timer),
-    /// A peer answered how far it is, with a checked certificate; none at genesis.
-    Status {
-        /// Who.
-        from: Peer,
-        /// The certificate of its last block.
-        tip: Option<Verified<Certificate>>,
-    },
-    /// A peer answered with final blocks.
-    Blocks {
-        /// Who.
-        from: Peer,
-        /// Ascending and without gaps.
-        blocks: Vec<CertifiedBlock>,
-    },
-    /// A peer answered with bodies, unchecked.
-    Bodies {
-        /// Who.
-        from: Peer,
-        /// What it was asked for.
-        request: BodiesRequest,
-        /// The bodies.
-        transactions: Vec<Transaction>,
-    },
-    /// A peer passed on what a masternode attests.
-    Attestation(Verified<Attestation>),
     /// A request failed: the peer is gone, busy, slow, or answered nonsense.
     RequestFailed {
         /// Who.

@@ -60,8 +60,7 @@ pub use crate::wire::{Peer, Request, Ticket};
 pub use effect::{Effect, HaltKind};
 pub use health::Trouble;
 pub use held::Held;
-pub use input::{Input, Source, Timer};
-
+pub use input::{Input, Timer};
 pub use report::Report;
 pub use safety::{Recovered, Refusal, SafetyRecord, Stop};
 pub use signing::Signing;
@@ -71,11 +70,12 @@ pub use why::{NilWhy, RoundWhy};
 use crate::{
     crypto::Signer,
     genesis::Chain,
-    inbound::{Arrival, Door},
+    inbound::Door,
     ledger::{LedgerState, LedgerView, Overlay},
     mempool::{Entry, Mempool, MempoolLimits},
     types::{Certificate, Height, MasternodeSet, Millis, Now, TxId},
 };
+use batch::Source;
 use context::Context;
 use evidence::Watch;
 use health::Health;
@@ -177,31 +177,24 @@ impl<V: LedgerView> Engine<V> {
             Input::PeerUp(peer) => self.on_peer_up(now, peer),
             Input::PeerDown(peer) => self.peers.down(peer),
             Input::Gossip { from, topic, bytes, ticket } => {
-                self.on_arrival(now, Arrival::Gossip { from, topic, bytes, ticket });
+                self.at_door(now, |pass| pass.on_gossip(from, topic, bytes, ticket));
             }
             Input::Response { from, request, bytes } => {
-                self.on_arrival(now, Arrival::Response { from, request, bytes });
+                self.at_door(now, |pass| pass.on_response(from, request, bytes));
             }
             Input::Request { from, protocol, bytes, ticket } => {
                 self.on_request(now, (from, ticket), protocol, &bytes);
             }
-            Input::Done(outcome) => self.on_arrival(now, Arrival::Done(outcome)),
-            Input::Message { from, message } => self.on_message(now, from, message),
-            Input::Transactions { source, ticket, transactions } => {
-                self.on_transactions(now, source, ticket, transactions);
+            Input::Done(outcome) => self.at_door(now, |pass| pass.on_done(outcome)),
+            Input::Transactions { ticket, transactions } => {
+                self.on_transactions(now, Source::Local, ticket, transactions);
             }
             Input::CoinsFound { ticket, coins } => self.on_coins_found(now, ticket, coins),
             Input::Verified { ticket, results } => self.on_verified_spends(now, ticket, results),
             Input::Executed { block, result } => self.on_executed(block, result),
             Input::Durable { height } => self.on_durable(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
-            Input::Status { from, tip } => self.on_status(from, tip),
-            Input::Blocks { from, blocks } => self.on_blocks(now, from, blocks),
-            Input::Bodies { from, request, transactions } => {
-                self.on_bodies(now, from, &request, transactions);
-            }
             Input::RequestFailed { from, request } => self.on_request_failed(now, from, &request),
-            Input::Attestation(attestation) => self.on_attestation(&attestation),
         }
     }
 

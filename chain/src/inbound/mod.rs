@@ -6,7 +6,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `arrival` | what comes to the door, and what follows from it |
+//! | `action` | what follows from what comes to the door |
 //! | `window` | the heights and rounds that are let in |
 //! | `memory` | what was said and verified before |
 //! | `queue` | what waits: bounded, and served fairly |
@@ -16,14 +16,14 @@
 //! A message is rejected only if no honest node sends it: wrong encoding, form or signature. Whatever may be a
 //! matter of timing is ignored. Never verifies a signature itself: that is a [`Job`]. Invariants: an honest peer is
 //! never rejected; every gossiped message gets one verdict; what waits is bounded, whatever is sent.
-mod arrival;
+mod action;
 mod job;
 mod memory;
 mod queue;
 mod response;
 mod window;
 
-pub use arrival::{Action, Arrival, Verdict};
+pub use action::{Action, Verdict};
 pub use job::{Job, JobId, Outcome};
 pub use window::Window;
 
@@ -101,17 +101,15 @@ impl Door {
         }
     }
 
-    /// Takes what has arrived at a node whose window is this.
-    pub fn handle(&mut self, now: Millis, window: &Window, arrival: Arrival) -> Vec<Action> {
+    /// Something comes to a node whose window is this: what follows, in order.
+    pub fn handle(
+        &mut self,
+        now: Millis,
+        window: &Window,
+        comes: impl FnOnce(&mut Pass<'_>),
+    ) -> Vec<Action> {
         let mut pass = Pass { now, window, door: self, actions: Vec::new() };
-        match arrival {
-            Arrival::Gossip { from, topic, bytes, ticket } => {
-                pass.on_gossip(from, topic, bytes, ticket);
-            }
-            Arrival::Response { from, request, bytes } => pass.on_response(from, request, bytes),
-            Arrival::Done(outcome) => pass.on_done(outcome),
-            Arrival::Judged(ticket) => pass.on_judged(ticket),
-        }
+        comes(&mut pass);
         pass.serve_queue();
         pass.actions
     }
@@ -145,8 +143,8 @@ impl Door {
     }
 }
 
-/// One arrival on its way through the door.
-struct Pass<'a> {
+/// What comes to the door, on its way through it.
+pub struct Pass<'a> {
     now: Millis,
     window: &'a Window,
     door: &'a mut Door,
@@ -154,7 +152,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn on_gossip(&mut self, from: Peer, topic: Topic, bytes: Vec<u8>, ticket: Ticket) {
+    /// A gossiped message, at most as long as its topic allows. Each gets one verdict.
+    pub fn on_gossip(&mut self, from: Peer, topic: Topic, bytes: Vec<u8>, ticket: Ticket) {
         if self.door.rejected.get(&from).is_some_and(|until| self.now < *until) {
             return self.judge(ticket, Verdict::Ignore);
         }
@@ -248,7 +247,8 @@ impl Pass<'_> {
         self.actions.push(Action::Run(Job { id, task }));
     }
 
-    fn on_done(&mut self, outcome: Outcome) {
+    /// The outcome of a job.
+    pub fn on_done(&mut self, outcome: Outcome) {
         let Some(purpose) = self.door.jobs.remove(&outcome.id) else { return };
         match purpose {
             Purpose::Decode(waiting) => self.on_decoded(waiting, outcome.result),
@@ -313,7 +313,8 @@ impl Pass<'_> {
         }
     }
 
-    fn on_judged(&mut self, ticket: Ticket) {
+    /// The engine has judged a batch of transactions.
+    pub fn on_judged(&mut self, ticket: Ticket) {
         if let Some(waiting) = self.door.batches.remove(&ticket) {
             self.door.queue.judged(&waiting);
         }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl Pass<'_> {
-    pub(super) fn on_response(&mut self, from: Peer, request: Request, bytes: Vec<u8>) {
+    /// The response to a request of this node.
+    pub fn on_response(&mut self, from: Peer, request: Request, bytes: Vec<u8>) {
         let protocol = request.protocol();
         let task = match &request {
             Request::Blocks(blocks) => Task::Blocks(self.door.set.clone(), *blocks, bytes),

@@ -7,7 +7,7 @@ use timecoin_chain::{
     codec,
     crypto::{Ed25519, Signature, Signer},
     genesis::Chain,
-    inbound::{Action, Arrival, Door, Job, Verdict, Window},
+    inbound::{Action, Door, Job, Pass, Verdict, Window},
     types::{
         Attestation, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate,
         ConsensusMessage, Evidence, Height, Inquiry, Millis, Proposal, Round, SignerSet, Status,
@@ -63,8 +63,8 @@ impl Gate {
         }
     }
 
-    fn arrive(&mut self, arrival: Arrival) {
-        for action in self.door.handle(self.now, &self.window, arrival) {
+    fn arrive(&mut self, comes: impl FnOnce(&mut Pass<'_>)) {
+        for action in self.door.handle(self.now, &self.window, comes) {
             match action {
                 Action::Run(job) => {
                     self.jobs += 1;
@@ -78,7 +78,7 @@ impl Gate {
     fn gossip(&mut self, from: Peer, topic: Topic, bytes: Vec<u8>) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        self.arrive(Arrival::Gossip { from, topic, bytes, ticket });
+        self.arrive(|pass| pass.on_gossip(from, topic, bytes, ticket));
         ticket
     }
 
@@ -96,7 +96,7 @@ impl Gate {
 
     fn work_once(&mut self) {
         let outcome = self.pool.remove(0).run(&Ed25519, &self.chain);
-        self.arrive(Arrival::Done(outcome));
+        self.arrive(|pass| pass.on_done(outcome));
     }
 
     fn verdict(&self, ticket: Ticket) -> Option<Verdict> {
@@ -449,6 +449,6 @@ fn a_batch_of_transactions_counts_until_the_engine_has_judged_it() {
         matches!(gate.actions.as_slice(), [Action::Transactions(PEER, of, _)] if *of == ticket)
     );
     assert_eq!(gate.door.load().0, 1);
-    gate.arrive(Arrival::Judged(ticket));
+    gate.arrive(|pass| pass.on_judged(ticket));
     assert_eq!(gate.door.load(), (0, 0));
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::rc::Rc;
 use timecoin_chain::{
-    engine::{Held, Input, Source, Timer},
+    engine::{Held, Input, Timer},
     ledger::{self, ExecuteError, Execution, Overlay},
     limits::SYNC_BLOCKS_MAX,
     rules,
@@ -326,7 +326,7 @@ impl World {
             self.note(node, 10, &txid.0, || format!("pays {txid:?}"));
             let ticket = self.ticket(node, Ticketed::Payments);
             let transactions = vec![tx.clone()];
-            self.feed(node, Input::Transactions { source: Source::Local, ticket, transactions });
+            self.feed(node, Input::Transactions { ticket, transactions });
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         Recovered, Refusal, SafetyRecord, Signing, context::Context, license::Tick,
         license::Witnessed, out::Out, own_key::OwnKey, safety::OwedVote,
     },
-    types::{Attestation, ConsensusMessage, Height, Round, Timestamp, Vote, VoteKind},
+    types::{Attestation, ConsensusMessage, Height, Inquiry, Round, Timestamp, Vote, VoteKind},
 };
 use std::sync::Arc;
 
@@ -35,12 +35,30 @@ fn resume() -> Resume {
 /// So many other masternodes attest at a height that they hold nothing.
 fn hear(key: &mut OwnKey, ctx: &Context, count: usize, at: Height) -> bool {
     let inquiry = key.license.inquiry(ctx).unwrap();
-    let others = (0..4).filter(|by| *by != ME).take(count);
-    let attestation = |by| {
-        let signature = secrets()[usize::from(by)].sign(&[0; 32]);
-        Attestation { inquiry, height: at, votes: vec![], by, signature }
-    };
-    others.map(attestation).any(|attestation| key.license.attested(ctx, &attestation, H, true))
+    let mut others = (0..4).filter(|by| *by != ME).take(count);
+    others.any(|by| attests(key, ctx, inquiry, by, at))
+}
+
+fn attests(key: &mut OwnKey, ctx: &Context, inquiry: Inquiry, by: u16, height: Height) -> bool {
+    let signature = secrets()[usize::from(by)].sign(&[0; 32]);
+    let attestation = Attestation { inquiry, height, votes: vec![], by, signature };
+    key.license.attested(ctx, &attestation, H, true)
+}
+
+#[test]
+fn only_answers_of_others_to_the_inquiry_of_this_start_count() {
+    let ctx = context(Some(ME));
+    let mut key = key(&ctx, Some(blank()));
+    key.starts(&ctx, at(0));
+    let asked = key.license.inquiry(&ctx).unwrap();
+    for inquiry in [Inquiry { nonce: [7; 32], ..asked }, Inquiry { of: 0, ..asked }] {
+        for by in 0..4 {
+            assert!(!attests(&mut key, &ctx, inquiry, by, H), "{inquiry:?} by {by}");
+        }
+    }
+    assert!(!attests(&mut key, &ctx, asked, ME, H));
+    assert_eq!(key.license.tick(&ctx, H, true), Tick::Asks);
+    assert!(!attests(&mut key, &ctx, asked, 0, H) && attests(&mut key, &ctx, asked, 1, H));
 }
 
 #[test]

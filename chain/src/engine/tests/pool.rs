@@ -2,7 +2,7 @@
 use super::{at, context, said, tip};
 use crate::{
     crypto::{Signature, Verified},
-    engine::{Source, Ticket, context::Context, out::Out, pool::Pool, tip::Tip},
+    engine::{Ticket, batch::Source, context::Context, out::Out, pool::Pool, tip::Tip},
     ledger::{Coins, FoundCoins, MemoryView},
     mempool::MempoolLimits,
     rules::{RuleError, Spend},

@@ -70,7 +70,22 @@ fn evidence_that_no_block_can_record_any_more_is_forgotten() {
         watch.forget_old_evidence(&Scene::new(&ctx, &tip, &height));
         assert_eq!(watch.pool().count(), kept, "after height {parent}");
     }
+    assert!(!watch.add(&Scene::new(&ctx, &tip, &height), &evidence, &mut out), "nor taken again");
     assert_eq!(watch.heard(), 0);
+}
+
+#[test]
+fn evidence_against_a_masternode_whose_offence_is_recorded_is_not_taken() {
+    let ctx = context(None);
+    let (mut tip, height) = (tip(&ctx), height(&ctx));
+    let [one, other] = [A, B].map(|block| vote(VoteKind::Prevote, 0, Some(block), 1));
+    let evidence = Evidence::of_votes(&one, &other).unwrap();
+    let mut state = (*tip.state).clone();
+    state.offences[1] = Some(H);
+    tip.state = state.into();
+    let (mut watch, mut out) = (Watch::default(), Out::default());
+    assert!(!watch.add(&Scene::new(&ctx, &tip, &height), &evidence, &mut out));
+    assert_eq!(said(&mut out).len(), 0);
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Gate {
     /// What a response leads to, beside verdicts.
     fn respond(&mut self, request: Request, bytes: Vec<u8>) -> Vec<Action> {
         self.actions.clear();
-        self.arrive(Arrival::Response { from: PEER, request, bytes });
+        self.arrive(|pass| pass.on_response(PEER, request, bytes));
         self.work();
         std::mem::take(&mut self.actions)
     }
@@ -79,7 +79,7 @@ fn what_a_response_repeats_is_verified_once() {
             messages: vec![commit.clone(); copies],
             attestation: None,
         });
-        gate.arrive(Arrival::Response { from: PEER, request: votes_request(), bytes: answer });
+        gate.arrive(|pass| pass.on_response(PEER, votes_request(), answer));
         gate.pool.last().map_or(0, Job::price_us)
     };
     let once = price(&mut gate, 1);

@@ -1,10 +1,10 @@
-//! What comes to the door, and what follows from it. Shapes only.
-use super::{Job, Outcome};
+//! What follows from what comes to the door. Shapes only.
+use super::Job;
 use crate::{
     crypto::Verified,
     rules::CertifiedBlock,
     types::{Attestation, BodiesRequest, Certificate, ConsensusMessage, Transaction},
-    wire::{Peer, Request, Ticket, Topic},
+    wire::{Peer, Request, Ticket},
 };
 
 /// What gossip does with a message.
@@ -18,41 +18,12 @@ pub enum Verdict {
     Reject(&'static str),
 }
 
-/// What comes to the door.
-#[derive(Debug, Clone)]
-pub enum Arrival {
-    /// A gossiped message.
-    Gossip {
-        /// Who forwarded it.
-        from: Peer,
-        /// Its topic.
-        topic: Topic,
-        /// Its bytes, at most what the topic carries.
-        bytes: Vec<u8>,
-        /// For its verdict.
-        ticket: Ticket,
-    },
-    /// The response to a request of this node.
-    Response {
-        /// Who responds.
-        from: Peer,
-        /// What was requested.
-        request: Request,
-        /// The response.
-        bytes: Vec<u8>,
-    },
-    /// Work is done.
-    Done(Outcome),
-    /// The engine has judged a batch of transactions.
-    Judged(Ticket),
-}
-
-/// What follows from it, in order.
+/// What follows from what came to the door.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// The verdict on a gossiped message.
     Judge(Ticket, Verdict),
-    /// To be done on the pool. Its outcome comes back as [`Arrival::Done`].
+    /// To be done on the pool. Its outcome comes back as an [`Outcome`](super::Outcome).
     Run(Job),
     /// A verified consensus message.
     Message(Peer, Verified<ConsensusMessage>),
