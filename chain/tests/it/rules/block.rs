@@ -90,7 +90,8 @@ fn contents(name: &'static str, change: fn(&Fixture, &mut Block), error: RuleErr
 
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = header_rows();
-    rows.extend(body_rows());
+    rows.extend(commitment_rows());
+    rows.extend(limit_rows());
     rows.extend(evidence_rows());
     rows.extend(last_commit_rows());
     rows.extend(in_rows());
@@ -151,18 +152,13 @@ fn header_rows() -> Vec<Row> {
     ]
 }
 
-fn body_rows() -> Vec<Row> {
+fn commitment_rows() -> Vec<Row> {
     // The header commits to the body as it was: a change that is not sealed shows in its root.
     let unsealed = |name, change: fn(&mut Block), error| {
         let fixture = Fixture::at_height(2);
         let mut block = valid_block(&fixture);
         change(&mut block);
         Row { name, fixture, block, error }
-    };
-    let large = {
-        let mut block = valid_block(&Fixture::at_height(2));
-        swell(&mut block);
-        RuleError::BlockTooLarge { bytes: encode(&block).len(), max: BLOCK_BYTES }
     };
     vec![
         unsealed(
@@ -198,6 +194,16 @@ fn body_rows() -> Vec<Row> {
             |b| b.evidence = vec![double_vote(&Fixture::new(), 0, 1)],
             RuleError::WrongEvidenceHash,
         ),
+    ]
+}
+
+fn limit_rows() -> Vec<Row> {
+    let large = {
+        let mut block = valid_block(&Fixture::at_height(2));
+        swell(&mut block);
+        RuleError::BlockTooLarge { bytes: encode(&block).len(), max: BLOCK_BYTES }
+    };
+    vec![
         contents("a few bytes too many", |_, b| swell(b), large),
         contents(
             "one transaction too many",

@@ -19,9 +19,17 @@ fn a_certificate_of_any_three_of_four_is_accepted() {
 }
 
 pub(super) fn last_commit_rows() -> Vec<Row> {
-    let wrong = |reason: &str| RuleError::WrongLastCommit { reason: reason.into() };
-    let other = || wrong("it certifies something else");
-    let because = |error: VoteError| wrong(&error.to_string());
+    let mut rows = presence_rows();
+    rows.extend(statement_rows());
+    rows.extend(certificate_rows());
+    rows
+}
+
+fn wrong(reason: &str) -> RuleError {
+    RuleError::WrongLastCommit { reason: reason.into() }
+}
+
+fn presence_rows() -> Vec<Row> {
     let mut first = Fixture::new();
     let mut with_commit = first.block(vec![]);
     with_commit.last_commit = Some(first.certify(&with_commit));
@@ -39,6 +47,13 @@ pub(super) fn last_commit_rows() -> Vec<Row> {
             |_, b| b.last_commit = None,
             RuleError::LastCommitPresence,
         ),
+    ]
+}
+
+/// Valid certificates for something other than the parent.
+fn statement_rows() -> Vec<Row> {
+    let other = || wrong("it certifies something else");
+    vec![
         contents(
             "a certificate for another block",
             |f, b| {
@@ -72,6 +87,13 @@ pub(super) fn last_commit_rows() -> Vec<Row> {
             },
             other(),
         ),
+    ]
+}
+
+/// Certificates that are not valid.
+fn certificate_rows() -> Vec<Row> {
+    let because = |error: VoteError| wrong(&error.to_string());
+    vec![
         contents(
             "two of four",
             |f, b| b.last_commit = Some(f.certificate(&[1, 3], &parent_vote(f))),

@@ -14,16 +14,18 @@ fn transactions(
     Row { name, fixture, block, error }
 }
 
+fn within(index: usize, error: RuleError) -> RuleError {
+    RuleError::InTransaction { index, error: Box::new(error) }
+}
+
 pub(super) fn in_rows() -> Vec<Row> {
-    fn within(index: usize, error: RuleError) -> RuleError {
-        RuleError::InTransaction { index, error: Box::new(error) }
-    }
-    let mut spent_before = Fixture::at_height(1);
-    let coin = spent_before.coin(2, 0);
-    let tx = spent_before.spend(std::slice::from_ref(&coin), vec![pay(99)]);
-    let block = spent_before.block(vec![tx.clone()]);
-    spent_before.apply(&block);
-    let again = spent_before.block(vec![tx]);
+    let mut rows = double_spend_rows();
+    rows.extend(missing_input_rows());
+    rows.extend(own_rule_rows());
+    rows
+}
+
+fn double_spend_rows() -> Vec<Row> {
     vec![
         transactions(
             "two transactions that spend one coin, as in CVE-2018-17144",
@@ -52,6 +54,17 @@ pub(super) fn in_rows() -> Vec<Row> {
             |f| vec![f.spend(&[f.coin(1, 0), f.coin(1, 0)], vec![pay(199)])],
             |txs| within(0, RuleError::DuplicateInput { outpoint: txs[0].body.inputs[0] }),
         ),
+    ]
+}
+
+fn missing_input_rows() -> Vec<Row> {
+    let mut spent_before = Fixture::at_height(1);
+    let coin = spent_before.coin(2, 0);
+    let tx = spent_before.spend(std::slice::from_ref(&coin), vec![pay(99)]);
+    let block = spent_before.block(vec![tx.clone()]);
+    spent_before.apply(&block);
+    let again = spent_before.block(vec![tx]);
+    vec![
         transactions(
             "a child before its parent",
             |f| valid_block(f).transactions.into_iter().rev().collect(),
@@ -80,6 +93,12 @@ pub(super) fn in_rows() -> Vec<Row> {
             block: again,
             error: within(0, RuleError::MissingInput { outpoint: coin.0 }),
         },
+    ]
+}
+
+/// Rules of a single transaction hold in a block too.
+fn own_rule_rows() -> Vec<Row> {
+    vec![
         transactions(
             "more than the child's parent gave it",
             |f| {

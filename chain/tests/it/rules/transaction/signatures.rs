@@ -4,7 +4,18 @@ use crate::fixture::COIN;
 use timecoin_chain::crypto::{PublicKey, Signature};
 
 pub(super) fn signature_rows() -> Vec<Row> {
-    let bad = |name, valid: Draft, change| witness(name, valid, change, RuleError::BadSignature);
+    let mut rows = forgery_rows();
+    rows.extend(coverage_rows());
+    rows.extend(lock_rows());
+    rows
+}
+
+fn bad(name: &'static str, valid: Draft, change: fn(&mut Draft)) -> Row {
+    witness(name, valid, change, RuleError::BadSignature)
+}
+
+/// Signatures that the owner of the key did not make for this input.
+fn forgery_rows() -> Vec<Row> {
     vec![
         bad("a signature with one bit changed", Draft::valid(), |d| {
             let Witness::Key(signature) = &d.witnesses[0] else { panic!("a key witness") };
@@ -16,6 +27,21 @@ pub(super) fn signature_rows() -> Vec<Row> {
             d.witnesses[0] = Witness::Key(secret(3).sign(&d.message()));
         }),
         bad("the witnesses of two inputs swapped", Draft::valid(), |d| d.witnesses.swap(0, 1)),
+        bad("a key of small order, for which anyone can sign", Draft::valid(), |d| {
+            let mut identity = [0; 32];
+            identity[0] = 1;
+            d.spent[0].lock = Lock::Key(PublicKey(identity));
+            *d = d.clone().signed();
+            let mut signature = [0; 64];
+            signature[0] = 1;
+            d.witnesses[0] = Witness::Key(Signature::from_bytes(&signature));
+        }),
+    ]
+}
+
+/// What a signature covers, changed after signing.
+fn coverage_rows() -> Vec<Row> {
+    vec![
         bad("a signature for another genesis with the same chain id", Draft::valid(), |d| {
             let mut genesis = d.genesis;
             genesis.0[31] ^= 1;
@@ -37,15 +63,12 @@ pub(super) fn signature_rows() -> Vec<Row> {
         bad("outputs swapped after signing", Draft::valid(), |d| d.body.outputs.swap(0, 1)),
         bad("an input changed after signing", Draft::valid(), |d| d.body.inputs[0].vout += 100),
         bad("a bound changed after signing", Draft::valid(), |d| d.body.not_before = Height(99)),
-        bad("a key of small order, for which anyone can sign", Draft::valid(), |d| {
-            let mut identity = [0; 32];
-            identity[0] = 1;
-            d.spent[0].lock = Lock::Key(PublicKey(identity));
-            *d = d.clone().signed();
-            let mut signature = [0; 64];
-            signature[0] = 1;
-            d.witnesses[0] = Witness::Key(Signature::from_bytes(&signature));
-        }),
+    ]
+}
+
+/// Signatures by the wrong key of a lock.
+fn lock_rows() -> Vec<Row> {
+    vec![
         bad("a time lock signed by another", Draft::spending(timelock(100)), |d| {
             d.witnesses[0] = Witness::Key(secret(2).sign(&d.message()));
         }),

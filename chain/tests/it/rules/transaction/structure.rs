@@ -7,10 +7,18 @@ use timecoin_chain::{
 };
 
 pub(super) fn structure_rows() -> Vec<Row> {
+    let mut rows = scope_rows();
+    rows.extend(size_rows());
+    rows.extend(amount_rows());
+    rows.extend(lock_rows());
+    rows.extend(witness_count_rows());
+    rows
+}
+
+/// Version, chain and heights.
+fn scope_rows() -> Vec<Row> {
     let chain = Draft::valid().genesis.chain_id();
     let (found, expected) = (ChainId([9; 4]).to_string(), chain.to_string());
-    let bad_lock = |index, reason| RuleError::BadLock { index, reason };
-    let threshold = "the threshold must be between one and the number of keys";
     vec![
         body(
             "an unknown version",
@@ -27,6 +35,16 @@ pub(super) fn structure_rows() -> Vec<Row> {
             |d| d.body.chain = ChainId([9; 4]),
             RuleError::WrongChain { found, expected },
         ),
+        body(
+            "no height at which it is valid",
+            |d| d.body.not_before = Height(101),
+            RuleError::EmptyHeightRange { not_before: Height(101), expiry: HEIGHT },
+        ),
+    ]
+}
+
+fn size_rows() -> Vec<Row> {
+    vec![
         body(
             "no inputs",
             |d| {
@@ -51,6 +69,11 @@ pub(super) fn structure_rows() -> Vec<Row> {
             RuleError::TooManyOutputs { outputs: 1_001, max: 1_000 },
         ),
         Row { error: too_large(), ..body("too many bytes", fill, RuleError::NoInputs) },
+    ]
+}
+
+fn amount_rows() -> Vec<Row> {
+    vec![
         body(
             "one coin spent twice",
             |d| {
@@ -77,6 +100,13 @@ pub(super) fn structure_rows() -> Vec<Row> {
             },
             RuleError::OutputOverflow,
         ),
+    ]
+}
+
+fn lock_rows() -> Vec<Row> {
+    let bad_lock = |index, reason| RuleError::BadLock { index, reason };
+    let threshold = "the threshold must be between one and the number of keys";
+    vec![
         body(
             "a threshold of zero",
             |d| d.body.outputs[1].lock = multi(0, &[1, 2]),
@@ -110,6 +140,11 @@ pub(super) fn structure_rows() -> Vec<Row> {
             |d| d.body.outputs[0].lock = multi(2, &[1, 1]),
             bad_lock(0, "keys must be strictly ascending"),
         ),
+    ]
+}
+
+fn witness_count_rows() -> Vec<Row> {
+    vec![
         witness(
             "no witness for an input",
             Draft::valid(),
@@ -121,11 +156,6 @@ pub(super) fn structure_rows() -> Vec<Row> {
             Draft::valid(),
             |d| d.witnesses.push(d.witnesses[0].clone()),
             RuleError::WitnessCount { witnesses: 3, inputs: 2 },
-        ),
-        body(
-            "no height at which it is valid",
-            |d| d.body.not_before = Height(101),
-            RuleError::EmptyHeightRange { not_before: Height(101), expiry: HEIGHT },
         ),
     ]
 }

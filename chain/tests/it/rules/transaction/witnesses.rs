@@ -3,19 +3,18 @@ use super::*;
 use timecoin_chain::crypto::hash;
 
 pub(super) fn witness_rows() -> Vec<Row> {
-    let wrong = |reason| RuleError::WrongWitness { index: 0, reason };
-    let kind = || wrong("another kind of witness is needed");
-    let count = || wrong("exactly the threshold of signatures is needed");
-    let order = || wrong("key indices must be strictly ascending and exist");
-    let multi = || Draft::spending(two_of_three());
-    let locks = [
-        Lock::Key(key(1)),
-        two_of_three(),
-        timelock(HEIGHT.0),
-        hash_lock(HEIGHT.0 + 1),
-        hash_lock(HEIGHT.0),
-    ];
-    let mut rows = vec![
+    let mut rows = preimage_rows();
+    rows.extend(multi_rows());
+    rows.extend(kind_rows());
+    rows
+}
+
+fn wrong(reason: &'static str) -> RuleError {
+    RuleError::WrongWitness { index: 0, reason }
+}
+
+fn preimage_rows() -> Vec<Row> {
+    vec![
         witness(
             "the wrong preimage",
             Draft::spending(hash_lock(101)),
@@ -28,6 +27,14 @@ pub(super) fn witness_rows() -> Vec<Row> {
             |d| d.witnesses[0] = claim(d, hash("tc/preimage", &[&PREIMAGE]), 1),
             wrong("the preimage does not hash to the lock"),
         ),
+    ]
+}
+
+fn multi_rows() -> Vec<Row> {
+    let count = || wrong("exactly the threshold of signatures is needed");
+    let order = || wrong("key indices must be strictly ascending and exist");
+    let multi = || Draft::spending(two_of_three());
+    vec![
         witness(
             "one signature too few",
             multi(),
@@ -62,8 +69,20 @@ pub(super) fn witness_rows() -> Vec<Row> {
             },
             order(),
         ),
+    ]
+}
+
+/// Every kind of witness on every kind of lock, except the pairs that fit.
+fn kind_rows() -> Vec<Row> {
+    let kind = || wrong("another kind of witness is needed");
+    let locks = [
+        Lock::Key(key(1)),
+        two_of_three(),
+        timelock(HEIGHT.0),
+        hash_lock(HEIGHT.0 + 1),
+        hash_lock(HEIGHT.0),
     ];
-    // Every kind of witness on every kind of lock, but for the pairs that fit.
+    let mut rows = vec![];
     for lock in locks {
         let valid = Draft::spending(lock.clone());
         for other in [
