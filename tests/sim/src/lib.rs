@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `options`, `schedule` | what to run; what can happen, in one heap of events |
 //! | `world` | one seed from beginning to end: its state |
-//! | `events` | what an event does to a node |
+//! | `events`, `work` | what an event, or work that is done, does to a node |
 //! | `effects`, `judged` | what a node's effects, and its verdicts, do to the world |
+//! | `sending` | what becomes of a message on its way |
 //! | `stall`, `waiting` | what waits while a record is written or a machine is suspended |
 //! | `storm` | crashes, restarts, partitions |
 //! | `obstacles`, `obstruct`, `past` | clogs, filters, messages of earlier heights |
@@ -79,6 +80,7 @@ pub mod role;
 pub mod scale;
 mod schedule;
 pub mod scheme;
+mod sending;
 pub mod setup;
 mod shells;
 pub mod shrink;
@@ -91,4 +93,5 @@ pub mod traffic;
 mod verdicts;
 pub mod waiting;
 pub mod wire;
+mod work;
 pub mod world;

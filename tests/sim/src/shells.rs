@@ -1,5 +1,9 @@
 //! Honest masternodes in virtual milliseconds, without any fault: engines whose effects are carried out at once, and
 //! a network that loses nothing. For what takes the whole of the simulator's time and none of its faults.
+#[cfg(test)]
+mod control;
+mod effects;
+
 use crate::{
     rng::Rng,
     setup::{GENESIS_MS, Setup},
@@ -12,16 +16,11 @@ use std::{
 };
 use timecoin_chain::{
     crypto::Signer,
-    engine::{
-        Effect, Engine, EngineConfig, Held, Input, Recovered, Report, SafetyRecord, Stored, Timer,
-    },
-    ledger::{
-        LedgerState, LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta, look_up,
-    },
+    engine::{Engine, EngineConfig, Held, Input, Recovered, SafetyRecord, Stored, Timer},
+    ledger::{LedgerState, LedgerView, MemoryView, PositionedCoin, ViewError, genesis_delta},
     mempool::MempoolLimits,
-    rules,
     types::{Certificate, ConsensusMessage, Height, Millis, Now, OutPoint, Round, Timestamp},
-    wire::{Peer, Protocol, Request, Response, Ticket, encode_message},
+    wire::{Peer, Request, Ticket, encode_message},
 };
 
 /// Messages of honest masternodes that are remembered, to be repeated by the hostile one.
@@ -235,69 +234,6 @@ impl Shells {
         self.evidence
     }
 
-    /// The first so many and the others stop to reach each other. Connections do not break; questions
-    /// fail. With none the network is whole.
-    #[cfg(test)]
-    pub(crate) fn cut(&mut self, first: usize) {
-        self.cut = first;
-    }
-
-    /// Only what this lets pass gets through; with none, everything does.
-    #[cfg(test)]
-    pub(crate) fn filter(&mut self, filter: Option<Filter>) {
-        self.filter = filter;
-    }
-
-    /// A masternode crashes. What it had persisted stays.
-    #[cfg(test)]
-    pub(crate) fn kill(&mut self, index: usize) {
-        self.shells[index].is_up = false;
-        self.shells[index].timers.clear();
-        let others = (0..self.shells.len()).filter(|other| *other != index);
-        self.queue.extend(others.map(|other| (other, Input::PeerDown(peer_of(index)))));
-    }
-
-    /// It starts again, with its own safety record or another.
-    #[cfg(test)]
-    pub(crate) fn restart(&mut self, index: usize, record: Option<Recovered>) {
-        let shell = &mut self.shells[index];
-        if let Some(safety) = record {
-            shell.disk.safety = safety;
-        }
-        let signer = self.setup.masternodes[index].clone();
-        shell.engine = engine(&self.setup, signer, &shell.view, shell.disk.clone());
-        shell.is_up = true;
-        self.queue.push_back((index, Input::Start));
-        let is_other_up = |other: &usize| *other != index && self.shells[*other].is_up;
-        let others: Vec<usize> = (0..self.shells.len()).filter(is_other_up).collect();
-        for other in others {
-            self.queue.push_back((index, Input::PeerUp(peer_of(other))));
-            self.queue.push_back((other, Input::PeerUp(peer_of(index))));
-        }
-    }
-
-    /// The height and round of one of them, and what it has persisted.
-    #[cfg(test)]
-    pub(crate) fn masternode(&self, index: usize) -> (Height, Round, &Disk) {
-        let shell = &self.shells[index];
-        let status = shell.engine.status(self.now(index));
-        (shell.engine.height(), status.round, &shell.disk)
-    }
-
-    /// The chain that they run.
-    #[cfg(test)]
-    pub(crate) fn setup(&self) -> &Setup {
-        &self.setup
-    }
-
-    /// Rounds that began beside the first of each height, at all of them together, and the longest wait
-    /// that one of them set, since this was asked last.
-    #[cfg(test)]
-    pub(crate) fn take_delays(&mut self) -> (u64, Millis) {
-        let waited = std::mem::take(&mut self.longest_wait_ms);
-        (std::mem::take(&mut self.later_rounds), Millis(waited))
-    }
-
     fn now(&self, index: usize) -> Now {
         self.shells[index].clock.now(self.ms)
     }
@@ -328,116 +264,6 @@ impl Shells {
             }
         }
         Ok(())
-    }
-
-    fn carry_out(&mut self, index: usize, effect: Effect) -> Result<(), String> {
-        let shell = &mut self.shells[index];
-        match effect {
-            Effect::Execute(execution) => {
-                let block = execution.block().hash();
-                let (scheme, chain) = (&*self.setup.scheme, &*self.setup.chain);
-                let result = execution.run(scheme, chain, shell.view.clone()).map(Box::new);
-                self.queue.push_back((index, Input::Executed { block, result }));
-            }
-            Effect::Commit { delta, certificate, .. } => {
-                shell.disk.state = delta.state.clone();
-                shell.disk.tip = Some((*certificate).clone());
-                self.tip = Some(certificate);
-                shell.view.0.borrow_mut().apply(&delta);
-                self.queue.push_back((index, Input::Durable { height: delta.height }));
-            }
-            Effect::LookUp { ticket, inputs } => {
-                let coins = look_up(&shell.view, inputs);
-                self.queue.push_back((index, Input::CoinsFound { ticket, coins }));
-            }
-            Effect::Verify { ticket, spends } => {
-                let results =
-                    rules::verify_spends(&*self.setup.scheme, &self.setup.chain.hash, spends);
-                self.queue.push_back((index, Input::Verified { ticket, results }));
-            }
-            Effect::SetTimer { timer, at } => {
-                shell.timers.insert(timer, at);
-                if let Timer::Step(..) = timer {
-                    self.note_wait(index, at);
-                }
-            }
-            Effect::Report(Report::Round { round, .. }) if round > Round(0) => {
-                self.later_rounds += 1;
-            }
-            Effect::Publish { message, .. } => self.publish(index, message),
-            Effect::Run(job) => {
-                let outcome = job.run(&*self.setup.scheme, &self.setup.chain);
-                self.queue.push_back((index, Input::Done(outcome)));
-            }
-
-            Effect::Request { to, request } => self.request(index, to, request),
-            Effect::Respond { ticket, response } => self.respond(ticket, response),
-            Effect::Report(Report::Evidence(_)) => self.evidence += 1,
-            Effect::Halt { reason, .. } => {
-                return Err(format!("masternode {index} halts: {reason}"));
-            }
-            Effect::Persist { record, blocks } => {
-                let safety = &mut shell.disk.safety;
-                safety.record = (*record).clone();
-                safety.blocks.extend(blocks.iter().map(|block| (**block).clone()));
-                let named = record.blocks();
-                safety.blocks.retain(|block| named.contains(&block.hash()));
-            }
-            Effect::Cancel { .. }
-            | Effect::Regossip { .. }
-            | Effect::Relay { .. }
-            | Effect::Admission { .. }
-            | Effect::Judge { .. }
-            | Effect::Serve { .. }
-            | Effect::Refuse { .. }
-            | Effect::Report(_) => {}
-        }
-        Ok(())
-    }
-
-    fn note_wait(&mut self, index: usize, at: Millis) {
-        let now = self.now(index);
-        let due_in = self.shells[index].engine.status(now).proposal_due_in.unwrap_or_default();
-        let wait = at.since(now.mono.plus(due_in));
-        self.longest_wait_ms = self.longest_wait_ms.max(wait.0);
-    }
-
-    fn publish(&mut self, index: usize, message: ConsensusMessage) {
-        self.published += 1;
-        for to in (0..self.shells.len()).filter(|to| *to != index) {
-            if self.reaches(index, to, Some(&message)) {
-                let input = self.gossip(peer_of(index), &message);
-                self.send(to, input);
-            }
-        }
-        if self.said.len() == SAID_MAX {
-            self.said.remove(0);
-        }
-        self.said.push(message);
-    }
-
-    /// Votes are asked of the engine; for the rest this network has no answer.
-    fn request(&mut self, index: usize, to: Peer, request: Request) {
-        let peer = usize::try_from(to.0).unwrap_or(usize::MAX);
-        let is_reached =
-            peer < self.shells.len() && self.shells[peer].is_up && self.reaches(index, peer, None);
-        if !is_reached || request.protocol() != Protocol::Votes {
-            let input = Input::RequestFailed { from: to, request };
-            return self.queue.push_back((index, input));
-        }
-        self.tickets += 1;
-        let (protocol, bytes, ticket) =
-            (request.protocol(), request.encode(), Ticket(self.tickets));
-        self.asked.insert(self.tickets, (index, to, request));
-        let from = Peer(index as u64);
-        self.queue.push_back((peer, Input::Request { from, protocol, bytes, ticket }));
-    }
-
-    fn respond(&mut self, ticket: Ticket, response: Response) {
-        if let Some((to, from, request)) = self.asked.remove(&ticket.0) {
-            let bytes = response.encode();
-            self.send(to, Input::Response { from, request, bytes });
-        }
     }
 }
 
