@@ -330,9 +330,13 @@ impl Pass<'_> {
         self.judge(waiting.ticket, Verdict::Reject(reason));
         let now = self.now;
         self.door.rejected.retain(|_, until| now < *until);
-        if self.door.rejected.len() < REJECTED_MAX {
-            self.door.rejected.insert(waiting.from, now.plus(REJECTED_FOR));
+        if self.door.rejected.len() == REJECTED_MAX {
+            // Who was rejected first has most likely left, and came back under another identity.
+            let first = self.door.rejected.iter().min_by_key(|(_, until)| **until);
+            let first = first.map(|(peer, _)| *peer).expect("as many as REJECTED_MAX");
+            self.door.rejected.remove(&first);
         }
+        self.door.rejected.insert(waiting.from, now.plus(REJECTED_FOR));
         for dropped in self.door.queue.drain(waiting.from) {
             self.judge(dropped.ticket, Verdict::Ignore);
         }
