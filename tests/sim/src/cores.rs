@@ -11,6 +11,9 @@ use timecoin_chain::{
 
 /// Processor time to check one signature, in microseconds.
 const SIGNATURE_US: u64 = 60;
+/// The most that a job costs in which no signature was checked: its message has more signers than the set, and stands
+/// for one in a network of 100 masternodes.
+const UNCHECKED_US_MAX: u64 = 100 * SIGNATURE_US;
 /// Bytes hashed and looked up in a microsecond.
 const BYTES_EACH_US: u64 = 200;
 
@@ -38,6 +41,14 @@ impl Cores {
         let thread = self.0[pool as usize].iter_mut().min().expect("a pool has threads");
         *thread = now.max(*thread) + price * (1 + busy);
         *thread - now
+    }
+}
+
+/// Processor time of a job of the door that checked so many signatures. Its own estimate counts where it checked none.
+pub fn price_of_job(checked: u64, estimate: u64) -> u64 {
+    match checked {
+        0 => estimate.min(UNCHECKED_US_MAX),
+        _ => SIGNATURE_US * checked,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     events::describe,
     node::Ticketed,
     oracle::Violation,
+    scheme::Counted,
     trace,
     wire::{self, Gossip, Payload},
     world::{Event, Work, World},
@@ -105,10 +106,13 @@ impl World {
     }
 
     fn run_job(&mut self, node: usize, job: Job) {
-        let (now, price) = (self.time, job.price_us());
+        // A job is pure: it is done at once, for its price, and its outcome comes later.
+        let (scheme, estimate) = (Counted::new(&*self.setup.scheme), job.price_us());
+        let outcome = job.run(&scheme, &self.setup.chain);
+        let (now, price) = (self.time, cores::price_of_job(scheme.checked(), estimate));
         let Some(running) = &mut self.nodes[node].running else { return };
         let span = running.cores.take(now, Pool::Door, price);
-        self.work_in(node, span, Work::Job(job));
+        self.work_in(node, span, Work::Job(outcome));
     }
 
     /// Work takes what it costs on the node's processor, and a while at random.

@@ -81,18 +81,23 @@ pub struct Flood {
     pub burst: u64,
 }
 
+/// As many as a node has places for peers, less a few.
+const STRANGERS_MAX: u64 = 48;
 /// One seed in so many is a flood.
 const FLOOD_EVERY: u64 = 100;
 
 impl Flood {
     /// The flood of a seed, from a stream of its own: the other draws of all seeds stay what they are.
-    fn draw(rng: &mut Rng) -> Option<Self> {
-        (rng.below(FLOOD_EVERY) == 0).then(|| Self {
+    fn draw(rng: &mut Rng, always: bool) -> Option<Self> {
+        let is_flood = rng.below(FLOOD_EVERY) == 0;
+        // Many who send little each, or a few who send much: both at once only take longer to simulate.
+        let is_crowd = rng.chance(400);
+        (is_flood || always).then(|| Self {
             masternodes: u8::try_from(rng.between(16, 31)).unwrap_or(u8::MAX),
-            strangers: rng.between(1, 12),
-            targets: rng.between(1, 3),
-            pace: magnitude(rng, 1, 8),
-            burst: magnitude(rng, 1, 200),
+            strangers: if is_crowd { rng.between(24, STRANGERS_MAX) } else { rng.between(1, 12) },
+            targets: if is_crowd { 1 } else { rng.between(1, 3) },
+            pace: magnitude(rng, 1, if is_crowd { 1 } else { 8 }),
+            burst: magnitude(rng, 1, if is_crowd { 16 } else { 200 }),
         })
     }
 }
@@ -179,10 +184,10 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The faults of a seed, the rest of which is drawn from `rng`.
-    pub fn of_seed(seed: u64, rng: &mut Rng) -> Self {
+    /// The faults of a seed, the rest of which is drawn from `rng`. It may be said that it is a flood.
+    pub fn of_seed(seed: u64, rng: &mut Rng, is_flood: bool) -> Self {
         let drawn = Self::draw(rng);
-        match Flood::draw(&mut Rng::stream(seed, FLOOD_STREAM)) {
+        match Flood::draw(&mut Rng::stream(seed, FLOOD_STREAM), is_flood) {
             Some(flood) => drawn.under(flood),
             None => drawn,
         }

@@ -35,6 +35,8 @@ pub struct Options {
     pub twins: Option<Scenario>,
     /// More than a third of the weight tries to fork the chain.
     pub fork: Option<Plot>,
+    /// Whether every seed is a flood.
+    pub is_flood: bool,
     /// A planted fault.
     pub flaw: Flaw,
     /// Stop after the event with this number.
@@ -56,6 +58,7 @@ impl Default for Options {
             byzantine: None,
             twins: None,
             fork: None,
+            is_flood: false,
             flaw: Flaw::None,
             until: None,
             trace: false,

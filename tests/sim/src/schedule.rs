@@ -7,7 +7,7 @@ use crate::{
 use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 use timecoin_chain::{
     engine::{Input, Timer},
-    inbound::Job,
+    inbound::Outcome,
     ledger::Execution,
     rules::Spend,
     types::{Height, OutPoint},
@@ -19,7 +19,7 @@ pub(crate) enum Work {
     Execute { number: u64, execution: Execution },
     LookUp { ticket: Ticket, inputs: Vec<Vec<OutPoint>> },
     Verify { ticket: Ticket, spends: Vec<Spend> },
-    Job(Job),
+    Job(Outcome),
     Commit,
     Committed { height: Height },
 }

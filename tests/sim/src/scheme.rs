@@ -1,7 +1,10 @@
 //! The ideal signature scheme: a tag that only the signer can make, because nothing else in the
 //! simulator makes tags. A hundred times cheaper than ed25519.
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use timecoin_chain::crypto::{
     Ed25519, PublicKey, SecretKey, Signature, SignatureCheck, SignatureScheme, Signer,
 };
@@ -30,6 +33,31 @@ impl Signatures {
             Self::Ideal => Arc::new(IdealSigner(PublicKey(Sha256::digest([number]).into()))),
             Self::Real => Arc::new(SecretKey::from_bytes(&[number; 32])),
         }
+    }
+}
+
+/// A scheme that counts the signatures it checks: what a piece of work costs, whatever its own estimate.
+pub struct Counted<'a> {
+    scheme: &'a dyn SignatureScheme,
+    checked: AtomicU64,
+}
+
+impl<'a> Counted<'a> {
+    /// Counts what this scheme checks.
+    pub fn new(scheme: &'a dyn SignatureScheme) -> Self {
+        Self { scheme, checked: AtomicU64::new(0) }
+    }
+
+    /// Signatures checked so far.
+    pub fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+}
+
+impl SignatureScheme for Counted<'_> {
+    fn all_valid(&self, checks: &[SignatureCheck]) -> bool {
+        self.checked.fetch_add(checks.len() as u64, Ordering::Relaxed);
+        self.scheme.all_valid(checks)
     }
 }
 

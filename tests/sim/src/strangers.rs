@@ -93,9 +93,11 @@ impl Strangers {
     /// The strangers of a seed, none of them connected.
     pub(crate) fn draw(flood: Flood, mut rng: Rng, nodes: usize) -> Self {
         let targets: Vec<usize> = (0..flood.targets).map(|_| rng.index(nodes)).collect();
+        // All together can keep a node busier with one kind of message than with some of each.
+        let common = rng.chance(500).then(|| HABITS[rng.index(HABITS.len())]);
         let stranger = |rng: &mut Rng| Stranger {
             target: targets[rng.index(targets.len())],
-            habit: HABITS[rng.index(HABITS.len())],
+            habit: common.unwrap_or(HABITS[rng.index(HABITS.len())]),
             link: None,
             leaves_at: None,
         };

@@ -118,7 +118,7 @@ pub(crate) fn signed(rng: &mut Rng, most: u64) -> i64 {
 impl World {
     fn new(seed: u64, mut options: Options) -> Self {
         let mut rng = Rng::new(seed);
-        let drawn = Faults::of_seed(seed, &mut rng);
+        let drawn = Faults::of_seed(seed, &mut rng, options.is_flood);
         let mut faults = options.faults.clone().unwrap_or(drawn);
         faults.byzantine = options.byzantine.or(faults.byzantine);
         faults.real_signatures |= options.real_signatures;

@@ -100,7 +100,7 @@ mod tests {
     fn without_its_classes_nothing_is_left_of_a_seed() {
         let calm = Faults::none();
         for seed in 0..100 {
-            let mut faults = Faults::of_seed(seed, &mut Rng::new(seed));
+            let mut faults = Faults::of_seed(seed, &mut Rng::new(seed), false);
             CLASSES.iter().for_each(|off| off(&mut faults, &calm));
             assert_eq!(faults, calm, "seed {seed}");
         }

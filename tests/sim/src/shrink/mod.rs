@@ -29,11 +29,16 @@ pub struct Shrunk {
 /// Shrinks a failing seed within this many runs. None if it does not fail.
 pub fn shrink(seed: u64, options: &Options, runs_max: u64) -> Option<Shrunk> {
     let property = batch::failure(seed, options)?;
-    let drawn = Faults::of_seed(seed, &mut Rng::new(seed));
+    let drawn = Faults::of_seed(seed, &mut Rng::new(seed), options.is_flood);
     let mut faults = options.faults.clone().unwrap_or(drawn);
     faults.byzantine = options.byzantine.or(faults.byzantine);
-    let options =
-        Options { faults: Some(faults), byzantine: None, trace: false, ..options.clone() };
+    let options = Options {
+        faults: Some(faults),
+        byzantine: None,
+        is_flood: false,
+        trace: false,
+        ..options.clone()
+    };
     let mut search = Search { seed, options, property, runs: 1, runs_max };
     search.classes();
     search.intensities();

@@ -27,6 +27,7 @@ fn fields_of(options: &Options) -> String {
         byzantine,
         twins,
         fork,
+        is_flood: _,
         flaw,
         until,
         trace: _,
