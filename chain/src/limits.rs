@@ -51,10 +51,13 @@ pub const ROUNDS_AHEAD_MAX: u32 = 2;
 pub const ROUNDS_KEPT: u32 = 8;
 /// Votes of one key in one answer to its inquiry (local limit).
 pub const OWN_VOTES_MAX: usize = 64;
-/// Messages in one answer to a request for votes: two certificates, a round certificate, a
-/// proposal, the votes of a round, and all votes of one key (local limit).
+/// Messages in one answer to a request for votes that are no votes: two certificates, a round
+/// certificate and a proposal. Each may hold a signature of every masternode (local limit).
+pub const ANSWER_CERTIFICATES_MAX: usize = 4;
+/// Messages in one answer to a request for votes: those, the votes of a round, and all votes of one
+/// key (local limit).
 pub fn votes_answer_max(members: usize) -> usize {
-    4 + 2 * members + OWN_VOTES_MAX
+    ANSWER_CERTIFICATES_MAX + 2 * members + OWN_VOTES_MAX
 }
 /// Proposals kept for one round: the first two distinct ones.
 pub const PROPOSALS_PER_ROUND_MAX: usize = 2;
