@@ -124,6 +124,8 @@ pub enum Met {
     SecondHost,
     /// Such a host learned of the other and stopped.
     SecondHostStopped,
+    /// A stranger answered a request.
+    StrangerAnswered,
     /// A stranger was thrown out because of what it sent.
     StrangerRefused,
 }
@@ -191,6 +193,7 @@ impl Met {
         Self::Twin,
         Self::SecondHost,
         Self::SecondHostStopped,
+        Self::StrangerAnswered,
         Self::StrangerRefused,
     ];
 }

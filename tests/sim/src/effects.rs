@@ -110,9 +110,14 @@ impl World {
         let (scheme, estimate) = (Counted::new(&*self.setup.scheme), job.price_us());
         let outcome = job.run(&scheme, &self.setup.chain);
         let (now, price) = (self.time, cores::price_of_job(scheme.checked(), estimate));
+        if let Some(call) = self.answering {
+            let checked = (scheme.checked(), self.setup.masternodes.len() as u64);
+            let result = self.verdicts.answer_costs(call, checked);
+            self.expect(result);
+        }
         let Some(running) = &mut self.nodes[node].running else { return };
         let span = running.cores.take(now, Pool::Door, price);
-        self.work_in(node, span, Work::Job(outcome));
+        self.work_in(node, span, Work::Job(outcome, self.answering));
     }
 
     /// Work takes what it costs on the node's processor, and a while at random.

@@ -1,5 +1,6 @@
 //! Each event becomes an input of an engine, unless the node or the connection is gone meanwhile.
 use crate::{
+    coverage::Met,
     node::{Call, Ticketed},
     oracle::Oracle,
     wire::{Gossip, Payload, Reply},
@@ -190,11 +191,22 @@ impl World {
 
     fn on_reply(&mut self, to: usize, connection: u64, call: u64, reply: &Reply) {
         let Some(running) = &mut self.nodes[to].running else { return };
-        let Some(&peer) = running.peers.get(&connection) else { return };
+        let peer = running.peers.get(&connection).copied();
+        if peer.is_none() && !running.strangers.contains(&connection) {
+            return;
+        }
         let Some(Call { request, .. }) = running.calls.remove(&call) else { return };
-        self.note(to, 3, &reply.id, || format!("<- n{peer} answers {}", reply.name));
+        self.note(to, 3, &reply.id, || {
+            let peer = peer.map_or("a stranger".into(), |peer| format!("n{peer}"));
+            format!("<- {peer} answers {}", reply.name)
+        });
         let (from, bytes) = (Peer(connection), reply.bytes.clone());
+        if peer.is_none() {
+            self.coverage.met(Met::StrangerAnswered);
+            self.answering = Some(call);
+        }
         self.feed(to, Input::Response { from, request, bytes });
+        self.answering = None;
     }
 
     pub(crate) fn fail_call(&mut self, node: usize, call: u64) {

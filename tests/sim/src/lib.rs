@@ -21,7 +21,7 @@
 //! | `oracle`, `fold` | what must hold (votes, locks, final blocks); an independent ledger |
 //! | `hosts` | a second host with a key that is in use |
 //! | `duties`, `known`, `broken` | a node's duties; invalid blocks that no node may accept |
-//! | `strangers`, `siege` | peers without a key, what they send, and how they come and go |
+//! | `strangers`, `answers`, `siege` | peers without a key, what they send and answer, and how they come and go |
 //! | `verdicts` | the doors' verdicts: how long votes wait, what is forwarded |
 //! | `cores` | the cost of work on a node's processor |
 //! | `flood` | a masternode that sends without pause |
@@ -38,6 +38,7 @@
 //! Invariant: a seed and its options decide everything. Nothing here reads a clock, the environment or
 //! another source of chance, and nothing iterates over an unordered map; only `batch` uses threads,
 //! one seed on one thread.
+mod answers;
 pub mod batch;
 mod broken;
 pub mod byzantine;

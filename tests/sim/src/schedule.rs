@@ -16,12 +16,24 @@ use timecoin_chain::{
 
 /// Work that a shell does off its loop.
 pub(crate) enum Work {
-    Execute { number: u64, execution: Execution },
-    LookUp { ticket: Ticket, inputs: Vec<Vec<OutPoint>> },
-    Verify { ticket: Ticket, spends: Vec<Spend> },
-    Job(Outcome),
+    Execute {
+        number: u64,
+        execution: Execution,
+    },
+    LookUp {
+        ticket: Ticket,
+        inputs: Vec<Vec<OutPoint>>,
+    },
+    Verify {
+        ticket: Ticket,
+        spends: Vec<Spend>,
+    },
+    /// With the call, if it judges the answer of a stranger.
+    Job(Outcome, Option<u64>),
     Commit,
-    Committed { height: Height },
+    Committed {
+        height: Height,
+    },
 }
 
 /// What can happen.

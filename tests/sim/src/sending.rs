@@ -133,7 +133,11 @@ impl World {
         let connection = to.0;
         running.calls.insert(call, Call { connection, request: request.clone() });
         let peer = running.peers.get(&connection).copied();
+        let is_stranger = running.strangers.contains(&connection);
         self.after(CALL_TIMEOUT, Event::CallTimeout { node, incarnation, call });
+        if is_stranger {
+            return self.strange_answer(node, (connection, call), request);
+        }
         let Some(peer) = peer.filter(|peer| self.lets_question_pass(node, *peer)) else { return };
         let arrivals = self.arrivals((node, peer), Label::of(Kind::Question), bytes.len());
         let Some(&Arrival { at, .. }) = arrivals.first() else { return };

@@ -1,14 +1,16 @@
 //! Connects strangers to the world: they connect, send, are disconnected when one of their messages
 //! is rejected, and return with another identity.
 use crate::{
+    answers::{self, Known},
     coverage::Met,
     node::Ticketed,
     rng::Rng,
     strangers::{Missile, Sight, Strangers},
     world::{Event, SECOND, World},
 };
+use std::rc::Rc;
 use timecoin_chain::{
-    engine::Input,
+    engine::{Input, Request},
     types::OutPoint,
     wire::{Peer, Protocol},
 };
@@ -17,6 +19,8 @@ use timecoin_chain::{
 const STREAM: u64 = 7;
 /// The interval between two sends of a stranger.
 const PERIOD: u64 = SECOND / 20;
+/// The mean delay of a stranger's answer.
+const ANSWER: u64 = SECOND / 50;
 /// The mean delay from the rejection of a stranger's message to the end of its connection.
 const GOODBYE: u64 = SECOND / 25;
 
@@ -56,9 +60,12 @@ impl World {
                 self.coverage.met(Met::StrangerRefused);
                 if let Some(running) = &mut self.nodes[node].running {
                     running.strangers.remove(&connection);
+                    running.calls.retain(|_, open| open.connection != connection);
                 }
                 self.note(node, 34, &connection.to_le_bytes(), || "a stranger leaves".into());
                 self.feed(node, Input::PeerDown(Peer(connection)));
+                self.come(stranger, node);
+                self.send(stranger, node, burst);
             }
             Some(_) => self.send(stranger, node, pace),
         }
@@ -108,6 +115,24 @@ impl World {
                     self.at(self.time, event);
                 }
             }
+        }
+    }
+
+    /// A stranger is asked.
+    pub(crate) fn strange_answer(
+        &mut self,
+        node: usize,
+        (connection, call): (u64, u64),
+        request: &Request,
+    ) {
+        let Some(strangers) = &mut self.strangers else { return };
+        let chain = &self.setup.chain;
+        let tip = self.nodes[node].disk.tip().map(|tip| (**tip).clone());
+        let tip = tip.map(|tip| answers::with_votes(tip, strangers.votes_heard()));
+        let known = Known { genesis: chain.hash, set: &chain.masternodes, tip };
+        if let Some(reply) = answers::draw(&mut strangers.rng, request, &known) {
+            let after = strangers.rng.exponential(ANSWER);
+            self.after(after, Event::Reply { to: node, connection, call, reply: Rc::new(reply) });
         }
     }
 

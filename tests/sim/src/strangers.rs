@@ -94,7 +94,10 @@ impl Strangers {
     pub(crate) fn draw(flood: Flood, mut rng: Rng, nodes: usize) -> Self {
         let targets: Vec<usize> = (0..flood.targets).map(|_| rng.index(nodes)).collect();
         // All together can keep a node busier with one kind of message than with some of each.
-        let common = rng.chance(500).then(|| HABITS[rng.index(HABITS.len())]);
+        let common = rng.chance(500).then(|| match rng.chance(500) {
+            true => Habit::Certificates,
+            false => HABITS[rng.index(HABITS.len())],
+        });
         let stranger = |rng: &mut Rng| Stranger {
             target: targets[rng.index(targets.len())],
             habit: common.unwrap_or(HABITS[rng.index(HABITS.len())]),
@@ -111,6 +114,17 @@ impl Strangers {
         if self.heard.len() > HEARD_MAX {
             self.heard.pop_front();
         }
+    }
+
+    /// Votes that they overheard.
+    pub(crate) fn votes_heard(&self) -> impl Iterator<Item = &Vote> {
+        self.heard.iter().filter_map(|gossip| match &gossip.payload {
+            Payload::Consensus(message) => match &**message {
+                ConsensusMessage::Vote(vote) => Some(vote),
+                _ => None,
+            },
+            Payload::Transactions(_) | Payload::Garbage => None,
+        })
     }
 
     /// A new connection number.
@@ -146,7 +160,7 @@ impl Strangers {
     /// than the set has.
     fn certificate(&mut self, sight: &Sight) -> ConsensusMessage {
         let members = sight.setup.masternodes.len();
-        let (size, count) = match self.rng.chance(500) {
+        let (size, count) = match self.rng.chance(200) {
             true => (members, members),
             false => (MASTERNODES_MAX, self.rng.index(34) + 67),
         };

@@ -26,6 +26,9 @@ const REJECTED_US: u64 = 28_000;
 /// Messages of a peer on a topic that may be without a verdict, or as many as all votes of a height.
 const OPEN_MAX: usize = 64;
 
+/// Votes of one key in an answer to its inquiry.
+const OWN_VOTES: u64 = 64;
+
 const SECOND: u64 = 1_000_000;
 
 /// One start of a node.
@@ -47,6 +50,7 @@ pub(crate) struct Verdicts {
     forwarded: BTreeMap<(Life, Slot), Forwarded>,
     rejected: BTreeMap<(Life, u64), u64>,
     open: BTreeMap<(Life, u64, Topic), usize>,
+    answers: BTreeMap<u64, u64>,
 }
 
 impl Verdicts {
@@ -130,6 +134,22 @@ impl Verdicts {
         }
         let detail = format!("node {}: {spent} us on rejected messages of {peer}", life.0);
         Err(Violation::new("a rejected peer is not verified", detail))
+    }
+
+    /// A job for the answer of a stranger checked so many signatures, in a set of so many masternodes.
+    pub(crate) fn answer_costs(
+        &mut self,
+        call: u64,
+        (checked, members): (u64, u64),
+    ) -> Result<(), Violation> {
+        let spent = self.answers.entry(call).or_default();
+        *spent += checked;
+        // Two certificates, the votes of two rounds, a proposal with its polka, and the votes of one key.
+        if *spent <= 7 * members + 1 + OWN_VOTES {
+            return Ok(());
+        }
+        let detail = format!("{spent} signatures of the answer to call {call} were checked");
+        Err(Violation::new("the work for an answer is bounded", detail))
     }
 
     /// How long votes waited for their verdict at the 99th percentile of the slowest node, in microseconds.

@@ -89,6 +89,11 @@ pub fn reply(response: Response) -> Reply {
     Reply { id: digest(salt, &bytes), name, bytes }
 }
 
+/// Bytes that say nothing, as a response.
+pub fn garbage_reply(bytes: Vec<u8>) -> Reply {
+    Reply { id: digest(11, &bytes), name: "with garbage", bytes }
+}
+
 /// Gossip of which some bits flipped.
 pub fn corrupt_gossip(rng: &mut Rng, gossip: &Gossip) -> Gossip {
     let bytes = flipped(rng, gossip.bytes.clone());

@@ -60,9 +60,11 @@ impl World {
                 self.note(node, 7, &ticket.0.to_le_bytes(), || "checked payments".into());
                 self.feed(node, Input::Verified { ticket, results });
             }
-            Work::Job(outcome) => {
+            Work::Job(outcome, call) => {
                 self.note(node, 31, &[], || "a job of the door is done".into());
+                self.answering = call;
                 self.feed(node, Input::Done(outcome));
+                self.answering = None;
             }
             Work::Commit => {
                 let Some(commit) = self.nodes[node].disk.finish_commit() else { return };

@@ -76,6 +76,8 @@ pub struct World {
     pub(crate) past: Past,
     pub(crate) strangers: Option<Strangers>,
     pub(crate) verdicts: Verdicts,
+    /// The call that a stranger's answer belongs to, while a node takes it.
+    pub(crate) answering: Option<u64>,
     pub(crate) mesh: Option<Mesh>,
     pub(crate) traffic: Option<Traffic>,
     pub(crate) oracle: Oracle,
@@ -168,6 +170,7 @@ impl World {
             past: Past::default(),
             strangers: None,
             verdicts: Verdicts::default(),
+            answering: None,
             auditor: Auditor::default(),
             coverage: Coverage::default(),
             trace: Trace::new(options.trace),

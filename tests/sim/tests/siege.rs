@@ -17,6 +17,17 @@ fn besieged(masternodes: u8) -> Options {
     Options { faults: Some(faults), ..Options::default() }
 }
 
+/// Many who send certificates, come back at once and answer what they are asked.
+#[test]
+fn votes_get_their_verdicts_in_a_crowd() {
+    let mut options = besieged(16);
+    let flood = Flood { masternodes: 16, strangers: 48, targets: 1, pace: 1, burst: 2 };
+    options.faults = options.faults.map(|faults| Faults { flood: Some(flood), ..faults });
+    let outcome = world::run(1, &options);
+    assert_eq!(outcome.violation, None);
+    assert!(outcome.coverage.count(Met::StrangerAnswered) > 0, "nobody was asked");
+}
+
 #[test]
 fn votes_get_their_verdicts_and_blocks_come_under_a_siege() {
     let outcome = world::run(1, &besieged(16));
