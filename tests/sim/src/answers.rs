@@ -44,7 +44,9 @@ pub(crate) fn draw(rng: &mut Rng, request: &Request, known: &Known) -> Option<Re
     let nothing = || VotesAnswer { messages: Vec::new(), attestation: None };
     Some(match rng.below(6) {
         0 => return None,
-        1 => wire::garbage_reply((0..rng.between(1, 2_000)).map(|_| rng.number() as u8).collect()),
+        1 => wire::garbage_reply(
+            (0..rng.between(1, 2_000)).map(|_| rng.number().to_le_bytes()[0]).collect(),
+        ),
         // Of another protocol.
         2 => wire::reply(match request {
             Request::Votes(_) => Response::Blocks(Vec::new()),
