@@ -8,7 +8,7 @@ use crate::{
     codec,
     crypto::{SignatureScheme, Verified},
     genesis::Chain,
-    limits::{ANSWER_CERTIFICATES_MAX, votes_answer_max},
+    limits::votes_answer_max,
     rules::{self, CertifiedBlock},
     types::{
         Attestation, Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate,
@@ -176,11 +176,7 @@ pub(super) fn decode_response(
     }
     let VotesAnswer { messages, attestation } =
         codec::decode(bytes).map_err(|_| Fault("not an answer of votes"))?;
-    let is_vote = |message: &&ConsensusMessage| matches!(message, ConsensusMessage::Vote(_));
-    let certificates = messages.len() - messages.iter().filter(is_vote).count();
-    let is_bounded = messages.len() <= votes_answer_max(chain.masternodes.len())
-        && certificates <= ANSWER_CERTIFICATES_MAX;
-    match is_bounded {
+    match messages.len() <= votes_answer_max(chain.masternodes.len()) {
         true => Ok(Found::Votes(messages, attestation.map(Box::new))),
         false => Err(Fault("more messages than an honest node answers")),
     }

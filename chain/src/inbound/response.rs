@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     crypto::Verified,
+    limits::ANSWER_CERTIFICATES_MAX,
     types::{Attestation, ConsensusMessage},
     wire::{Peer, Request},
 };
@@ -66,6 +67,11 @@ impl Pass<'_> {
                 digests.push(digest);
                 unknown.push(message);
             }
+        }
+        let is_certificate =
+            |message: &&ConsensusMessage| !matches!(message, ConsensusMessage::Vote(_));
+        if unknown.iter().filter(is_certificate).count() > ANSWER_CERTIFICATES_MAX {
+            return self.actions.push(Action::Failed(from, request));
         }
         if unknown.is_empty() {
             return self.deliver(from, &request, known);
