@@ -20,9 +20,9 @@ const ROUNDS_AHEAD: u32 = 2;
 const FORWARDS_A_SECOND: u32 = 4;
 /// Processor time to check one signature, in microseconds.
 const SIGNATURE_US: u64 = 60;
-/// The maximum processor time for a peer whose messages are all rejected: what is in work when its first message is
-/// begun, 8 ms and one message, and as much that follows until that one is rejected.
-const REJECTED_US: u64 = 28_000;
+/// The maximum processor time for a peer whose messages are all rejected: the work in progress at
+/// the first rejection.
+const REJECTED_US: u64 = 16_000;
 /// Messages of a peer on a topic that may be without a verdict, or as many as all votes of a height.
 const OPEN_MAX: usize = 64;
 
