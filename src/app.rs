@@ -75,7 +75,8 @@ pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), RunE
     let server = match listener {
         Some(listener) => {
             let auth = Auth::create(&data_dir)?;
-            Some(serve(listener, node.handle(), auth, metrics, stop))
+            let options = rpc::RpcOptions { allowed_hosts: rpc_config.allowed_hosts };
+            Some(serve(listener, node.handle(), auth, (metrics, options), stop))
         }
         None => None,
     };
@@ -97,11 +98,10 @@ fn serve(
     listener: TcpListener,
     node: NodeHandle,
     auth: Auth,
-    metrics: Arc<Metrics>,
+    (metrics, options): (Arc<Metrics>, rpc::RpcOptions),
     stop: CancellationToken,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let options = rpc::RpcOptions::default();
         if let Err(error) = rpc::serve(listener, node, auth, metrics, options).await {
             tracing::error!(%error, "the RPC server failed");
             stop.cancel();

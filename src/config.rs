@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use timecoin_chain::genesis::Network;
-use timecoin_network::Multiaddr;
+use timecoin_network::{Multiaddr, PeerId};
 
 /// The whole configuration of a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,8 @@ pub struct NetworkSection {
     pub bootstrap: Vec<Multiaddr>,
     /// Whether loopback and private addresses are dialled and passed on.
     pub allow_private: bool,
+    /// Peers that always find a place.
+    pub reserved: Vec<PeerId>,
 }
 
 /// `[rpc]`
@@ -68,6 +70,8 @@ pub struct RpcSection {
     pub enabled: bool,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Names under which it is reached, besides `localhost` and IP addresses.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// `[keys]`
@@ -165,10 +169,12 @@ impl NodeConfig {
                 external: layers.addresses("network.external")?,
                 bootstrap: layers.addresses("network.bootstrap")?,
                 allow_private: layers.get("network.allow_private")?,
+                reserved: layers.peers("network.reserved")?,
             },
             rpc: RpcSection {
                 enabled: layers.get("rpc.enabled")?,
                 listen: layers.optional("rpc.listen")?.unwrap_or(default_rpc),
+                allowed_hosts: layers.get("rpc.allowed_hosts")?,
             },
             keys: KeysSection {
                 node_key: layers.path("keys.node_key")?,

@@ -8,7 +8,6 @@ use std::{num::NonZeroUsize, time::Duration};
 use libp2p::{
     PeerId, StreamProtocol,
     allow_block_list::{self, BlockedPeers},
-    connection_limits::{self, ConnectionLimits},
     identify,
     identity::Keypair,
     kad, ping,
@@ -16,14 +15,16 @@ use libp2p::{
 };
 
 use crate::{
-    admission::PerIp,
-    config::{NetworkConfig, PeerLimits},
+    config::NetworkConfig,
     error::NetworkError,
     exchange,
-    gossip::{self, Topics},
+    gate::Gate,
+    gossip,
+    meter::Meter,
     no_records::NoRecords,
     silence::SILENCE_MAX,
-    topic::{Lane, Names, Protocol},
+    stats::Stats,
+    topic::{Lane, Names, Protocol, Topics},
 };
 
 /// Both ends send bytes at least this often: `silence` closes connections on which none arrive.
@@ -37,19 +38,19 @@ const _: () = assert!(PING_INTERVAL.as_millis() * 3 <= SILENCE_MAX.as_millis());
 pub(crate) struct Behaviour {
     // Denies connections.
     pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
-    limits: connection_limits::Behaviour,
-    per_ip: PerIp,
+    pub(crate) gate: Gate,
     // Knows peers.
     ping: ping::Behaviour,
     identify: identify::Behaviour,
     pub(crate) kademlia: kad::Behaviour<NoRecords>,
     // Carries bytes.
-    pub(crate) fast: gossip::Behaviour,
-    pub(crate) bulk: gossip::Behaviour,
+    pub(crate) fast: Meter,
+    pub(crate) bulk: Meter,
     pub(crate) status: exchange::Behaviour,
     pub(crate) blocks: exchange::Behaviour,
     pub(crate) transactions: exchange::Behaviour,
     pub(crate) votes: exchange::Behaviour,
+    pub(crate) records: exchange::Behaviour,
 }
 
 impl Behaviour {
@@ -58,14 +59,13 @@ impl Behaviour {
         names: &Names,
         topics: &Topics,
         keypair: &Keypair,
+        stats: &Stats,
     ) -> Result<Self, NetworkError> {
-        let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private);
+        let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private, stats);
         let exchange = |protocol| exchange::behaviour(names, protocol);
-        let per_ip = (!config.allow_private).then_some(config.limits.per_ip_max);
         Ok(Behaviour {
             blocked: allow_block_list::Behaviour::default(),
-            limits: connection_limits::Behaviour::new(limits(&config.limits)),
-            per_ip: PerIp::new(per_ip),
+            gate: Gate::new(config.limits, config.reserved.iter().copied()),
             ping: ping::Behaviour::new(
                 ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT),
             ),
@@ -77,10 +77,11 @@ impl Behaviour {
             blocks: exchange(Protocol::Blocks)?,
             transactions: exchange(Protocol::Transactions)?,
             votes: exchange(Protocol::Votes)?,
+            records: exchange::records(names)?,
         })
     }
 
-    pub(crate) fn gossip(&mut self, lane: Lane) -> &mut gossip::Behaviour {
+    pub(crate) fn gossip(&mut self, lane: Lane) -> &mut Meter {
         match lane {
             Lane::Fast => &mut self.fast,
             Lane::Bulk => &mut self.bulk,
@@ -95,15 +96,6 @@ impl Behaviour {
             Protocol::Votes => &mut self.votes,
         }
     }
-}
-
-fn limits(limits: &PeerLimits) -> ConnectionLimits {
-    ConnectionLimits::default()
-        .with_max_established(Some(limits.peers_max))
-        .with_max_established_incoming(Some(limits.inbound_max))
-        .with_max_established_per_peer(Some(limits.per_peer_max))
-        .with_max_pending_incoming(Some(limits.pending_max))
-        .with_max_pending_outgoing(Some(limits.pending_max))
 }
 
 fn identity(config: &NetworkConfig, names: &Names, keypair: &Keypair) -> identify::Config {

@@ -23,37 +23,60 @@ pub struct NetworkConfig {
     pub bootstrap: Vec<Multiaddr>,
     /// Whether loopback and private addresses are dialled and passed on: local networks and containers.
     pub allow_private: bool,
+    /// Peers that always find a place and are never evicted.
+    pub reserved: Vec<PeerId>,
     /// Connection limits.
     pub limits: PeerLimits,
 }
 
-/// Limits on connections.
+/// Limits on connections. [`PeerLimits::of`] derives them from the number of peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerLimits {
     /// Established connections in total.
     pub peers_max: u32,
     /// Established connections that others opened.
     pub inbound_max: u32,
-    /// Connections per peer: two, because two nodes may dial each other at the same time.
-    pub per_peer_max: u32,
-    /// Handshakes in progress, counted separately for inbound and outbound.
-    pub pending_max: u32,
-    /// Inbound connections, handshakes included, from one IP address; not applied when private addresses are allowed.
-    pub per_ip_max: u32,
+    /// Connections that this node opened, dials included.
+    pub outbound_max: u32,
     /// Outbound peers that discovery tries to reach.
     pub outbound_target: u32,
+    /// Connections per peer: two, because two nodes may dial each other at the same time.
+    pub per_peer_max: u32,
+    /// Inbound handshakes in progress.
+    pub pending_max: u32,
+    /// Inbound connections, handshakes included, from one IPv4 address or IPv6 /64.
+    pub per_ip_max: u32,
+    /// The same for a /24, or a /48.
+    pub per_near_max: u32,
+    /// The same for a /16, or a /32.
+    pub per_group_max: u32,
+    /// Whether private addresses have no share: machines behind one router, containers on one host.
+    pub private_is_exempt: bool,
+}
+
+impl PeerLimits {
+    /// The limits of a node with this many peers, at least 1: about two thirds of them inbound.
+    pub const fn of(peers_max: u32) -> Self {
+        let inbound_max = peers_max / 25 * 16 + peers_max % 25 * 16 / 25;
+        let outbound_max = peers_max - inbound_max;
+        PeerLimits {
+            peers_max,
+            inbound_max,
+            outbound_max,
+            outbound_target: if outbound_max < 8 { outbound_max } else { 8 },
+            per_peer_max: 2,
+            pending_max: 64,
+            per_ip_max: 3,
+            per_near_max: 6,
+            per_group_max: 12,
+            private_is_exempt: true,
+        }
+    }
 }
 
 impl Default for PeerLimits {
     fn default() -> Self {
-        PeerLimits {
-            peers_max: 50,
-            inbound_max: 32,
-            per_peer_max: 2,
-            pending_max: 64,
-            per_ip_max: 3,
-            outbound_target: 8,
-        }
+        Self::of(50)
     }
 }
 
@@ -113,10 +136,19 @@ fn check_limits(limits: &PeerLimits) -> Result<(), ConfigError> {
     let rules = [
         (limits.peers_max >= 1, "peers_max must be at least 1"),
         (limits.inbound_max <= limits.peers_max, "inbound_max must not exceed peers_max"),
-        (limits.outbound_target <= limits.peers_max, "outbound_target must not exceed peers_max"),
+        (limits.outbound_max <= limits.peers_max, "outbound_max must not exceed peers_max"),
+        (
+            limits.outbound_target <= limits.outbound_max,
+            "outbound_target must not exceed outbound_max",
+        ),
         (limits.per_peer_max >= 1, "per_peer_max must be at least 1"),
         (limits.pending_max >= 1, "pending_max must be at least 1"),
         (limits.per_ip_max >= 1, "per_ip_max must be at least 1"),
+        (limits.per_near_max >= limits.per_ip_max, "per_near_max must not be below per_ip_max"),
+        (
+            limits.per_group_max >= limits.per_near_max,
+            "per_group_max must not be below per_near_max",
+        ),
     ];
     match rules.into_iter().find(|(holds, _)| !holds) {
         Some((_, rule)) => Err(ConfigError::Limits { rule }),
@@ -167,6 +199,7 @@ mod tests {
                 format!("/dns4/seed.example.org/tcp/24000/p2p/{PEER}").parse().unwrap(),
             ],
             allow_private: false,
+            reserved: Vec::new(),
             limits: PeerLimits::default(),
         }
     }
@@ -174,6 +207,15 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         config().validate().unwrap();
+    }
+
+    #[test]
+    fn every_number_of_peers_is_valid() {
+        for peers in 1..=1_000 {
+            let config = NetworkConfig { limits: PeerLimits::of(peers), ..config() };
+            config.validate().unwrap();
+            assert!(config.limits.outbound_target >= 1);
+        }
     }
 
     #[test]

@@ -1,28 +1,39 @@
 //! Decides whom to dial and when: bootstrap nodes until they are connected, lost peers for a while,
 //! strangers while there are too few outbound peers.
 //!
-//! The swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers besides the
-//! bootstrap nodes and [`ADDRESSES_MAX`] addresses each; each failure doubles the delay before the
-//! next attempt.
+//! Addresses come from signed records only. Kademlia and peers name other peers; the records of
+//! those are asked for (`records.rs`), and one host is tried a few times a minute at most, whoever
+//! names it. The swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers
+//! besides the bootstrap nodes; each failure doubles the delay before the next attempt.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId};
 
-use crate::{address, config::NetworkConfig};
+use crate::{
+    address,
+    candidate::Candidate,
+    config::NetworkConfig,
+    origin::{Origin, Prefix},
+    records::{RECORDS_MAX, WANTED_MAX},
+};
 
-/// Addresses kept for one peer.
-pub(crate) const ADDRESSES_MAX: usize = 16;
-const CANDIDATES_MAX: usize = 256;
+const CANDIDATES_MAX: usize = 1_024;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Lost peers are redialled often: after a partition no block is decided before they reconnect, and
 /// frequent dials do no harm in a local network.
 const PAUSE_MAX_LOST: Duration = Duration::from_millis(1500);
+/// A connection that lasts so long was a success.
+const STAY: Duration = Duration::from_secs(60);
+/// Failures that short connections count for at most: a peer that answers is not forgotten.
+const STAY_FAILURES: u32 = 7;
 /// After this many failed dials, which takes minutes, a lost peer counts as a stranger again.
 const LOST_ATTEMPTS: u32 = 200;
 /// After this many failed dials a stranger is forgotten.
@@ -30,19 +41,11 @@ const STRANGER_ATTEMPTS: u32 = 8;
 const LOOKUP_FIRST: Duration = Duration::from_millis(250);
 const LOOKUP_MIN: Duration = Duration::from_secs(1);
 const LOOKUP_MAX: Duration = Duration::from_secs(60);
-
-/// A peer that may be dialled.
-#[derive(Debug)]
-struct Candidate {
-    addresses: Vec<Multiaddr>,
-    bootstrap: bool,
-    /// Was connected as a peer of our chain.
-    met: bool,
-    failures: u32,
-    dial_at: Instant,
-    /// Other events do not shorten this: the peer was refused, or the application disconnected it.
-    not_before: Instant,
-}
+/// Dials to one host at addresses that nothing proves, in [`FEELER_PERIOD`].
+const FEELERS: usize = 4;
+const FEELER_PERIOD: Duration = Duration::from_secs(60);
+/// Hosts whose feelers are counted; others wait.
+const FEELER_HOSTS_MAX: usize = 1_024;
 
 /// The swarm's current connections.
 #[derive(Clone, Copy, Debug)]
@@ -51,15 +54,21 @@ pub(crate) struct Standing {
     pub(crate) outbound: usize,
     /// All connected peers.
     pub(crate) connected: usize,
+    /// Outbound connections that the gate would still admit.
+    pub(crate) room: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Discovery {
     local: PeerId,
     allow_private: bool,
+    /// Whether feelers to private addresses are not counted.
+    private_is_exempt: bool,
     outbound_target: usize,
-    peers_max: usize,
     candidates: HashMap<PeerId, Candidate>,
+    /// Peers that somebody named and whose record is not here.
+    wishes: VecDeque<PeerId>,
+    feelers: HashMap<Prefix, VecDeque<Instant>>,
     lookup_at: Instant,
     lookup_pause: Duration,
 }
@@ -68,80 +77,95 @@ impl Discovery {
     pub(crate) fn new(config: &NetworkConfig, local: PeerId, now: Instant) -> Self {
         let mut candidates: HashMap<PeerId, Candidate> = HashMap::new();
         for (peer, address) in config.bootstrap_peers().filter(|(peer, _)| *peer != local) {
-            candidates
-                .entry(peer)
-                .or_insert_with(|| Candidate {
-                    addresses: Vec::new(),
-                    bootstrap: true,
-                    met: false,
-                    failures: 0,
-                    dial_at: now,
-                    not_before: now,
-                })
-                .addresses
-                .push(address::without_peer(&address));
+            let candidate = candidates.entry(peer).or_insert_with(|| Candidate::new(true, now));
+            candidate.configure(address::without_peer(&address));
         }
         Discovery {
             local,
             allow_private: config.allow_private,
+            private_is_exempt: config.allow_private && config.limits.private_is_exempt,
             outbound_target: usize::try_from(config.limits.outbound_target).unwrap_or(usize::MAX),
-            peers_max: usize::try_from(config.limits.peers_max).unwrap_or(usize::MAX),
             candidates,
+            wishes: VecDeque::new(),
+            feelers: HashMap::new(),
             lookup_at: now,
             lookup_pause: LOOKUP_MIN,
         }
     }
 
-    /// Remembers filtered addresses of a peer. The configured addresses of a bootstrap node stay in front.
+    /// Remembers a verified record with its filtered addresses. True if the peer is new.
     pub(crate) fn learn(
         &mut self,
         peer: PeerId,
-        addresses: impl IntoIterator<Item = Multiaddr>,
+        record: (u64, Bytes),
+        addresses: Vec<Multiaddr>,
         now: Instant,
-    ) {
-        let fresh: Vec<Multiaddr> = addresses.into_iter().take(ADDRESSES_MAX).collect();
-        if peer == self.local || fresh.is_empty() {
-            return;
+    ) -> bool {
+        self.wishes.retain(|wish| *wish != peer);
+        if peer == self.local || addresses.is_empty() {
+            return false;
         }
-        if !self.candidates.contains_key(&peer) && !self.make_room() {
-            return;
+        let is_new = !self.candidates.contains_key(&peer);
+        if is_new && !self.make_room() {
+            return false;
         }
-        let candidate = self.candidates.entry(peer).or_insert_with(|| Candidate {
-            addresses: Vec::new(),
-            bootstrap: false,
-            met: false,
-            failures: 0,
-            dial_at: now,
-            not_before: now,
-        });
-        if !candidate.bootstrap {
-            candidate.addresses = fresh;
-            return;
+        let candidate = self.candidates.entry(peer).or_insert_with(|| Candidate::new(false, now));
+        candidate.renew(record, addresses);
+        is_new
+    }
+
+    /// The peer was reached at this address, or it connected from this address's host.
+    pub(crate) fn prove(&mut self, peer: &PeerId, via: &Multiaddr, is_dialled: bool) {
+        if let Some(candidate) = self.candidates.get_mut(peer) {
+            candidate.prove(via, is_dialled);
         }
-        for address in fresh {
-            let room = candidate.addresses.len() < ADDRESSES_MAX;
-            if room && !candidate.addresses.contains(&address) {
-                candidate.addresses.push(address);
+    }
+
+    /// Somebody named a peer without a proof of where it is.
+    pub(crate) fn wish(&mut self, peer: PeerId) {
+        let is_new = !self.candidates.contains_key(&peer) && !self.wishes.contains(&peer);
+        if is_new && peer != self.local {
+            if self.wishes.len() == WANTED_MAX {
+                self.wishes.pop_front();
             }
+            self.wishes.push_back(peer);
         }
+    }
+
+    /// The peers whose records are asked for next.
+    pub(crate) fn take_wishes(&mut self) -> Vec<PeerId> {
+        self.wishes.drain(..).collect()
+    }
+
+    /// The records to answer with: of these peers, and of others that were met.
+    pub(crate) fn records(&self, wanted: &[PeerId], asker: &PeerId) -> Vec<Bytes> {
+        let named = wanted.iter().filter_map(|peer| self.candidates.get(peer)?.record());
+        let is_other = |peer: &PeerId| peer != asker && !wanted.contains(peer);
+        let others = self.candidates.iter().filter(|(peer, _)| is_other(peer));
+        named.chain(others.filter_map(|(_, other)| other.record())).take(RECORDS_MAX).collect()
     }
 
     /// The peer identified itself as a peer of our chain.
     pub(crate) fn met(&mut self, peer: &PeerId, now: Instant) {
         if let Some(candidate) = self.candidates.get_mut(peer) {
             candidate.met = true;
-            candidate.failures = 0;
+            candidate.met_at = now;
         }
         // A new peer knows others.
         self.lookup_pause = LOOKUP_MIN;
         self.lookup_at = self.lookup_at.min(now + LOOKUP_FIRST);
     }
 
-    /// A known peer disconnected.
+    /// A known peer disconnected. One that soon does so each time has no room for this node: it is
+    /// dialled less and less often.
     pub(crate) fn lost(&mut self, peer: &PeerId, now: Instant) {
-        if let Some(candidate) = self.candidates.get_mut(peer) {
-            candidate.dial_at = now + jittered(PAUSE_MIN);
+        let Some(candidate) = self.candidates.get_mut(peer) else { return };
+        if now.saturating_duration_since(candidate.met_at) >= STAY {
+            candidate.failures = 0;
         }
+        let pause = PAUSE_MIN.saturating_mul(1 << candidate.failures.min(16)).min(PAUSE_MAX);
+        candidate.dial_at = now + jittered(pause);
+        candidate.failures = candidate.failures.saturating_add(1).min(STAY_FAILURES);
     }
 
     /// Dialling failed, or the connection ended before the peer identified itself.
@@ -157,7 +181,8 @@ impl Discovery {
         if candidate.failures >= LOST_ATTEMPTS {
             candidate.met = false;
         }
-        if !candidate.bootstrap && !candidate.met && candidate.failures >= STRANGER_ATTEMPTS {
+        let is_hopeless = !candidate.met && candidate.failures >= STRANGER_ATTEMPTS;
+        if !candidate.bootstrap && (is_hopeless || candidate.is_exhausted()) {
             self.candidates.remove(peer);
         }
     }
@@ -190,32 +215,40 @@ impl Discovery {
         }
     }
 
-    /// Whom to dial now: bootstrap nodes and lost peers always, strangers up to the target.
+    /// Whom to dial now: bootstrap nodes and lost peers while there is room, strangers up to the
+    /// target.
     pub(crate) fn due(
         &mut self,
         standing: Standing,
         is_connected: impl Fn(&PeerId) -> bool,
         now: Instant,
     ) -> Vec<(PeerId, Vec<Multiaddr>)> {
-        if standing.connected >= self.peers_max {
-            return Vec::new();
-        }
+        let mut room = standing.room;
         let mut strangers_wanted = self.outbound_target.saturating_sub(standing.outbound);
         let mut due = Vec::new();
-        for (peer, candidate) in &mut self.candidates {
-            let dial_at = candidate.dial_at.max(candidate.not_before);
-            if dial_at > now || is_connected(peer) {
-                continue;
+        let mut ready: Vec<(&PeerId, &mut Candidate)> = self
+            .candidates
+            .iter_mut()
+            .filter(|(peer, c)| c.dial_at.max(c.not_before) <= now && !is_connected(peer))
+            .collect();
+        ready.sort_by_key(|(_, candidate)| (!candidate.bootstrap, !candidate.met));
+        for (peer, candidate) in ready {
+            let is_stranger = !candidate.bootstrap && !candidate.met;
+            if room == 0 || is_stranger && strangers_wanted == 0 {
+                break;
             }
-            if !candidate.bootstrap && !candidate.met {
-                if strangers_wanted == 0 {
-                    continue;
-                }
-                strangers_wanted -= 1;
-            }
+            let private_is_exempt = self.private_is_exempt;
+            let addresses = candidate.take_addresses(|address| {
+                may_feel(&mut self.feelers, address, private_is_exempt, now)
+            });
             // Provisional: the outcome of the dial sets the real time.
             candidate.dial_at = now + PAUSE_MAX;
-            due.push((*peer, candidate.addresses.clone()));
+            if addresses.is_empty() {
+                continue;
+            }
+            room -= 1;
+            strangers_wanted -= usize::from(is_stranger);
+            due.push((*peer, addresses));
         }
         due
     }
@@ -246,6 +279,37 @@ impl Discovery {
     }
 }
 
+/// Whether an address that nothing proves may be tried now.
+fn may_feel(
+    feelers: &mut HashMap<Prefix, VecDeque<Instant>>,
+    address: &Multiaddr,
+    private_is_exempt: bool,
+    now: Instant,
+) -> bool {
+    // Names are resolved by the transport, so they share the count of one host that nobody has.
+    let ip = address::ip(address).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    if private_is_exempt && !address::is_global(ip) {
+        return true;
+    }
+    let host = Origin::of(ip).host;
+    let is_recent = |at: &Instant| now.saturating_duration_since(*at) < FEELER_PERIOD;
+    if feelers.len() >= FEELER_HOSTS_MAX && !feelers.contains_key(&host) {
+        feelers.retain(|_, tried| tried.back().is_some_and(is_recent));
+        if feelers.len() >= FEELER_HOSTS_MAX {
+            return false;
+        }
+    }
+    let tried = feelers.entry(host).or_default();
+    while tried.front().is_some_and(|at| !is_recent(at)) {
+        tried.pop_front();
+    }
+    let may = tried.len() < FEELERS;
+    if may {
+        tried.push_back(now);
+    }
+    may
+}
+
 /// The delay with a jitter of a quarter, so that nodes that lost each other do not dial in step.
 fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().hash_one(()) % 512;
@@ -254,159 +318,4 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-    use super::*;
-    use crate::config::PeerLimits;
-
-    const FEW: Standing = Standing { outbound: 0, connected: 1 };
-    const ENOUGH: Standing = Standing { outbound: 8, connected: 8 };
-
-    fn discovery(bootstrap: &[PeerId], now: Instant) -> Discovery {
-        let config = NetworkConfig {
-            chain_tag: "tc-test".to_owned(),
-            agent: String::new(),
-            listen: Vec::new(),
-            external: Vec::new(),
-            bootstrap: bootstrap
-                .iter()
-                .map(|peer| format!("/ip4/9.9.9.9/tcp/1/p2p/{peer}").parse().unwrap())
-                .collect(),
-            allow_private: false,
-            limits: PeerLimits::default(),
-        };
-        Discovery::new(&config, PeerId::random(), now)
-    }
-
-    fn address() -> Multiaddr {
-        "/ip4/9.9.9.8/tcp/1".parse().unwrap()
-    }
-
-    fn due(discovery: &mut Discovery, standing: Standing, now: Instant) -> Vec<PeerId> {
-        let due = discovery.due(standing, |_| false, now);
-        due.into_iter().map(|(peer, _)| peer).collect()
-    }
-
-    #[test]
-    fn a_bootstrap_node_is_dialled_for_ever_with_growing_pauses() {
-        let (start, peer) = (Instant::now(), PeerId::random());
-        let mut discovery = discovery(&[peer], start);
-        let mut now = start;
-        let mut pauses = Vec::new();
-        for _ in 0..100 {
-            assert_eq!(due(&mut discovery, ENOUGH, now), [peer]);
-            assert!(due(&mut discovery, ENOUGH, now).is_empty());
-            discovery.failed(&peer, now);
-            let next = discovery.candidates[&peer].dial_at;
-            pauses.push(next - now);
-            now = next;
-        }
-        assert!(pauses[0] < Duration::from_millis(350), "{pauses:?}");
-        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(20)));
-        assert!(pauses[99] > Duration::from_secs(10));
-    }
-
-    #[test]
-    fn a_peer_that_was_here_is_dialled_often_for_minutes() {
-        let (start, peer) = (Instant::now(), PeerId::random());
-        let mut discovery = discovery(&[], start);
-        discovery.learn(peer, [address()], start);
-        discovery.met(&peer, start);
-        discovery.lost(&peer, start);
-        let mut now = start + Duration::from_secs(1);
-        while now < start + Duration::from_secs(180) {
-            assert_eq!(due(&mut discovery, ENOUGH, now), [peer]);
-            discovery.failed(&peer, now);
-            let next = discovery.candidates[&peer].dial_at;
-            assert!(next <= now + Duration::from_secs(2), "{:?}", next - now);
-            now = next;
-        }
-    }
-
-    #[test]
-    fn strangers_fill_the_target_and_lost_peers_come_on_top() {
-        let now = Instant::now();
-        let mut discovery = discovery(&[], now);
-        for _ in 0..20 {
-            discovery.learn(PeerId::random(), [address()], now);
-        }
-        assert_eq!(due(&mut discovery, FEW, now).len(), 8);
-        let lost = PeerId::random();
-        discovery.learn(lost, [address()], now);
-        discovery.met(&lost, now);
-        discovery.lost(&lost, now);
-        assert!(due(&mut discovery, ENOUGH, now).is_empty());
-        assert_eq!(due(&mut discovery, ENOUGH, now + Duration::from_secs(1)), [lost]);
-    }
-
-    #[test]
-    fn memory_is_bounded_and_strangers_go_first() {
-        let now = Instant::now();
-        let mut discovery = discovery(&[PeerId::random()], now);
-        let known = PeerId::random();
-        discovery.learn(known, [address()], now);
-        discovery.met(&known, now);
-        for _ in 0..CANDIDATES_MAX {
-            let stranger = PeerId::random();
-            discovery.learn(stranger, vec![address(); 100], now);
-            discovery.failed(&stranger, now);
-        }
-        assert_eq!(discovery.candidates.len(), CANDIDATES_MAX + 1);
-        assert!(discovery.candidates.contains_key(&known));
-        assert!(discovery.candidates.values().all(|c| c.addresses.len() <= ADDRESSES_MAX));
-    }
-
-    #[test]
-    fn a_stranger_that_never_answers_is_forgotten_and_a_lost_peer_later() {
-        let now = Instant::now();
-        let mut discovery = discovery(&[], now);
-        let (stranger, lost) = (PeerId::random(), PeerId::random());
-        discovery.learn(stranger, [address()], now);
-        discovery.learn(lost, [address()], now);
-        discovery.met(&lost, now);
-        for _ in 0..STRANGER_ATTEMPTS {
-            discovery.failed(&stranger, now);
-            discovery.failed(&lost, now);
-        }
-        assert!(!discovery.candidates.contains_key(&stranger));
-        assert!(discovery.candidates.contains_key(&lost));
-        for _ in 0..LOST_ATTEMPTS {
-            discovery.failed(&lost, now);
-        }
-        assert!(discovery.candidates.is_empty());
-    }
-
-    #[test]
-    fn who_was_refused_or_hung_up_on_is_left_alone_for_a_while() {
-        let (now, peer) = (Instant::now(), PeerId::random());
-        let (soon, later) = (now + Duration::from_secs(5), now + Duration::from_secs(20));
-        let leave: [fn(&mut Discovery, &PeerId, Instant); 2] =
-            [Discovery::refused, Discovery::postpone];
-        for leave in leave {
-            let mut discovery = discovery(&[peer], now);
-            assert_eq!(due(&mut discovery, FEW, now), [peer]);
-            leave(&mut discovery, &peer, now);
-            discovery.failed(&peer, now);
-            discovery.lost(&peer, now);
-            assert!(due(&mut discovery, FEW, soon).is_empty());
-            assert_eq!(due(&mut discovery, FEW, later), [peer]);
-        }
-    }
-
-    #[test]
-    fn lookups_slow_down_and_a_new_peer_speeds_them_up() {
-        let mut now = Instant::now();
-        let mut discovery = discovery(&[], now);
-        let alone = Standing { outbound: 0, connected: 0 };
-        assert!(!discovery.lookup_due(alone, now));
-        assert!(discovery.lookup_due(FEW, now));
-        for _ in 0..20 {
-            now = discovery.lookup_at;
-            assert!(discovery.lookup_due(FEW, now));
-        }
-        assert!(discovery.lookup_at - now > Duration::from_secs(40));
-        discovery.met(&PeerId::random(), now);
-        assert!(discovery.lookup_at - now <= LOOKUP_FIRST);
-    }
-}
+mod tests;

@@ -98,6 +98,17 @@ fn assemble(flags: u8, attempt: u8, raw_bytes: usize, body: &[u8]) -> Vec<u8> {
 
 /// Unwraps one envelope whose body and payload may have at most `limit` bytes. Each call allocates a fresh buffer.
 pub(crate) fn decode(wire: &[u8], limit: usize) -> Result<Bytes, EnvelopeError> {
+    let (is_packed, raw, body) = split(wire, limit)?;
+    if is_packed { unpack(raw, body) } else { stored(raw, body) }
+}
+
+/// Whether the header of an envelope is one that [`decode`] takes. Looks at no byte of the body.
+pub(crate) fn check_header(wire: &[u8], limit: usize) -> Result<(), EnvelopeError> {
+    split(wire, limit).map(|_| ())
+}
+
+/// Whether the body is packed, the declared length of the payload, and the body.
+fn split(wire: &[u8], limit: usize) -> Result<(bool, usize, &[u8]), EnvelopeError> {
     let (header, body) = wire
         .split_first_chunk::<HEADER_BYTES>()
         .ok_or(EnvelopeError::Short { bytes: wire.len() })?;
@@ -113,10 +124,7 @@ pub(crate) fn decode(wire: &[u8], limit: usize) -> Result<Bytes, EnvelopeError> 
     }
     let raw = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
     check_lengths(raw, body.len(), limit)?;
-    if flags & FLAG_LZ4 == 0 {
-        return stored(raw, body);
-    }
-    unpack(raw, body)
+    Ok((flags & FLAG_LZ4 != 0, raw, body))
 }
 
 /// The payload length that an envelope declares.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use libp2p::{
     PeerId,
     gossipsub::{self, MessageAcceptance, MessageId},
-    identify, kad, ping,
+    identify, ping,
     request_response::{
         self as exchange, InboundFailure, InboundRequestId, OutboundFailure, OutboundRequestId,
     },
@@ -16,12 +16,14 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::{
     address,
     behaviour::BehaviourEvent,
-    discovery::ADDRESSES_MAX,
+    candidate::ADDRESSES_MAX,
     envelope,
     error::{DialError, RequestError},
     exchange::{InboundRequest, Reply, Response},
+    gate::{self, Refusal},
     gossip::{Gossip, Open},
     peers::{Closed, Identity, printable},
+    records::{self, Record},
     swarm::Node,
     topic::{Lane, Protocol, Topic},
 };
@@ -90,6 +92,9 @@ impl Node {
         error: &SwarmDialError,
         now: Instant,
     ) {
+        if is_wish(error) {
+            return;
+        }
         self.stats.counters.dials_failed.add_one();
         if let Some((address, outcome)) = self.dials.remove(&connection) {
             let reason = error.to_string();
@@ -114,12 +119,18 @@ impl Node {
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.on_identified(peer_id, info, now);
             }
-            BehaviourEvent::Kademlia(event) => self.on_kademlia(event, now),
+            BehaviourEvent::Records(event) => self.on_records(event, now),
+            BehaviourEvent::Kademlia(_) => {}
             BehaviourEvent::Ping(event) => self.on_ping(event),
-            BehaviourEvent::Identify(_)
-            | BehaviourEvent::Blocked(_)
-            | BehaviourEvent::Limits(_)
-            | BehaviourEvent::PerIp(_) => {}
+            BehaviourEvent::Gate(gate::Event::Evicted(peer)) => {
+                self.stats.counters.evicted.add_one();
+                tracing::debug!(%peer, "a peer leaves for another one");
+            }
+            BehaviourEvent::Gate(gate::Event::Wish(peer)) => {
+                self.stats.counters.dials_unwanted.add_one();
+                self.discovery.wish(peer);
+            }
+            BehaviourEvent::Identify(_) | BehaviourEvent::Blocked(_) => {}
         }
     }
 
@@ -128,8 +139,13 @@ impl Node {
             self.refuse_foreign(peer, &info, now);
             return;
         }
-        let listen = self.useful_addresses(&peer, info.listen_addrs);
-        self.discovery.learn(peer, listen.iter().cloned(), now);
+        let listen = self.useful_addresses(&peer, &info.listen_addrs);
+        if let Some(record) = info.signed_peer_record.and_then(Record::verify) {
+            self.discovery.learn(peer, (record.seq, record.bytes), listen.clone(), now);
+        }
+        if let Some((via, is_dialled)) = self.peers.via(&peer) {
+            self.discovery.prove(&peer, &address::without_peer(via), is_dialled);
+        }
         let kademlia_name = self.names.kademlia();
         let serves_kademlia = info.protocols.iter().any(|name| name.as_ref() == kademlia_name);
         if serves_kademlia {
@@ -168,9 +184,9 @@ impl Node {
     fn useful_addresses(
         &self,
         peer: &PeerId,
-        claimed: Vec<libp2p::Multiaddr>,
+        claimed: &[libp2p::Multiaddr],
     ) -> Vec<libp2p::Multiaddr> {
-        let Some(via) = self.peers.address(peer) else {
+        let Some((via, _)) = self.peers.via(peer) else {
             return Vec::new();
         };
         claimed
@@ -181,32 +197,51 @@ impl Node {
             .collect()
     }
 
-    fn on_kademlia(&mut self, event: kad::Event, now: Instant) {
-        let kad::Event::OutboundQueryProgressed {
-            result: kad::QueryResult::GetClosestPeers(found),
-            ..
-        } = event
-        else {
-            return;
-        };
-        let found = match found {
-            Ok(found) => found.peers,
-            Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
-        };
-        for peer in found {
-            let addresses: Vec<_> = peer
-                .addrs
+    fn on_records(&mut self, event: ExchangeEvent, now: Instant) {
+        let exchange::Event::Message { peer, message, .. } = event else { return };
+        match message {
+            exchange::Message::Request { request, channel, .. } => {
+                let response = self.answer_records(&peer, &request, now);
+                let _ = self.swarm.behaviour_mut().records.send_response(channel, response);
+            }
+            exchange::Message::Response { response: Response::Bytes(bytes), .. } => {
+                match records::decode_records(&bytes) {
+                    Some(records) => self.learn_records(records, now),
+                    None => tracing::debug!(%peer, "an answer with a forged or malformed record"),
+                }
+            }
+            exchange::Message::Response { response: Response::Busy, .. } => {}
+        }
+    }
+
+    fn answer_records(&mut self, peer: &PeerId, request: &[u8], now: Instant) -> Response {
+        match records::decode_wanted(request).filter(|_| self.rates.records(peer, now)) {
+            Some(wanted) => {
+                let found = self.discovery.records(&wanted, peer);
+                Response::Bytes(records::encode_records(found.into_iter()))
+            }
+            None => Response::Busy,
+        }
+    }
+
+    fn learn_records(&mut self, records: Vec<Record>, now: Instant) {
+        for Record { peer, seq, addresses, bytes } in records {
+            let addresses: Vec<_> = addresses
                 .iter()
                 .map(address::without_peer)
                 .filter(|address| address::is_useful(address, address, self.allow_private))
+                .take(ADDRESSES_MAX)
                 .collect();
-            self.discovery.learn(peer.peer_id, addresses, now);
+            self.discovery.learn(peer, (seq, bytes), addresses, now);
         }
     }
 
     fn on_ping(&mut self, event: ping::Event) {
         match event.result {
-            Ok(rtt) => self.peers.rtt(&event.peer, rtt),
+            Ok(rtt) => {
+                self.peers.rtt(&event.peer, rtt);
+                self.swarm.behaviour_mut().gate.measured(&event.peer, rtt);
+            }
             Err(ping::Failure::Timeout) => {
                 tracing::debug!(peer = %event.peer, "no answer to a ping; closing the connection");
                 self.swarm.close_connection(event.connection);
@@ -249,10 +284,8 @@ impl Node {
             return Some(MessageAcceptance::Ignore);
         };
         self.peers.add_bytes_in(&from, message.data.len());
-        // Checked before unpacking, so that messages over the quota cost nothing more.
-        let bytes = envelope::unpacked_bytes(&message.data).min(topic.bytes_max());
-        if !self.rates.gossip(&from, lane, bytes.max(message.data.len()), now) {
-            self.stats.topic(topic).over_quota.add_one();
+        // What the meter emptied: over the quota.
+        if message.data.is_empty() {
             return Some(MessageAcceptance::Ignore);
         }
         let bytes = match envelope::decode(&message.data, topic.bytes_max()) {
@@ -375,6 +408,12 @@ impl Node {
             let _ = answer.send(result);
         }
     }
+}
+
+/// Whether the gate stopped a dial that this node did not decide on.
+fn is_wish(error: &SwarmDialError) -> bool {
+    let SwarmDialError::Denied { cause } = error else { return false };
+    cause.downcast_ref::<Refusal>() == Some(&Refusal::Unwanted)
 }
 
 fn request_error(peer: PeerId, protocol: Protocol, error: &OutboundFailure) -> RequestError {

@@ -19,10 +19,13 @@ use tokio::sync::mpsc;
 use crate::{
     envelope::{self, EnvelopeError},
     error::NetworkError,
+    records,
     stats::Stats,
     topic::{Names, Protocol},
 };
 
+/// Exchanges of records in flight on one connection.
+const RECORDS_STREAMS: usize = 2;
 const ANSWER: u8 = 0;
 const BUSY: u8 = 1;
 
@@ -119,18 +122,39 @@ pub(crate) enum Response {
 pub(crate) type Behaviour = exchange::Behaviour<Codec>;
 
 pub(crate) fn behaviour(names: &Names, protocol: Protocol) -> Result<Behaviour, NetworkError> {
-    let name = StreamProtocol::try_from_owned(names.exchange(protocol))
+    let codec = Codec {
+        request_max: protocol.request_bytes_max(),
+        response_max: protocol.response_bytes_max(),
+        compressible: protocol.compressible(),
+    };
+    build(names.exchange(protocol), codec, protocol.streams_max())
+}
+
+/// The exchange of peer records, which the application does not see.
+pub(crate) fn records(names: &Names) -> Result<Behaviour, NetworkError> {
+    let codec = Codec {
+        request_max: records::REQUEST_BYTES_MAX,
+        response_max: records::RESPONSE_BYTES_MAX,
+        compressible: false,
+    };
+    build(names.records(), codec, RECORDS_STREAMS)
+}
+
+fn build(name: String, codec: Codec, streams: usize) -> Result<Behaviour, NetworkError> {
+    let name = StreamProtocol::try_from_owned(name)
         .map_err(|error| NetworkError::Build(error.to_string()))?;
     let config = exchange::Config::default()
         .with_request_timeout(Protocol::TIMEOUT)
-        .with_max_concurrent_streams(protocol.streams_max());
-    Ok(exchange::Behaviour::with_codec(Codec { protocol }, [(name, ProtocolSupport::Full)], config))
+        .with_max_concurrent_streams(streams);
+    Ok(exchange::Behaviour::with_codec(codec, [(name, ProtocolSupport::Full)], config))
 }
 
 /// Reads and writes the frames of one protocol.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Codec {
-    protocol: Protocol,
+    request_max: usize,
+    response_max: usize,
+    compressible: bool,
 }
 
 impl exchange::Codec for Codec {
@@ -142,7 +166,7 @@ impl exchange::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        let limit = self.protocol.request_bytes_max();
+        let limit = self.request_max;
         let frame = read_frame(io, limit + envelope::HEADER_BYTES).await?;
         envelope::decode(&frame, limit).map_err(malformed)
     }
@@ -151,7 +175,7 @@ impl exchange::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        let limit = self.protocol.response_bytes_max();
+        let limit = self.response_max;
         let frame = read_frame(io, limit + envelope::HEADER_BYTES + 1).await?;
         match frame.split_first() {
             Some((&ANSWER, wire)) => {
@@ -174,7 +198,7 @@ impl exchange::Codec for Codec {
     where
         T: AsyncWrite + Unpin + Send,
     {
-        let wire = envelope::encode(&request, 0, self.protocol.compressible());
+        let wire = envelope::encode(&request, 0, self.compressible);
         write_frame(io, &[], &wire).await
     }
 
@@ -190,7 +214,7 @@ impl exchange::Codec for Codec {
         match answer {
             Response::Busy => write_frame(io, &[BUSY], &[]).await,
             Response::Bytes(bytes) => {
-                let wire = envelope::encode(&bytes, 0, self.protocol.compressible());
+                let wire = envelope::encode(&bytes, 0, self.compressible);
                 write_frame(io, &[ANSWER], &wire).await
             }
         }
@@ -243,7 +267,12 @@ mod tests {
     const NAME: StreamProtocol = StreamProtocol::new("/test/1");
 
     fn codec() -> Codec {
-        Codec { protocol: Protocol::Blocks }
+        let protocol = Protocol::Blocks;
+        Codec {
+            request_max: protocol.request_bytes_max(),
+            response_max: protocol.response_bytes_max(),
+            compressible: protocol.compressible(),
+        }
     }
 
     #[tokio::test]

@@ -15,9 +15,9 @@ use bytes::Bytes;
 use libp2p::{
     PeerId,
     gossipsub::{
-        self, ConfigBuilder, IdentTopic, Message, MessageAcceptance, MessageAuthenticity,
-        MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams,
-        ValidationMode, Version, WhitelistSubscriptionFilter,
+        self, ConfigBuilder, Message, MessageAcceptance, MessageAuthenticity, MessageId,
+        PeerScoreParams, PeerScoreThresholds, TopicScoreParams, ValidationMode, Version,
+        WhitelistSubscriptionFilter,
     },
 };
 use sha2::{Digest, Sha256};
@@ -26,7 +26,9 @@ use tokio::sync::mpsc;
 use crate::{
     envelope,
     error::NetworkError,
-    topic::{Lane, Names, Topic},
+    meter::{Meter, Transform},
+    stats::Stats,
+    topic::{Lane, Names, Topic, Topics},
 };
 
 /// How long the application may take for a verdict. Gossipsub keeps a message without a verdict for
@@ -193,46 +195,22 @@ impl From<Verdict> for MessageAcceptance {
     }
 }
 
-/// Maps the hash in a message to its topic.
-#[derive(Clone, Debug)]
-pub(crate) struct Topics {
-    idents: [IdentTopic; Topic::ALL.len()],
-    by_hash: HashMap<TopicHash, Topic>,
-}
-
-impl Topics {
-    pub(crate) fn new(names: &Names) -> Self {
-        let idents = Topic::ALL.map(|topic| IdentTopic::new(names.topic(topic)));
-        let by_hash =
-            Topic::ALL.into_iter().map(|topic| (idents[topic.index()].hash(), topic)).collect();
-        Topics { idents, by_hash }
-    }
-
-    pub(crate) fn hash(&self, topic: Topic) -> TopicHash {
-        self.idents[topic.index()].hash()
-    }
-
-    pub(crate) fn of(&self, hash: &TopicHash) -> Option<Topic> {
-        self.by_hash.get(hash).copied()
-    }
-}
-
-pub(crate) type Behaviour =
-    gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
-
 /// Builds one instance, subscribed to its topics.
 pub(crate) fn behaviour(
     names: &Names,
     topics: &Topics,
     lane: Lane,
     allow_private: bool,
-) -> Result<Behaviour, NetworkError> {
+    stats: &Stats,
+) -> Result<Meter, NetworkError> {
     let build = |error: &dyn std::fmt::Display| NetworkError::Build(error.to_string());
     let allowed = lane.topics().map(|topic| topics.hash(topic)).collect();
-    let mut behaviour = Behaviour::new_with_subscription_filter(
+    let transform = Transform::new(lane, topics.clone(), stats.clone());
+    let mut behaviour = gossipsub::Behaviour::new_with_subscription_filter_and_transform(
         MessageAuthenticity::Anonymous,
         config(names, topics, lane).map_err(|error| build(&error))?,
         WhitelistSubscriptionFilter(allowed),
+        transform.clone(),
     )
     .map_err(|error| build(&error))?;
     behaviour
@@ -241,7 +219,7 @@ pub(crate) fn behaviour(
     for topic in lane.topics() {
         behaviour.subscribe(&topics.idents[topic.index()]).map_err(|error| build(&error))?;
     }
-    Ok(behaviour)
+    Ok(Meter::new(behaviour, &transform))
 }
 
 fn config(
@@ -341,6 +319,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
     use super::*;
+    use libp2p::gossipsub::TopicHash;
 
     fn message(topic: &str, data: &[u8]) -> Message {
         Message {
@@ -371,7 +350,7 @@ mod tests {
         let topics = Topics::new(&names);
         for lane in [Lane::Fast, Lane::Bulk] {
             for allow_private in [false, true] {
-                behaviour(&names, &topics, lane, allow_private).unwrap();
+                behaviour(&names, &topics, lane, allow_private, &Stats::default()).unwrap();
             }
         }
     }

@@ -14,20 +14,25 @@
 //! [`start`] returns a [`Network`]: a [`NetworkHandle`] to act with, and four queues to read.
 
 mod address;
-mod admission;
 mod behaviour;
 mod budget;
+mod candidate;
 mod config;
 mod discovery;
 mod envelope;
 mod error;
 mod events;
+mod eviction;
 mod exchange;
+mod gate;
 mod gossip;
 mod handle;
+mod meter;
 mod no_records;
+mod origin;
 mod peers;
 mod rate;
+mod records;
 mod silence;
 mod start;
 mod stats;

@@ -224,15 +224,20 @@ impl Peers {
         }
     }
 
-    /// The address of a connection of the peer.
-    pub(crate) fn address(&self, peer: &PeerId) -> Option<&Multiaddr> {
+    /// The remote address of a connection of the peer, and whether this node dialled it.
+    pub(crate) fn via(&self, peer: &PeerId) -> Option<(&Multiaddr, bool)> {
         let connection = self.connections.get(peer)?.first()?;
-        Some(&connection.address)
+        Some((&connection.address, !connection.inbound))
     }
 
     /// Whether the peer has a connection, identified or not.
     pub(crate) fn has_connection(&self, peer: &PeerId) -> bool {
         self.connections.contains_key(peer)
+    }
+
+    /// The peers that count as connected.
+    pub(crate) fn known(&self) -> impl Iterator<Item = PeerId> {
+        self.snapshot.iter().map(|entry| *entry.key())
     }
 
     pub(crate) fn known_count(&self) -> usize {

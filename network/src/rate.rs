@@ -9,29 +9,32 @@ use std::{
 
 use libp2p::PeerId;
 
-use crate::topic::{Lane, Protocol};
+use crate::topic::Protocol;
 
 /// A bucket's refill rate and capacity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quota {
-    pub(crate) per_second: u64,
+    /// Tokens that come in `period`.
+    pub(crate) tokens: u64,
+    pub(crate) period: Duration,
     pub(crate) burst: u64,
 }
 
+impl Quota {
+    pub(crate) const fn per_second(tokens: u64, burst: u64) -> Self {
+        Quota { tokens, period: Duration::from_secs(1), burst }
+    }
+
+    pub(crate) const fn per_minute(tokens: u64, burst: u64) -> Self {
+        Quota { tokens, period: Duration::from_secs(60), burst }
+    }
+}
+
 /// Requests of one peer on one protocol. An honest peer that syncs stays far below this.
-pub(crate) const REQUESTS: Quota = Quota { per_second: 50, burst: 200 };
+pub(crate) const REQUESTS: Quota = Quota::per_second(50, 200);
 
-/// Bytes of bulk gossip forwarded by one peer; one peer may forward all traffic of the network.
-pub(crate) const BULK_BYTES: Quota =
-    Quota { per_second: 16 * 1024 * 1024, burst: 64 * 1024 * 1024 };
-
-/// Bytes of fast gossip forwarded by one peer, unpacked. Replayed messages share a queue with other
-/// peers' votes, so no peer may fill it.
-pub(crate) const FAST_BYTES: Quota =
-    Quota { per_second: 16 * 1024 * 1024, burst: 32 * 1024 * 1024 };
-
-/// The minimum cost of a message: a small one costs more work than its bytes suggest.
-const MESSAGE_BYTES_MIN: usize = 512;
+/// Requests for peer records of one peer.
+pub(crate) const RECORDS: Quota = Quota::per_minute(6, 6);
 
 /// A token bucket in thousandths of a token, so that slow refills do not round to nothing.
 #[derive(Debug)]
@@ -58,14 +61,23 @@ impl Bucket {
         }
     }
 
+    /// Whether nothing was taken for a while: such a bucket may be forgotten.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.milli_tokens == self.quota.burst.saturating_mul(1000)
+    }
+
     fn refill(&mut self, now: Instant) {
+        let period = u64::try_from(self.quota.period.as_millis()).unwrap_or(u64::MAX);
+        let milli_tokens = self.quota.tokens.saturating_mul(1000);
         let passed = now.saturating_duration_since(self.filled_at);
-        let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
-        self.filled_at += Duration::from_millis(millis);
-        self.milli_tokens = self
-            .milli_tokens
-            .saturating_add(millis.saturating_mul(self.quota.per_second))
-            .min(self.quota.burst.saturating_mul(1000));
+        let passed = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let gained = passed.saturating_mul(milli_tokens) / period;
+        // Time that was too short for a thousandth of a token still counts later.
+        let used = gained.saturating_mul(period) / milli_tokens;
+        self.filled_at += Duration::from_millis(used);
+        self.milli_tokens =
+            self.milli_tokens.saturating_add(gained).min(self.quota.burst.saturating_mul(1000));
     }
 }
 
@@ -78,8 +90,7 @@ pub(crate) struct Rates {
 #[derive(Debug)]
 struct PeerRates {
     requests: [Bucket; Protocol::ALL.len()],
-    fast_bytes: Bucket,
-    bulk_bytes: Bucket,
+    records: Bucket,
 }
 
 impl Rates {
@@ -87,8 +98,7 @@ impl Rates {
     pub(crate) fn add(&mut self, peer: PeerId, now: Instant) {
         self.peers.entry(peer).or_insert_with(|| PeerRates {
             requests: std::array::from_fn(|_| Bucket::full(REQUESTS, now)),
-            fast_bytes: Bucket::full(FAST_BYTES, now),
-            bulk_bytes: Bucket::full(BULK_BYTES, now),
+            records: Bucket::full(RECORDS, now),
         });
     }
 
@@ -101,13 +111,9 @@ impl Rates {
         self.peers.get_mut(peer).is_some_and(|rates| rates.requests[protocol.index()].take(1, now))
     }
 
-    /// Whether the peer may send another gossip message of `bytes` bytes.
-    pub(crate) fn gossip(&mut self, peer: &PeerId, lane: Lane, bytes: usize, now: Instant) -> bool {
-        let bytes = u64::try_from(bytes.max(MESSAGE_BYTES_MIN)).unwrap_or(u64::MAX);
-        self.peers.get_mut(peer).is_some_and(|rates| match lane {
-            Lane::Fast => rates.fast_bytes.take(bytes, now),
-            Lane::Bulk => rates.bulk_bytes.take(bytes, now),
-        })
+    /// Whether the peer may ask for peer records once more.
+    pub(crate) fn records(&mut self, peer: &PeerId, now: Instant) -> bool {
+        self.peers.get_mut(peer).is_some_and(|rates| rates.records.take(1, now))
     }
 }
 
@@ -115,7 +121,7 @@ impl Rates {
 mod tests {
     use super::*;
 
-    const QUOTA: Quota = Quota { per_second: 10, burst: 20 };
+    const QUOTA: Quota = Quota::per_second(10, 20);
 
     #[test]
     fn a_burst_then_the_rate() {
@@ -146,17 +152,6 @@ mod tests {
         assert!(!bucket.take(21, start));
         assert!(!bucket.take(u64::MAX, start));
         assert!(bucket.take(20, start));
-    }
-
-    #[test]
-    fn lanes_do_not_share_and_small_messages_have_a_price() {
-        let now = Instant::now();
-        let peer = PeerId::random();
-        let mut rates = Rates::default();
-        rates.add(peer, now);
-        let votes = (0..).take_while(|_| rates.gossip(&peer, Lane::Fast, 1, now)).count();
-        assert_eq!(votes as u64, FAST_BYTES.burst / MESSAGE_BYTES_MIN as u64);
-        assert!(rates.gossip(&peer, Lane::Bulk, 1, now));
     }
 
     #[test]

@@ -25,13 +25,13 @@ use crate::{
     config::NetworkConfig,
     discovery::Discovery,
     error::NetworkError,
-    gossip::{Tickets, Topics},
+    gossip::Tickets,
     handle::{BULK_QUEUE, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
     peers::Peers,
     rate::Rates,
     stats::Stats,
     swarm::{Inlets, Node, Outlets},
-    topic::Names,
+    topic::{Names, Topics},
     transport,
 };
 
@@ -57,9 +57,10 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let names = Names::new(&config.chain_tag);
     let topics = Topics::new(&names);
     let local = keypair.public().to_peer_id();
+    let stats = Stats::default();
     let mut swarm = Swarm::new(
         transport::build(&keypair, config.allow_private)?,
-        Behaviour::new(&config, &names, &topics, &keypair)?,
+        Behaviour::new(&config, &names, &topics, &keypair, &stats)?,
         local,
         swarm::Config::with_tokio_executor()
             .with_idle_connection_timeout(IDLE_TIMEOUT)
@@ -70,7 +71,6 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     }
     let early = listen(&mut swarm, &config.listen).await?;
 
-    let stats = Stats::default();
     let (high, high_inlet) = mpsc::channel(HIGH_QUEUE);
     let (low, low_inlet) = mpsc::channel(LOW_QUEUE);
     let (bulk_commands, bulk_inlet) = mpsc::channel(BULK_QUEUE);

@@ -83,12 +83,18 @@ counters! {
     refused_chain,
     /// Peers turned away because they did not identify themselves in time.
     refused_silent,
+    /// Peers disconnected for unknown topics or for going on over their quotas.
+    refused_offence,
     /// Inbound connections turned away by a limit.
     inbound_denied,
+    /// Inbound peers that left for another one.
+    evicted,
     /// Dials started by discovery.
     dials,
     /// Dials that failed.
     dials_failed,
+    /// Dials to peers that Kademlia named, which were stopped: their signed records are asked for.
+    dials_unwanted,
     /// Peers connected now (a gauge).
     peers_gauge,
     /// How late the last tick of the swarm loop came, in milliseconds (a gauge).

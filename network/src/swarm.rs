@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
 };
 
@@ -31,12 +32,13 @@ use crate::{
     discovery::{Discovery, Standing},
     error::{DialError, RequestError},
     exchange::{Answered, InboundRequest, Response},
-    gossip::{Gossip, Judged, Open, Tickets, Topics, Verdict},
+    gossip::{Gossip, Judged, Open, Tickets, Verdict},
     handle::{Command, Publication},
     peers::Peers,
     rate::Rates,
+    records,
     stats::Stats,
-    topic::{Lane, Names, Protocol, Topic},
+    topic::{Lane, Names, Protocol, Topic, Topics},
 };
 
 /// Gossipsub 0.50 re-arms its heartbeat without registering for the wake-up, so on a quiet swarm
@@ -238,6 +240,7 @@ impl Node {
             .addresses(vec![address.clone()])
             .build();
         let id = options.connection_id();
+        self.swarm.behaviour_mut().gate.permit(id);
         match self.swarm.dial(options) {
             Ok(()) => {
                 self.dials.insert(id, (address, outcome));
@@ -279,7 +282,10 @@ impl Node {
         };
         let counters = self.stats.topic(topic);
         match verdict {
-            Verdict::Accept => counters.accepted.add_one(),
+            Verdict::Accept => {
+                counters.accepted.add_one();
+                self.swarm.behaviour_mut().gate.was_useful(&from, Instant::now());
+            }
             Verdict::Ignore => counters.ignored.add_one(),
             Verdict::Reject(reason) => {
                 counters.rejected.add_one();
@@ -300,6 +306,7 @@ impl Node {
             self.expire_tickets(lane, now);
         }
         self.readmit(now);
+        self.turn_away_offenders(now);
         self.turn_away_silent(now);
         self.look_around(now);
         self.refresh_views();
@@ -353,6 +360,18 @@ impl Node {
         }
     }
 
+    /// Disconnects the peers that a meter reported.
+    fn turn_away_offenders(&mut self, now: Instant) {
+        for lane in [Lane::Fast, Lane::Bulk] {
+            for (peer, offence) in self.swarm.behaviour_mut().gossip(lane).take_offences() {
+                self.stats.counters.refused_offence.add_one();
+                tracing::debug!(%peer, reason = offence.reason(), "disconnected a peer");
+                self.peers.refused(peer, offence.reason().to_owned());
+                self.turn_away(peer, now);
+            }
+        }
+    }
+
     fn turn_away_silent(&mut self, now: Instant) {
         for peer in self.peers.silent(now) {
             self.stats.counters.refused_silent.add_one();
@@ -363,8 +382,11 @@ impl Node {
 
     /// Dials peers that are due and looks for new ones.
     fn look_around(&mut self, now: Instant) {
-        let standing =
-            Standing { outbound: self.peers.outbound_count(), connected: self.peers.known_count() };
+        let standing = Standing {
+            outbound: self.peers.outbound_count(),
+            connected: self.peers.known_count(),
+            room: self.swarm.behaviour().gate.outbound_room(),
+        };
         let peers = &self.peers;
         let due = self.discovery.due(standing, |peer| peers.has_connection(peer), now);
         for (peer, addresses) in due {
@@ -376,7 +398,16 @@ impl Node {
             // lookup.
             let _ = kademlia.bootstrap();
             kademlia.get_closest_peers(PeerId::random());
+            self.ask_for_records();
         }
+    }
+
+    /// Asks one of the connected peers for the records of others.
+    fn ask_for_records(&mut self) {
+        let connected: Vec<PeerId> = self.peers.known().collect();
+        let Some(peer) = any_of(&connected) else { return };
+        let wanted = records::encode_wanted(&self.discovery.take_wishes());
+        self.swarm.behaviour_mut().records.send_request(&peer, wanted);
     }
 
     fn dial(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: Instant) {
@@ -385,6 +416,7 @@ impl Node {
             .addresses(addresses)
             .build();
         self.stats.counters.dials.add_one();
+        self.swarm.behaviour_mut().gate.permit(options.connection_id());
         match self.swarm.dial(options) {
             // Kademlia may be dialling the same peer.
             Ok(()) | Err(SwarmDialError::DialPeerConditionFalse(_)) => {}
@@ -426,4 +458,10 @@ impl Node {
         };
         let _ = tokio::time::timeout(GOODBYE, all_closed).await;
     }
+}
+
+/// One of these, each as likely as the others.
+fn any_of(peers: &[PeerId]) -> Option<PeerId> {
+    let random = RandomState::new().hash_one(()) % u64::try_from(peers.len()).ok()?.max(1);
+    peers.get(usize::try_from(random).ok()?).copied()
 }

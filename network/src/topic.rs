@@ -3,7 +3,9 @@
 //! This file defines all sizes; every buffer of the crate is bounded by a value from here. It does
 //! not define what the bytes mean.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
+
+use libp2p::gossipsub::{IdentTopic, TopicHash};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -215,8 +217,36 @@ impl Names {
         format!("/timecoin/{}/kad/1", self.tag)
     }
 
+    pub(crate) fn records(&self) -> String {
+        format!("/timecoin/{}/records/1", self.tag)
+    }
+
     pub(crate) fn exchange(&self, protocol: Protocol) -> String {
         format!("/timecoin/{}/{}/1", self.tag, protocol.name())
+    }
+}
+
+/// Maps the hash in a message to its topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Topics {
+    pub(crate) idents: [IdentTopic; Topic::ALL.len()],
+    by_hash: HashMap<TopicHash, Topic>,
+}
+
+impl Topics {
+    pub(crate) fn new(names: &Names) -> Self {
+        let idents = Topic::ALL.map(|topic| IdentTopic::new(names.topic(topic)));
+        let by_hash =
+            Topic::ALL.into_iter().map(|topic| (idents[topic.index()].hash(), topic)).collect();
+        Topics { idents, by_hash }
+    }
+
+    pub(crate) fn hash(&self, topic: Topic) -> TopicHash {
+        self.idents[topic.index()].hash()
+    }
+
+    pub(crate) fn of(&self, hash: &TopicHash) -> Option<Topic> {
+        self.by_hash.get(hash).copied()
     }
 }
 
@@ -239,7 +269,12 @@ mod tests {
         let names = Names::new("tc-1a2b3c4d");
         let mut all: Vec<String> = Topic::ALL.map(|topic| names.topic(topic)).to_vec();
         all.extend(Protocol::ALL.map(|protocol| names.exchange(protocol)));
-        all.extend([names.lane(Lane::Fast), names.lane(Lane::Bulk), names.kademlia()]);
+        all.extend([
+            names.lane(Lane::Fast),
+            names.lane(Lane::Bulk),
+            names.kademlia(),
+            names.records(),
+        ]);
         assert!(all.iter().all(|name| name.contains("/tc-1a2b3c4d/")));
         let count = all.len();
         all.sort();

@@ -84,6 +84,13 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "Whether loopback and private addresses are used: for local networks and containers.",
     ),
+    field(
+        "network.reserved",
+        Form::List,
+        "[]",
+        "[\"12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2\"]",
+        "Peer ids that always find a place here and are never disconnected for another peer.",
+    ),
     field("rpc.enabled", Form::Literal, "true", "", "Whether the JSON-RPC server runs."),
     field(
         "rpc.listen",
@@ -91,6 +98,13 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "\"127.0.0.1:24001\"",
         "Where it listens. Default: 127.0.0.1 on port 24001 (main), 24101 (test) or 24201 (dev).",
+    ),
+    field(
+        "rpc.allowed_hosts",
+        Form::List,
+        "[]",
+        "[\"node.example.org\"]",
+        "Names under which clients may reach it, besides localhost and IP addresses.",
     ),
     field(
         "keys.node_key",

@@ -9,7 +9,7 @@ use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
-use timecoin_network::Multiaddr;
+use timecoin_network::{Multiaddr, PeerId};
 use toml::{Table, Value};
 
 const PREFIX: &str = "TIMECOIN_";
@@ -103,6 +103,17 @@ impl Layers {
         let parse = |text: &String| {
             timecoin_network::parse_address(text)
                 .map_err(|error| self.wrong(key, error.to_string()))
+        };
+        texts.iter().map(parse).collect()
+    }
+
+    /// Peer ids.
+    pub(super) fn peers(&self, key: &'static str) -> Result<Vec<PeerId>, ConfigError> {
+        let texts: Vec<String> = self.get(key)?;
+        let parse = |text: &String| {
+            text.parse().map_err(|_| {
+                self.wrong(key, format!("{text:?} is not a peer id, such as 12D3KooW..."))
+            })
         };
         texts.iter().map(parse).collect()
     }

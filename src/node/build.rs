@@ -271,7 +271,8 @@ fn network_config(config: &NodeConfig, chain: &Chain) -> NetworkConfig {
         external: config.network.external.clone(),
         bootstrap: config.network.bootstrap.clone(),
         allow_private: config.network.allow_private,
-        limits: PeerLimits { peers_max: config.limits.peers, ..PeerLimits::default() },
+        reserved: config.network.reserved.clone(),
+        limits: PeerLimits::of(config.limits.peers),
     }
 }
 

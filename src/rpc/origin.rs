@@ -11,8 +11,8 @@ pub(super) enum Foreign {
     #[error("the request has no Host header, or more than one")]
     NoHost,
     #[error(
-        "host `{host}` is not served: use an IP address or localhost, or add the name to the \
-         allowed hosts of the RPC server"
+        "host `{host}` is not served: use an IP address or localhost, or add the name to \
+         rpc.allowed_hosts in the node's configuration and restart it"
     )]
     Host { host: String },
     #[error("requests of web pages at `{origin}` are refused")]

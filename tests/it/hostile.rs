@@ -194,6 +194,7 @@ impl<'a> Stranger<'a> {
             external: Vec::new(),
             bootstrap,
             allow_private: true,
+            reserved: Vec::new(),
             limits: PeerLimits::default(),
         };
         let network = runtime.block_on(start(config, random_keypair())).unwrap();

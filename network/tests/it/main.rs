@@ -8,6 +8,7 @@
 
 mod exchange;
 mod gossip;
+mod hostile;
 mod load;
 mod peers;
 mod support;

@@ -24,6 +24,7 @@ pub(crate) fn config() -> NetworkConfig {
         external: Vec::new(),
         bootstrap: Vec::new(),
         allow_private: true,
+        reserved: Vec::new(),
         limits: PeerLimits::default(),
     }
 }
@@ -38,6 +39,7 @@ pub(crate) fn leaf_of(middle: &Network) -> NetworkConfig {
         limits: PeerLimits {
             peers_max: 1,
             inbound_max: 0,
+            outbound_max: 1,
             outbound_target: 1,
             ..PeerLimits::default()
         },

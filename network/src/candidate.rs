@@ -1,0 +1,165 @@
+//! One peer that may be dialled: its addresses, and which of them may be tried again.
+//!
+//! Anyone can sign a record that names a stranger's addresses. So an address is tried once, and
+//! again only if it was configured, was reached under this peer's key, or is on the host that the
+//! peer itself connects from.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use libp2p::Multiaddr;
+
+use crate::{address, origin::Origin};
+
+/// Addresses kept for one peer.
+pub(crate) const ADDRESSES_MAX: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// In the configuration, or proved to be the peer's.
+    Proved,
+    Untried,
+    /// Tried once without success.
+    Tried,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    address: Multiaddr,
+    trust: Trust,
+}
+
+/// A peer that may be dialled.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    addresses: Vec<Known>,
+    /// The newest record of the peer, to be passed on, and its sequence number.
+    record: Option<(u64, Bytes)>,
+    pub(crate) bootstrap: bool,
+    /// Was connected as a peer of our chain.
+    pub(crate) met: bool,
+    /// When it was last connected.
+    pub(crate) met_at: Instant,
+    pub(crate) failures: u32,
+    pub(crate) dial_at: Instant,
+    /// Other events do not shorten this: the peer was refused, or the application disconnected it.
+    pub(crate) not_before: Instant,
+}
+
+impl Candidate {
+    pub(crate) fn new(bootstrap: bool, now: Instant) -> Self {
+        Candidate {
+            addresses: Vec::new(),
+            record: None,
+            bootstrap,
+            met: false,
+            met_at: now,
+            failures: 0,
+            dial_at: now,
+            not_before: now,
+        }
+    }
+
+    /// Adds an address of the configuration.
+    pub(crate) fn configure(&mut self, address: Multiaddr) {
+        self.addresses.push(Known { address, trust: Trust::Proved });
+    }
+
+    /// Takes a newer record with its filtered addresses; proved ones stay.
+    pub(crate) fn renew(&mut self, (seq, bytes): (u64, Bytes), addresses: Vec<Multiaddr>) {
+        if self.record.as_ref().is_some_and(|(known, _)| *known >= seq) {
+            return;
+        }
+        self.record = Some((seq, bytes));
+        let is_listed = |known: &Known| addresses.contains(&known.address);
+        self.addresses.retain(|known| known.trust == Trust::Proved || is_listed(known));
+        for address in addresses {
+            let is_new = self.addresses.iter().all(|known| known.address != address);
+            if is_new && self.addresses.len() < ADDRESSES_MAX {
+                self.addresses.push(Known { address, trust: Trust::Untried });
+            }
+        }
+    }
+
+    /// The peer was reached at this address, or it connected from this address's host.
+    pub(crate) fn prove(&mut self, via: &Multiaddr, is_dialled: bool) {
+        let host = |address: &Multiaddr| address::ip(address).map(|ip| Origin::of(ip).host);
+        for known in &mut self.addresses {
+            let is_same = known.address == *via;
+            let is_host = host(via).is_some() && host(&known.address) == host(via);
+            if is_same && is_dialled || is_host && !is_dialled {
+                known.trust = Trust::Proved;
+            }
+        }
+    }
+
+    /// The addresses to dial now. Those that are not proved are asked for with `may_try`, once.
+    pub(crate) fn take_addresses(
+        &mut self,
+        mut may_try: impl FnMut(&Multiaddr) -> bool,
+    ) -> Vec<Multiaddr> {
+        let mut taken = Vec::new();
+        for known in &mut self.addresses {
+            let goes = match known.trust {
+                Trust::Proved => true,
+                Trust::Untried => may_try(&known.address),
+                Trust::Tried => false,
+            };
+            if goes {
+                if known.trust == Trust::Untried {
+                    known.trust = Trust::Tried;
+                }
+                taken.push(known.address.clone());
+            }
+        }
+        taken
+    }
+
+    /// Whether it can ever be dialled again without a new record.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.addresses.iter().all(|known| known.trust == Trust::Tried)
+    }
+
+    /// The record, if the peer is worth passing on: it was connected.
+    pub(crate) fn record(&self) -> Option<Bytes> {
+        self.record.as_ref().filter(|_| self.met).map(|(_, bytes)| bytes.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_is_tried_once_unless_it_is_proved() {
+        let now = Instant::now();
+        let [good, bad] = ["/ip4/9.9.9.9/tcp/1", "/ip4/8.8.8.8/tcp/1"].map(address);
+        let mut candidate = Candidate::new(false, now);
+        candidate.renew((1, Bytes::new()), vec![good.clone(), bad.clone()]);
+        assert!(candidate.take_addresses(|_| false).is_empty(), "no feeler was free");
+        assert_eq!(candidate.take_addresses(|_| true), [good.clone(), bad.clone()]);
+        assert!(candidate.take_addresses(|_| true).is_empty() && candidate.is_exhausted());
+        candidate.prove(&good, true);
+        assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(&good));
+        // The same record again, or an older one, frees nothing.
+        candidate.renew((1, Bytes::new()), vec![bad.clone()]);
+        assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(&good));
+        candidate.renew((2, Bytes::new()), vec![bad]);
+        assert_eq!(candidate.take_addresses(|_| true), [good], "a known address stays tried");
+    }
+
+    #[test]
+    fn a_peer_that_connects_proves_its_host_and_no_other() {
+        let mut candidate = Candidate::new(false, Instant::now());
+        let [here, there] = ["/ip4/9.9.9.9/tcp/24000", "/ip4/8.8.8.8/tcp/24000"].map(address);
+        candidate.renew((1, Bytes::new()), vec![here.clone(), there]);
+        candidate.prove(&address("/ip4/9.9.9.9/tcp/50123"), false);
+        assert_eq!(candidate.take_addresses(|_| false), [here]);
+    }
+}

@@ -1,0 +1,397 @@
+//! Admits connections: how many there may be, from where, and who leaves when there is no room.
+//!
+//! It is asked before any other behaviour. Counts cover both directions and begin with the first
+//! byte of a handshake. A full node lets a newcomer in if one of the present peers deserves its
+//! place less (`eviction.rs`); reserved peers always find a place and are never evicted. Only dials
+//! that this node decided on leave: what another behaviour wants to dial is a wish ([`Event`]).
+//!
+//! Invariants: every count is that of the open connections and handshakes, and no table holds more
+//! than these need; the table of buckets has at most [`BUCKETS_MAX`] entries.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    hash::{BuildHasher, RandomState},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use libp2p::{
+    Multiaddr, PeerId,
+    core::{Endpoint, transport::PortUse},
+    swarm::{
+        CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
+        THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
+    },
+};
+
+use crate::{
+    address,
+    config::PeerLimits,
+    eviction::{self, Inbound},
+    origin::{Origin, Prefix},
+    rate::{Bucket, Quota},
+};
+
+/// Handshakes that one host may begin.
+const HANDSHAKES: Quota = Quota::per_second(1, 16);
+/// Hosts whose handshakes are counted; further ones share a bucket.
+const BUCKETS_MAX: usize = 4_096;
+/// Wishes that were not read yet; the rest is forgotten.
+const WISHES_MAX: usize = 64;
+
+/// Why a connection was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("{0} has its share of connections already")]
+    Share(Prefix),
+    #[error("{0} begins too many handshakes")]
+    Rate(Prefix),
+    #[error("too many handshakes are in progress")]
+    Pending,
+    #[error("all places are taken")]
+    Full,
+    #[error("the peer has enough connections")]
+    Twice,
+    #[error("this node did not decide on the dial")]
+    Unwanted,
+}
+
+/// What the gate noticed.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Another behaviour would like to be connected to this peer.
+    Wish(PeerId),
+    /// A peer leaves for another one.
+    Evicted(PeerId),
+}
+
+#[derive(Debug)]
+struct Connection {
+    /// None while the handshake goes on.
+    peer: Option<PeerId>,
+    is_inbound: bool,
+    /// None for addresses to which no share applies.
+    origin: Option<Origin>,
+    since: Instant,
+    /// It is being closed for another and counts no longer.
+    leaves: bool,
+}
+
+/// What counts for a connected peer.
+#[derive(Debug, Default)]
+struct Merits {
+    rtt: Option<Duration>,
+    useful_at: Option<Instant>,
+}
+
+pub(crate) struct Gate {
+    limits: PeerLimits,
+    connections: HashMap<ConnectionId, Connection>,
+    /// Inbound connections and handshakes of each prefix.
+    shares: HashMap<Prefix, u32>,
+    merits: HashMap<PeerId, Merits>,
+    reserved: HashSet<PeerId>,
+    buckets: HashMap<Prefix, Bucket>,
+    other_hosts: Bucket,
+    permitted: HashSet<ConnectionId>,
+    closing: VecDeque<(PeerId, ConnectionId)>,
+    events: VecDeque<Event>,
+    key: u64,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: PeerLimits, reserved: impl IntoIterator<Item = PeerId>) -> Self {
+        Gate {
+            limits,
+            connections: HashMap::new(),
+            shares: HashMap::new(),
+            merits: HashMap::new(),
+            reserved: reserved.into_iter().collect(),
+            buckets: HashMap::new(),
+            other_hosts: Bucket::full(HANDSHAKES, Instant::now()),
+            permitted: HashSet::new(),
+            closing: VecDeque::new(),
+            events: VecDeque::new(),
+            key: RandomState::new().hash_one(()),
+        }
+    }
+
+    /// The next dial with this id was decided by this node.
+    pub(crate) fn permit(&mut self, dial: ConnectionId) {
+        self.permitted.insert(dial);
+    }
+
+    pub(crate) fn measured(&mut self, peer: &PeerId, rtt: Duration) {
+        if let Some(merits) = self.merits.get_mut(peer) {
+            merits.rtt = Some(merits.rtt.map_or(rtt, |least| least.min(rtt)));
+        }
+    }
+
+    /// The peer was the first to bring something that was accepted.
+    pub(crate) fn was_useful(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(merits) = self.merits.get_mut(peer) {
+            merits.useful_at = Some(now);
+        }
+    }
+
+    /// Places for outbound connections that are neither used nor being dialled.
+    pub(crate) fn outbound_room(&self) -> usize {
+        let outbound = self.count(|connection| !connection.is_inbound);
+        size(self.limits.outbound_max).saturating_sub(outbound)
+    }
+
+    fn count(&self, counts: impl Fn(&Connection) -> bool) -> usize {
+        self.connections.values().filter(|c| !c.leaves && counts(c)).count()
+    }
+
+    /// The prefixes that a remote address counts for.
+    fn origin(&self, remote: &Multiaddr) -> Option<Origin> {
+        let ip = address::ip(remote)?;
+        let is_exempt = self.limits.private_is_exempt && !address::is_global(ip);
+        (!is_exempt).then(|| Origin::of(ip))
+    }
+
+    /// An inbound handshake begins.
+    fn begin(&mut self, id: ConnectionId, remote: &Multiaddr, now: Instant) -> Result<(), Refusal> {
+        let origin = self.origin(remote);
+        if let Some(origin) = origin {
+            let limits = &self.limits;
+            let limits = [limits.per_ip_max, limits.per_near_max, limits.per_group_max];
+            for (prefix, limit) in origin.prefixes().into_iter().zip(limits) {
+                if self.shares.get(&prefix).is_some_and(|count| *count >= limit) {
+                    return Err(Refusal::Share(prefix));
+                }
+            }
+            if !self.bucket(origin.host, now).take(1, now) {
+                return Err(Refusal::Rate(origin.host));
+            }
+        }
+        let pending = self.count(|connection| connection.is_inbound && connection.peer.is_none());
+        if pending >= size(self.limits.pending_max) {
+            return Err(Refusal::Pending);
+        }
+        for prefix in origin.into_iter().flat_map(Origin::prefixes) {
+            *self.shares.entry(prefix).or_default() += 1;
+        }
+        let connection =
+            Connection { peer: None, is_inbound: true, origin, since: now, leaves: false };
+        self.connections.insert(id, connection);
+        Ok(())
+    }
+
+    fn bucket(&mut self, host: Prefix, now: Instant) -> &mut Bucket {
+        if self.buckets.len() >= BUCKETS_MAX && !self.buckets.contains_key(&host) {
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            if self.buckets.len() >= BUCKETS_MAX {
+                return &mut self.other_hosts;
+            }
+        }
+        self.buckets.entry(host).or_insert_with(|| Bucket::full(HANDSHAKES, now))
+    }
+
+    /// An inbound handshake ended: the peer is known.
+    fn admit(&mut self, id: ConnectionId, peer: PeerId, now: Instant) -> Result<(), Refusal> {
+        self.check_twice(&peer)?;
+        let inbound = self.count(|connection| connection.is_inbound && connection.peer.is_some());
+        let all = self.count(|connection| connection.peer.is_some());
+        let is_full =
+            inbound >= size(self.limits.inbound_max) || all >= size(self.limits.peers_max);
+        if is_full && !self.evict_for(&peer) {
+            return Err(Refusal::Full);
+        }
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.peer = Some(peer);
+            connection.since = now;
+        }
+        self.merits.entry(peer).or_default();
+        Ok(())
+    }
+
+    fn check_twice(&self, peer: &PeerId) -> Result<(), Refusal> {
+        let already = self.count(|connection| connection.peer.as_ref() == Some(peer));
+        match already < size(self.limits.per_peer_max) {
+            true => Ok(()),
+            false => Err(Refusal::Twice),
+        }
+    }
+
+    /// Makes room for a newcomer; false if nobody deserves his place less.
+    fn evict_for(&mut self, newcomer: &PeerId) -> bool {
+        let candidates: Vec<Inbound<ConnectionId>> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.is_inbound && !connection.leaves)
+            .filter_map(|(id, connection)| {
+                let peer = connection.peer.filter(|peer| !self.reserved.contains(peer))?;
+                let merits = self.merits.get(&peer);
+                Some(Inbound {
+                    id: *id,
+                    group: connection.origin.map(|origin| origin.group),
+                    since: connection.since,
+                    rtt: merits.and_then(|merits| merits.rtt),
+                    useful_at: merits.and_then(|merits| merits.useful_at),
+                })
+            })
+            .collect();
+        let youngest = candidates.iter().max_by_key(|peer| peer.since).map(|peer| peer.id);
+        let chosen = eviction::choose(candidates, self.key);
+        // A reserved peer finds a place whoever is here.
+        let forced = youngest.filter(|_| self.reserved.contains(newcomer));
+        let Some(id) = chosen.or(forced) else { return false };
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        connection.leaves = true;
+        if let Some(peer) = connection.peer {
+            self.closing.push_back((peer, id));
+            self.note(Event::Evicted(peer));
+        }
+        true
+    }
+
+    /// A dial begins.
+    fn dial(
+        &mut self,
+        id: ConnectionId,
+        peer: Option<PeerId>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if !self.permitted.remove(&id) {
+            if let Some(peer) = peer {
+                self.note(Event::Wish(peer));
+            }
+            return Err(Refusal::Unwanted);
+        }
+        let is_reserved = peer.is_some_and(|peer| self.reserved.contains(&peer));
+        if self.outbound_room() == 0 && !is_reserved {
+            return Err(Refusal::Full);
+        }
+        let connection =
+            Connection { peer: None, is_inbound: false, origin: None, since: now, leaves: false };
+        self.connections.insert(id, connection);
+        Ok(())
+    }
+
+    /// A dial succeeded.
+    fn reached(&mut self, id: ConnectionId, peer: PeerId, now: Instant) -> Result<(), Refusal> {
+        self.check_twice(&peer)?;
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.peer = Some(peer);
+            connection.since = now;
+        }
+        self.merits.entry(peer).or_default();
+        Ok(())
+    }
+
+    /// A handshake failed, or a connection closed.
+    fn ended(&mut self, id: ConnectionId) {
+        self.permitted.remove(&id);
+        let Some(connection) = self.connections.remove(&id) else { return };
+        if connection.is_inbound {
+            for prefix in connection.origin.into_iter().flat_map(Origin::prefixes) {
+                if let Some(count) = self.shares.get_mut(&prefix) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.shares.remove(&prefix);
+                    }
+                }
+            }
+        }
+        if let Some(peer) = connection.peer
+            && !self.connections.values().any(|other| other.peer == Some(peer))
+        {
+            self.merits.remove(&peer);
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        if self.events.len() < WISHES_MAX {
+            self.events.push_back(event);
+        }
+    }
+}
+
+fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+impl NetworkBehaviour for Gate {
+    type ConnectionHandler = dummy::ConnectionHandler;
+    type ToSwarm = Event;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        _local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.begin(connection, remote, Instant::now()).map_err(ConnectionDenied::new)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        _local: &Multiaddr,
+        _remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.admit(connection, peer, Instant::now()).map_err(ConnectionDenied::new)?;
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        _addresses: &[Multiaddr],
+        _role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        self.dial(connection, peer, Instant::now()).map_err(ConnectionDenied::new)?;
+        Ok(Vec::new())
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        _address: &Multiaddr,
+        _role: Endpoint,
+        _port_use: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.reached(connection, peer, Instant::now()).map_err(ConnectionDenied::new)?;
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionClosed(closed) => self.ended(closed.connection_id),
+            FromSwarm::ListenFailure(failure) => self.ended(failure.connection_id),
+            FromSwarm::DialFailure(failure) => self.ended(failure.connection_id),
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        _peer: PeerId,
+        _connection: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        match event {}
+    }
+
+    fn poll(
+        &mut self,
+        _context: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some((peer_id, id)) = self.closing.pop_front() {
+            let connection = CloseConnection::One(id);
+            return Poll::Ready(ToSwarm::CloseConnection { peer_id, connection });
+        }
+        match self.events.pop_front() {
+            Some(event) => Poll::Ready(ToSwarm::GenerateEvent(event)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

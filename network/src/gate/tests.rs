@@ -1,0 +1,136 @@
+//! Who is admitted, who is not, and who leaves.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use super::*;
+
+struct Door {
+    gate: Gate,
+    next: usize,
+    now: Instant,
+}
+
+impl Door {
+    fn new(limits: PeerLimits, reserved: &[PeerId]) -> Self {
+        Door { gate: Gate::new(limits, reserved.iter().copied()), next: 0, now: Instant::now() }
+    }
+
+    fn id(&mut self) -> ConnectionId {
+        self.next += 1;
+        ConnectionId::new_unchecked(self.next)
+    }
+
+    /// A handshake, and then a connection.
+    fn enter(&mut self, ip: &str, peer: PeerId) -> Result<ConnectionId, Refusal> {
+        let (id, remote) = (self.id(), format!("/ip4/{ip}/tcp/5").parse().unwrap());
+        self.gate.begin(id, &remote, self.now)?;
+        match self.gate.admit(id, peer, self.now) {
+            Ok(()) => Ok(id),
+            Err(refusal) => {
+                self.gate.ended(id);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// What is being closed is closed.
+    fn close(&mut self) -> Vec<PeerId> {
+        let closing: Vec<_> = self.gate.closing.drain(..).collect();
+        closing.iter().for_each(|(_, id)| self.gate.ended(*id));
+        closing.into_iter().map(|(peer, _)| peer).collect()
+    }
+}
+
+#[test]
+fn a_host_and_its_netgroups_have_their_shares_and_get_them_back() {
+    let mut door = Door::new(PeerLimits::of(1_000), &[]);
+    let peer = PeerId::random;
+    let first = door.enter("9.9.9.9", peer()).unwrap();
+    for _ in 0..2 {
+        door.enter("9.9.9.9", peer()).unwrap();
+    }
+    assert!(matches!(door.enter("9.9.9.9", peer()), Err(Refusal::Share(_))));
+    door.gate.ended(first);
+    let again = door.enter("9.9.9.9", peer()).unwrap();
+    // 200 identities of one /16 with as many addresses.
+    let near =
+        (0..200).filter(|n| door.enter(&format!("9.9.{}.{}", n / 20, n % 20), peer()).is_ok());
+    assert_eq!(near.count(), 12 - 3);
+    door.enter("9.8.9.9", peer()).unwrap();
+    assert_eq!(door.gate.shares.values().max(), Some(&12));
+    door.gate.ended(again);
+    let open: Vec<_> = door.gate.connections.keys().copied().collect();
+    open.iter().for_each(|id| door.gate.ended(*id));
+    assert!(door.gate.shares.is_empty() && door.gate.merits.is_empty());
+}
+
+#[test]
+fn handshakes_of_one_host_are_metered_and_the_table_is_bounded() {
+    let mut door = Door::new(PeerLimits::of(50), &[]);
+    let mut begun = 0;
+    for _ in 0..100 {
+        let id = door.id();
+        let remote = "/ip4/9.9.9.9/tcp/5".parse().unwrap();
+        begun += usize::from(door.gate.begin(id, &remote, door.now).is_ok());
+        door.gate.ended(id);
+    }
+    assert_eq!(begun, 16);
+    door.now += Duration::from_secs(2);
+    door.enter("9.9.9.9", PeerId::random()).unwrap();
+    for n in 0..3 * u32::try_from(BUCKETS_MAX).unwrap() {
+        let id = door.id();
+        let ip = std::net::Ipv4Addr::from_bits(0x0900_0000 + n * 300);
+        let _ = door.gate.begin(id, &format!("/ip4/{ip}/tcp/5").parse().unwrap(), door.now);
+        door.gate.ended(id);
+    }
+    assert!(door.gate.buckets.len() <= BUCKETS_MAX);
+}
+
+#[test]
+fn sixty_sybils_keep_neither_a_reserved_peer_nor_a_newcomer_out() {
+    let reserved = PeerId::random();
+    let mut door = Door::new(PeerLimits::of(50), &[reserved]);
+    for n in 0..60 {
+        let _ = door.enter(&format!("9.9.{}.{}", n % 30, n), PeerId::random());
+        let _ = door.enter(&format!("{}.9.9.{}", 10 + n % 30, n), PeerId::random());
+        door.now += Duration::from_secs(1);
+        door.close();
+    }
+    assert_eq!(door.gate.count(|c| c.is_inbound), 32, "the node is full");
+    let newcomer = PeerId::random();
+    door.enter("200.1.1.1", newcomer).unwrap();
+    door.enter("201.1.1.1", reserved).unwrap();
+    let evicted = door.close();
+    assert_eq!(evicted.len(), 2);
+    assert!(!evicted.contains(&reserved));
+    assert_eq!(door.gate.count(|c| c.is_inbound), 32);
+}
+
+#[test]
+fn a_reserved_peer_finds_a_place_in_the_smallest_node() {
+    let [reserved, other] = [0; 2].map(|_| PeerId::random());
+    let limits = PeerLimits { inbound_max: 1, ..PeerLimits::of(2) };
+    let mut door = Door::new(limits, &[reserved]);
+    door.enter("9.9.9.9", other).unwrap();
+    door.enter("8.8.8.8", reserved).unwrap();
+    assert_eq!(door.close(), [other]);
+    assert_eq!(door.enter("7.7.7.7", PeerId::random()), Err(Refusal::Full));
+}
+
+#[test]
+fn only_permitted_dials_leave_and_all_of_them_count() {
+    let mut door = Door::new(PeerLimits::of(3), &[]);
+    let peer = PeerId::random();
+    let id = door.id();
+    assert_eq!(door.gate.dial(id, Some(peer), door.now), Err(Refusal::Unwanted));
+    assert!(matches!(door.gate.events.pop_front(), Some(Event::Wish(wished)) if wished == peer));
+    let room = door.gate.outbound_room();
+    for _ in 0..room {
+        let id = door.id();
+        door.gate.permit(id);
+        door.gate.dial(id, Some(PeerId::random()), door.now).unwrap();
+    }
+    let id = door.id();
+    door.gate.permit(id);
+    assert_eq!(door.gate.dial(id, Some(peer), door.now), Err(Refusal::Full));
+    assert_eq!(room, 2);
+}
