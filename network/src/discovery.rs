@@ -1,9 +1,9 @@
 //! Decides whom to dial and when: bootstrap nodes until they are connected, lost peers for a while,
 //! strangers while there are too few outbound peers.
 //!
-//! Addresses come from signed records only. Kademlia and peers name other peers; the records of
-//! those are asked for (`records.rs`), and one host is tried a few times a minute at most, whoever
-//! names it. The swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers
+//! Addresses come from signed records only. Kademlia and peers name other peers, whose records are
+//! then requested (`records.rs`). All records together cause at most [`FEELERS`] dials a minute to
+//! the unproven addresses of one host. The swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers
 //! besides the bootstrap nodes; each failure doubles the delay before the next attempt.
 
 use std::{

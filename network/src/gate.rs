@@ -1,8 +1,8 @@
 //! Admits connections: how many there may be, from where, and who leaves when there is no room.
 //!
 //! It is asked before any other behaviour. Counts cover both directions and begin with the first
-//! byte of a handshake. A full node lets a newcomer in if one of the present peers deserves its
-//! place less (`eviction.rs`); reserved peers always find a place and are never evicted. Only dials
+//! byte of a handshake. A full node evicts an unprotected inbound peer to admit a new one
+//! (`eviction.rs`); reserved peers are always admitted and never evicted. Only dials
 //! that this node decided on leave: what another behaviour wants to dial is a wish ([`Event`]).
 //!
 //! Invariants: every count is that of the open connections and handshakes, and no table holds more
@@ -215,7 +215,7 @@ impl Gate {
         }
     }
 
-    /// Makes room for a newcomer; false if nobody deserves his place less.
+    /// Makes room for a newcomer; false if no peer may be evicted.
     fn evict_for(&mut self, newcomer: &PeerId) -> bool {
         let candidates: Vec<Inbound<ConnectionId>> = self
             .connections
@@ -235,7 +235,7 @@ impl Gate {
             .collect();
         let youngest = candidates.iter().max_by_key(|peer| peer.since).map(|peer| peer.id);
         let chosen = eviction::choose(candidates, self.key);
-        // A reserved peer finds a place whoever is here.
+        // A reserved peer is admitted even if every other peer is protected.
         let forced = youngest.filter(|_| self.reserved.contains(newcomer));
         let Some(id) = chosen.or(forced) else { return false };
         let Some(connection) = self.connections.get_mut(&id) else { return false };

@@ -1,7 +1,7 @@
 //! Signed peer records: how nodes tell each other who can be dialled where.
 //!
-//! A record is made and signed by the peer it names (libp2p RFC 0002 and 0003), so whoever passes it
-//! on cannot change an address. On the wire a list is `[length u16 be][bytes]` for each item.
+//! Each record is signed by the peer it names (libp2p RFC 0002 and 0003), so a peer that forwards it
+//! cannot change an address. On the wire a list is `[length u16 be][bytes]` for each item.
 //!
 //! Never decides what is dialled: `discovery.rs` does.
 

@@ -10,7 +10,7 @@ use std::{
 
 use futures::StreamExt;
 use libp2p::{
-    Multiaddr, Swarm, TransportError,
+    Multiaddr, PeerId, Swarm, TransportError,
     core::transport::ListenerId,
     identity::Keypair,
     multiaddr::Protocol as Part,
@@ -26,7 +26,7 @@ use crate::{
     discovery::Discovery,
     error::NetworkError,
     gossip::Tickets,
-    handle::{BULK_QUEUE, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
+    handle::{BULK_QUEUE, Command, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
     peers::Peers,
     rate::Rates,
     stats::Stats,
@@ -58,30 +58,23 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let topics = Topics::new(&names);
     let local = keypair.public().to_peer_id();
     let stats = Stats::default();
-    let mut swarm = Swarm::new(
-        transport::build(&keypair, config.allow_private)?,
-        Behaviour::new(&config, &names, &topics, &keypair, &stats)?,
-        local,
-        swarm::Config::with_tokio_executor()
-            .with_idle_connection_timeout(IDLE_TIMEOUT)
-            .with_smart_dial(),
-    );
+    let transport = transport::build(&keypair, config.allow_private)?;
+    let behaviour = Behaviour::new(&config, &names, &topics, &keypair, &stats)?;
+    let settings = swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_TIMEOUT)
+        .with_smart_dial();
+    let mut swarm = Swarm::new(transport, behaviour, local, settings);
     for external in &config.external {
         swarm.add_external_address(address::without_peer(external));
     }
     let early = listen(&mut swarm, &config.listen).await?;
 
-    let (high, high_inlet) = mpsc::channel(HIGH_QUEUE);
-    let (low, low_inlet) = mpsc::channel(LOW_QUEUE);
-    let (bulk_commands, bulk_inlet) = mpsc::channel(BULK_QUEUE);
     let (replies, replies_inlet) = mpsc::channel(REPLY_QUEUE);
     let (fast_outlet, fast) = mpsc::channel(GOSSIP_QUEUE);
     let (bulk_outlet, bulk) = mpsc::channel(GOSSIP_QUEUE);
     let (requests_outlet, requests) = mpsc::channel(REQUEST_QUEUE);
     let (peer_events, peers) = mpsc::channel(PEER_EVENT_QUEUE);
     let (listen_outlet, listening) = watch::channel(swarm.listeners().cloned().collect());
-    let (stop, stop_inlet) = watch::channel(false);
-    let (ended_outlet, ended) = watch::channel(());
     let (fast_tickets, fast_verdicts) = Tickets::new();
     let (bulk_tickets, bulk_verdicts) = Tickets::new();
 
@@ -109,24 +102,12 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         },
         lag_warned_at: None,
     };
-    let handle = NetworkHandle {
-        inner: Arc::new(Inner {
-            local,
-            high,
-            low,
-            bulk: bulk_commands,
-            peers: node.peers.snapshot(),
-            stats,
-            listen: listening,
-            stop,
-            ended,
-        }),
-    };
+    let (handle, commands) = handle(local, &node.peers, stats, listening);
     let inlets = Inlets {
-        stop: stop_inlet,
-        high: high_inlet,
-        low: low_inlet,
-        bulk: bulk_inlet,
+        stop: commands.stop,
+        high: commands.high,
+        low: commands.low,
+        bulk: commands.bulk,
         replies: replies_inlet,
         fast_verdicts,
         bulk_verdicts,
@@ -134,8 +115,40 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     for event in early {
         node.on_event(event);
     }
-    tokio::spawn(node.run(inlets, ended_outlet));
+    tokio::spawn(node.run(inlets, commands.ended));
     Ok(Network { handle, fast, bulk, requests, peers })
+}
+
+/// The swarm's ends of a handle.
+struct Commands {
+    high: mpsc::Receiver<Command>,
+    low: mpsc::Receiver<Command>,
+    bulk: mpsc::Receiver<Command>,
+    stop: watch::Receiver<bool>,
+    ended: watch::Sender<()>,
+}
+
+fn handle(
+    local: PeerId,
+    peers: &Peers,
+    stats: Stats,
+    listen: watch::Receiver<Vec<Multiaddr>>,
+) -> (NetworkHandle, Commands) {
+    let (high, high_inlet) = mpsc::channel(HIGH_QUEUE);
+    let (low, low_inlet) = mpsc::channel(LOW_QUEUE);
+    let (bulk, bulk_inlet) = mpsc::channel(BULK_QUEUE);
+    let (stop, stop_inlet) = watch::channel(false);
+    let (ended_outlet, ended) = watch::channel(());
+    let peers = peers.snapshot();
+    let inner = Inner { local, high, low, bulk, peers, stats, listen, stop, ended };
+    let commands = Commands {
+        high: high_inlet,
+        low: low_inlet,
+        bulk: bulk_inlet,
+        stop: stop_inlet,
+        ended: ended_outlet,
+    };
+    (NetworkHandle { inner: Arc::new(inner) }, commands)
 }
 
 /// libp2p sets the port-reuse option on listeners, so a second node of the same user on the same

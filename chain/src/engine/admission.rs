@@ -73,19 +73,13 @@ impl Pool {
         coins: FoundCoins,
         out: &mut Out,
     ) {
-        let Some(mut batch) = self.admissions.remove(ticket) else { return };
-        match std::mem::replace(&mut batch.stage, Stage::Idle) {
-            Stage::LookingUp(screened) if tip.recent.reaches(batch.found_at) => {
-                batch.found.extend(coins);
-                self.verify(tip, now, (ticket, batch), screened, out);
-            }
-            Stage::LookingUp(screened) => {
-                self.look_up_again(tip, now, (ticket, batch), screened, out);
-            }
-            other => {
-                batch.stage = other;
-                self.admissions.insert(ticket, batch);
-            }
+        let looked_up = self.admissions.take_at(ticket, Stage::looked_up);
+        let Some((mut batch, screened)) = looked_up else { return };
+        if tip.recent.reaches(batch.found_at) {
+            batch.found.extend(coins);
+            self.verify(tip, now, (ticket, batch), screened, out);
+        } else {
+            self.look_up_again(tip, now, (ticket, batch), screened, out);
         }
         self.release(tip, now, out);
     }
@@ -100,15 +94,8 @@ impl Pool {
         results: Vec<Result<Verified<Spend>, RuleError>>,
         out: &mut Out,
     ) -> Vec<Transaction> {
-        let Some(mut batch) = self.admissions.remove(ticket) else { return Vec::new() };
-        let verifying = match std::mem::replace(&mut batch.stage, Stage::Idle) {
-            Stage::Verifying(verifying) => verifying,
-            other => {
-                batch.stage = other;
-                self.admissions.insert(ticket, batch);
-                return Vec::new();
-            }
-        };
+        let verified = self.admissions.take_at(ticket, Stage::verified);
+        let Some((mut batch, verifying)) = verified else { return Vec::new() };
         let is_current = tip.recent.reaches(batch.found_at);
         let (mut admitted, mut overtaken) = (Vec::new(), Vec::new());
         for ((index, txid), result) in verifying.into_iter().zip(results) {

@@ -42,6 +42,24 @@ pub(super) enum Stage {
     Verifying(Vec<(usize, TxId)>),
 }
 
+impl Stage {
+    /// What was looked up, or the stage as it is.
+    pub(super) fn looked_up(self) -> Result<Vec<(usize, Screened)>, Self> {
+        match self {
+            Self::LookingUp(screened) => Ok(screened),
+            other => Err(other),
+        }
+    }
+
+    /// What was verified, or the stage as it is.
+    pub(super) fn verified(self) -> Result<Vec<(usize, TxId)>, Self> {
+        match self {
+            Self::Verifying(verifying) => Ok(verifying),
+            other => Err(other),
+        }
+    }
+}
+
 /// Everything between arrival and admission.
 #[derive(Debug, Default)]
 pub(super) struct Admissions {
@@ -70,6 +88,23 @@ impl Admissions {
         let batch = self.batches.remove(&ticket)?;
         self.waiting -= batch.waiting.len();
         Some(batch)
+    }
+
+    /// Removes a batch whose work of one stage is done. A batch at another stage is kept.
+    pub(super) fn take_at<T>(
+        &mut self,
+        ticket: Ticket,
+        done: impl FnOnce(Stage) -> Result<T, Stage>,
+    ) -> Option<(Batch, T)> {
+        let mut batch = self.remove(ticket)?;
+        match done(std::mem::replace(&mut batch.stage, Stage::Idle)) {
+            Ok(work) => Some((batch, work)),
+            Err(stage) => {
+                batch.stage = stage;
+                self.insert(ticket, batch);
+                None
+            }
+        }
     }
 
     /// A transaction is judged.

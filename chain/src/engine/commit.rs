@@ -171,7 +171,7 @@ impl<V: LedgerView> Engine<V> {
             ));
         }
         let Some(stacked) = self.tip.pop_durable() else { return };
-        // Told before the next one is written: whoever carries this out has one block at hand.
+        // Reported before the next one is written: the shell keeps only one block for the report.
         self.report_committed(now, &stacked);
         self.write_next();
         self.work.push(Work::Propose);

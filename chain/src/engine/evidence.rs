@@ -1,9 +1,7 @@
 //! Evidence: found in what arrives, kept until a block records it, passed on until then.
 //!
-//! Two things end here. Everything that was said at the last height, this one and the next is heard, so
-//! that whoever breaks the rules is accused by the first node that knows. And every commit certificate
-//! is compared with ours: two blocks final at one height stop the node, for no block after it means
-//! anything.
+//! Records the messages of the last decided height, this one and the next: the first node that holds
+//! both messages of an offence reports it. Never stops the node: `fork.rs` does.
 //!
 //! Not durable: what no block has recorded before a restart comes again from others, who repeat it.
 //!

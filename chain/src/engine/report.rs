@@ -116,7 +116,7 @@ pub enum Report {
 }
 
 impl Report {
-    /// Whether this is why blocks came late or not at all: worth keeping for whoever asks.
+    /// Whether this explains late or missing blocks: such reports are kept for status queries.
     pub fn is_trouble(&self) -> bool {
         match self {
             Self::Round { why, .. } => *why != RoundWhy::NewHeight,
