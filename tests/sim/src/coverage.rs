@@ -118,6 +118,8 @@ pub enum Met {
     Echo,
     /// In each round a masternode agreed with the first voter.
     Turncoat,
+    /// An invalid block with many signatures was proposed.
+    CostlyProposer,
     /// Two nodes had one key.
     Twin,
     /// A key signed while a host without its record ran with it.
@@ -190,6 +192,7 @@ impl Met {
         Self::Mutator,
         Self::Echo,
         Self::Turncoat,
+        Self::CostlyProposer,
         Self::Twin,
         Self::SecondHost,
         Self::SecondHostStopped,

@@ -20,6 +20,9 @@ use timecoin_chain::{
     wire::Ticket,
 };
 
+/// All nodes are up and connected when this height is decided.
+const SETTLED_HEIGHT: u64 = 2;
+
 impl World {
     pub(crate) fn carry_out(&mut self, node: usize, effect: Effect) {
         match effect {
@@ -190,7 +193,20 @@ impl World {
         round.copied().unwrap_or(Round(0))
     }
 
+    /// Beside costly bad blocks and few other faults, an honest proposal is decided in its round.
+    fn check_round(&mut self, node: usize, height: Height, round: Round) {
+        let Some(before) = round.0.checked_sub(1).map(Round) else { return };
+        let proposer = self.setup.proposer(height, before);
+        let is_settled = self.oracle.height().0 >= SETTLED_HEIGHT;
+        let is_due = self.faults.bad_blocks && is_settled && self.oracle.is_honest(proposer);
+        if is_due && self.is_honest(node) {
+            let detail = format!("node {node} begins {height}/{round} after masternode {proposer}");
+            self.expect(Err(Violation::new("bad blocks keep no honest proposal out", detail)));
+        }
+    }
+
     fn note_round(&mut self, node: usize, height: Height, round: Round) {
+        self.check_round(node, height, round);
         self.rounds.insert((node, height), round);
         if round.0 >= 2 {
             self.coverage.met(Met::RoundTwo);

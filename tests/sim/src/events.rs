@@ -153,6 +153,9 @@ impl World {
         if !self.answers(to) {
             return;
         }
+        if let Some(response) = self.reply_of_actor(to, protocol, bytes) {
+            return self.send_reply(to, connection, call, response);
+        }
         let ticket = self.ticket(to, Ticketed::Question { connection, call });
         if self.trial.is_some()
             && let Some(request @ (Request::Status | Request::Blocks(_))) =

@@ -7,6 +7,10 @@ const SECOND: u64 = 1_000 * MS;
 const HOUR_MS: u64 = 3_600_000;
 /// The random stream that draws whether a seed is a flood.
 const FLOOD_STREAM: u64 = 6;
+/// The random stream that draws whether a seed has bad blocks.
+const BAD_BLOCKS_STREAM: u64 = 8;
+/// One seed in so many has bad blocks.
+const BAD_BLOCKS_EVERY: u64 = 50;
 
 /// Times between the beginnings of a fault and how long each lasts, as means in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,20 +185,32 @@ pub struct Faults {
     pub second_host: Option<SecondHost>,
     /// A large masternode set that is flooded.
     pub flood: Option<Flood>,
+    /// Whether masternodes with up to a third of the weight propose invalid blocks that are costly to refuse.
+    pub bad_blocks: bool,
 }
 
 impl Faults {
     /// The faults of a seed, the rest of which is drawn from `rng`. It may be said that it is a flood.
     pub fn of_seed(seed: u64, rng: &mut Rng, is_flood: bool) -> Self {
         let drawn = Self::draw(rng);
+        let has_bad_blocks = Rng::stream(seed, BAD_BLOCKS_STREAM).below(BAD_BLOCKS_EVERY) == 0;
         match Flood::draw(&mut Rng::stream(seed, FLOOD_STREAM), is_flood) {
-            Some(flood) => drawn.under(flood),
+            Some(flood) => Self {
+                byzantine: Some(Role::Flooder),
+                flood: Some(flood),
+                ..drawn.few()
+            },
+            None if has_bad_blocks => Self {
+                byzantine: Some(Role::CostlyProposer),
+                bad_blocks: true,
+                ..drawn.few()
+            },
             None => drawn,
         }
     }
 
-    /// A flood on a network that has few other faults, so that what is late is late because of it.
-    fn under(self, flood: Flood) -> Self {
+    /// Few of these faults: what is late beside one more is late because of it.
+    fn few(self) -> Self {
         Self {
             delay: self.delay.min(50 * MS),
             reorder: self.reorder,
@@ -202,8 +218,6 @@ impl Faults {
             late_duplicates: self.late_duplicates,
             uneven_weights: self.uneven_weights,
             forward: true,
-            byzantine: Some(Role::Flooder),
-            flood: Some(flood),
             ..Self::none()
         }
     }
@@ -253,6 +267,7 @@ impl Faults {
                 lag: rng.between(0, 200 * MS),
             }),
             flood: None,
+            bad_blocks: false,
         }
     }
 
@@ -297,6 +312,7 @@ impl Faults {
             real_signatures: false,
             second_host: None,
             flood: None,
+            bad_blocks: false,
         }
     }
 

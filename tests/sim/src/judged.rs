@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    fn life(&self, node: usize) -> Life {
+    pub(crate) fn life(&self, node: usize) -> Life {
         (node, self.nodes[node].incarnation)
     }
 

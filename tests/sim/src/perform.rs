@@ -6,7 +6,11 @@ use crate::{
     world::{Event, SECOND, World},
 };
 use std::rc::Rc;
-use timecoin_chain::{rules, types::ConsensusMessage, wire::Response};
+use timecoin_chain::{
+    rules,
+    types::ConsensusMessage,
+    wire::{Protocol, Request, Response},
+};
 
 /// Between two ticks of an actor.
 const TICK: u64 = SECOND / 4;
@@ -67,6 +71,17 @@ impl World {
     /// Whether a node answers at all.
     pub(crate) fn answers(&self, node: usize) -> bool {
         self.nodes[node].actor.as_ref().is_none_or(|(_, actor)| actor.answers())
+    }
+
+    /// What a Byzantine node answers instead of its engine.
+    pub(crate) fn reply_of_actor(
+        &self,
+        node: usize,
+        protocol: Protocol,
+        bytes: &[u8],
+    ) -> Option<Response> {
+        let (_, actor) = self.nodes[node].actor.as_ref()?;
+        actor.reply(&Request::decode(protocol, bytes)?)
     }
 
     /// Whether a node withholds an answer.

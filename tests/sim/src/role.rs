@@ -31,6 +31,9 @@ pub enum Role {
     Echo,
     /// The same, but casts one vote per slot.
     Turncoat,
+    /// Proposes invalid blocks whose many signatures must be verified before they are refused. Not drawn with the
+    /// others: its chain needs coins of its own (`Faults::bad_blocks`).
+    CostlyProposer,
     /// Runs twice under one key, each of the two on its own disk.
     Twin,
 }
@@ -43,7 +46,7 @@ impl std::fmt::Debug for Role {
 }
 
 impl Role {
-    /// All of them.
+    /// Those that a seed may draw.
     pub const ALL: [Self; 14] = [
         Self::Silent,
         Self::SelectiveProposer,
@@ -82,6 +85,7 @@ impl Role {
             Self::Mutator => Met::Mutator,
             Self::Echo => Met::Echo,
             Self::Turncoat => Met::Turncoat,
+            Self::CostlyProposer => Met::CostlyProposer,
             Self::Twin => Met::Twin,
         }
     }

@@ -13,6 +13,11 @@ pub const GENESIS_MS: u64 = 1_800_000_000_000;
 pub const ACCOUNTS: u8 = 4;
 /// Coins of each.
 const COINS_EACH: u64 = 6;
+/// Signatures that each coin of the hoard takes.
+const HOARDERS: u8 = 16;
+/// Coins of the hoard: more signatures than a node verifies for a block that nobody backs.
+const HOARD: u64 = 240;
+const FIRST_HOARDER: u8 = 110;
 const FIRST_ACCOUNT: u8 = 200;
 const FIRST_PAYOUT: u8 = 150;
 const TREASURY: u8 = 149;
@@ -27,6 +32,8 @@ pub struct Setup {
     pub masternodes: Vec<Arc<dyn Signer>>,
     /// The accounts' signers.
     pub accounts: Vec<Arc<dyn Signer>>,
+    /// The signers of the hoard; all must sign to spend it.
+    pub hoarders: Vec<Arc<dyn Signer>>,
     turns: Vec<u16>,
 }
 
@@ -54,7 +61,11 @@ impl Setup {
             .collect();
         let accounts: Vec<_> =
             (0..ACCOUNTS).map(|n| signatures.signer(FIRST_ACCOUNT + n)).collect();
-        let allocations = accounts
+        let hoarders = match faults.bad_blocks {
+            true => hoarders(signatures),
+            false => Vec::new(),
+        };
+        let mut allocations: Vec<_> = accounts
             .iter()
             .map(|account| Allocation {
                 lock: Lock::Key(account.public_key()),
@@ -62,6 +73,10 @@ impl Setup {
                 outputs: COINS_EACH,
             })
             .collect();
+        if faults.bad_blocks {
+            let (lock, value) = (hoard(&hoarders), Amount::from_time(1));
+            allocations.push(Allocation { lock, value, outputs: HOARD });
+        }
         let weights: Vec<u64> = members.iter().map(|member| member.weight).collect();
         let turns = turns(&weights);
         let genesis = Genesis {
@@ -76,8 +91,14 @@ impl Setup {
             scheme: signatures.scheme(),
             masternodes: signers,
             accounts,
+            hoarders,
             turns,
         }
+    }
+
+    /// The lock of the hoard.
+    pub fn hoard(&self) -> Lock {
+        hoard(&self.hoarders)
     }
 
     /// The proposer, computed independently: the oracle uses this and not the chain.
@@ -85,6 +106,18 @@ impl Setup {
         let turn = (u128::from(height.0) + u128::from(round.0)) % self.turns.len() as u128;
         self.turns[usize::try_from(turn).expect("an index of a list")]
     }
+}
+
+fn hoarders(signatures: Signatures) -> Vec<Arc<dyn Signer>> {
+    let mut hoarders: Vec<_> =
+        (0..HOARDERS).map(|n| signatures.signer(FIRST_HOARDER + n)).collect();
+    hoarders.sort_by_key(|signer| signer.public_key());
+    hoarders
+}
+
+fn hoard(hoarders: &[Arc<dyn Signer>]) -> Lock {
+    let keys = hoarders.iter().map(|signer| signer.public_key()).collect();
+    Lock::Multi { threshold: HOARDERS, keys }
 }
 
 /// Smooth weighted round-robin, turn by turn, for as many turns as the sum of all weights.

@@ -23,6 +23,8 @@ const SIGNATURE_US: u64 = 60;
 /// The maximum processor time for a peer whose messages are all rejected: the work in progress at
 /// the first rejection.
 const REJECTED_US: u64 = 16_000;
+/// The maximum processor time for the unseen signatures of a block.
+const BLOCK_US: u64 = 200_000;
 /// Messages of a peer on a topic that may be without a verdict, or as many as all votes of a height.
 const OPEN_MAX: usize = 64;
 
@@ -51,6 +53,7 @@ pub(crate) struct Verdicts {
     rejected: BTreeMap<(Life, u64), u64>,
     open: BTreeMap<(Life, u64, Topic), usize>,
     answers: BTreeMap<u64, u64>,
+    blocks: BTreeMap<(Life, BlockHash), u64>,
 }
 
 impl Verdicts {
@@ -150,6 +153,22 @@ impl Verdicts {
         }
         let detail = format!("{spent} signatures of the answer to call {call} were checked");
         Err(Violation::new("the work for an answer is bounded", detail))
+    }
+
+    /// So many signatures were checked to execute a block.
+    pub(crate) fn block_costs(
+        &mut self,
+        life: Life,
+        block: BlockHash,
+        checked: u64,
+    ) -> Result<(), Violation> {
+        let spent = self.blocks.entry((life, block)).or_default();
+        *spent += SIGNATURE_US * checked;
+        if *spent <= BLOCK_US {
+            return Ok(());
+        }
+        let detail = format!("node {}: {} ms on {block:?}", life.0, *spent / 1_000);
+        Err(Violation::new("the work for a block is bounded", detail))
     }
 
     /// How long votes waited for their verdict at the 99th percentile of the slowest node, in microseconds.

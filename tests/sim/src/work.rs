@@ -4,6 +4,7 @@ use crate::{
     coverage::Met,
     disk::Commit,
     oracle::{Oracle, Violation},
+    scheme::Counted,
     world::{Event, Work, World},
 };
 use timecoin_chain::{
@@ -34,7 +35,10 @@ impl World {
                 let (setup, disk) = (&self.setup, &self.nodes[node].disk);
                 let (scheme, chain) = (&*setup.scheme, &*setup.chain);
                 let view = Overlay::new(disk.view().clone(), layers);
-                let result = execution.run(scheme, chain, disk.view().clone());
+                let counted = Counted::new(scheme);
+                let result = execution.run(&counted, chain, disk.view().clone());
+                let bounded = self.verdicts.block_costs(self.life(node), hash, counted.checked());
+                self.expect(bounded);
                 // The ledger may have moved on: then nobody waits for this verdict any more.
                 let is_current = self.nodes[node].disk.height() <= parent.height;
                 let is_honest = self.oracle.is_honest(block.header.proposer);

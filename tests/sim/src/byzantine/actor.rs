@@ -1,6 +1,9 @@
 //! The part that every Byzantine masternode plays.
 use super::Stage;
-use timecoin_chain::types::ConsensusMessage;
+use timecoin_chain::{
+    types::ConsensusMessage,
+    wire::{Request, Response},
+};
 
 /// Stands between an engine and the wire. What is not put on the stage is not sent.
 pub trait Actor {
@@ -12,6 +15,11 @@ pub trait Actor {
 
     /// A quarter of a second has passed.
     fn tick(&mut self, _stage: &mut Stage) {}
+
+    /// Its own answer to a request. Without one the engine underneath answers.
+    fn reply(&self, _request: &Request) -> Option<Response> {
+        None
+    }
 
     /// Whether it answers questions about blocks and bodies. None answers those about votes: what
     /// it hides would come out.

@@ -7,6 +7,7 @@
 //! what fails these reaches nobody, as in the node.
 mod actor;
 mod amnesia;
+mod costly;
 mod echo;
 mod equivocate;
 mod flood;
@@ -42,6 +43,7 @@ pub fn actor(role: Role, rng: &mut Rng) -> Option<Box<dyn Actor>> {
         Role::StaleResender => Box::new(stale::StaleResender::default()),
         Role::Mutator => Box::new(mutate::Mutator),
         Role::Echo => Box::new(echo::Echo::shameless()),
+        Role::CostlyProposer => Box::new(costly::CostlyProposer::default()),
         Role::Turncoat => Box::new(echo::Echo::turncoat()),
         Role::Twin => return None,
     })

@@ -5,8 +5,9 @@ use crate::faults::{Faults, Flood, Rhythm, Unsynced};
 pub(super) type Off = fn(&mut Faults, &Faults);
 
 /// All classes.
-pub(super) const CLASSES: [Off; 34] = [
+pub(super) const CLASSES: [Off; 35] = [
     |faults, calm| faults.flood = calm.flood,
+    |faults, calm| faults.bad_blocks = calm.bad_blocks,
     |faults, calm| faults.byzantine = calm.byzantine,
     |faults, calm| faults.loss = calm.loss,
     |faults, calm| faults.duplicate = calm.duplicate,
