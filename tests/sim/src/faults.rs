@@ -195,16 +195,12 @@ impl Faults {
         let drawn = Self::draw(rng);
         let has_bad_blocks = Rng::stream(seed, BAD_BLOCKS_STREAM).below(BAD_BLOCKS_EVERY) == 0;
         match Flood::draw(&mut Rng::stream(seed, FLOOD_STREAM), is_flood) {
-            Some(flood) => Self {
-                byzantine: Some(Role::Flooder),
-                flood: Some(flood),
-                ..drawn.few()
-            },
-            None if has_bad_blocks => Self {
-                byzantine: Some(Role::CostlyProposer),
-                bad_blocks: true,
-                ..drawn.few()
-            },
+            Some(flood) => {
+                Self { byzantine: Some(Role::Flooder), flood: Some(flood), ..drawn.few() }
+            }
+            None if has_bad_blocks => {
+                Self { byzantine: Some(Role::CostlyProposer), bad_blocks: true, ..drawn.few() }
+            }
             None => drawn,
         }
     }

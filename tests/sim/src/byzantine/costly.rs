@@ -1,14 +1,14 @@
 //! Proposes invalid blocks that cost as much as possible to refuse: each payment has sixteen signatures that
 //! nobody has seen, and only the last signature of the block is wrong.
 use super::{Actor, Stage};
-use crate::fold::Fold;
-use std::collections::BTreeMap;
+use crate::{clock::SECOND, fold::Fold};
+use std::collections::{BTreeMap, VecDeque};
 use timecoin_chain::{
     crypto::Signature,
     limits::TX_BATCH_BYTES_MAX,
     types::{
-        Amount, Block, ConsensusMessage, Header, Height, OutPoint, Output, Proposal, Transaction,
-        TxBody, TxKind, WTxId, Witness, signing_message,
+        Amount, Block, ConsensusMessage, Header, Height, OutPoint, Output, Proposal, Round,
+        Transaction, TxBody, TxKind, WTxId, Witness, signing_message,
     },
     wire::{Request, Response},
 };
@@ -16,29 +16,57 @@ use timecoin_chain::{
 /// Paid by each payment.
 const FEE: u64 = 100_000;
 
-/// A masternode that proposes such blocks whenever it is its turn.
+/// Rounds ahead for which others accept a proposal.
+const ROUNDS_AHEAD: u32 = 2;
+/// Blocks whose bodies it serves.
+const BLOCKS_MAX: usize = 4;
+
+/// A masternode that proposes such blocks whenever it is its turn, and for its turns in the rounds ahead.
 #[derive(Default)]
 pub(super) struct CostlyProposer {
-    /// Its last proposal; it proposes one block in a round.
-    last: Option<Proposal>,
-    bodies: BTreeMap<WTxId, Transaction>,
+    /// Its last proposals; it proposes one block in a round.
+    proposals: VecDeque<Proposal>,
+    bodies: VecDeque<BTreeMap<WTxId, Transaction>>,
 }
 
 impl Actor for CostlyProposer {
     fn speak(&mut self, stage: &mut Stage, message: ConsensusMessage, attempt: u8) {
         let ConsensusMessage::Proposal(like) = message else { return stage.say(message, attempt) };
         let place = |proposal: &Proposal| (proposal.height(), proposal.round);
-        let repeated = self.last.take().filter(|last| place(last) == place(&like));
-        let proposal = repeated.unwrap_or_else(|| self.propose(stage, &like));
-        self.last = Some(proposal.clone());
-        stage.say(ConsensusMessage::Proposal(Box::new(proposal)), attempt);
+        let repeated = self.proposals.iter().find(|last| place(last) == place(&like)).cloned();
+        let is_first = repeated.is_none();
+        let proposal = repeated.unwrap_or_else(|| self.propose(stage, &like, like.round));
+        let message = ConsensusMessage::Proposal(Box::new(proposal));
+        match is_first && stage.rng.chance(300) {
+            // Some begin the next round while others are still executing it.
+            true => {
+                let (some, others) = stage.halves();
+                stage.tell(&some, message.clone(), attempt);
+                let late = stage.rng.between(SECOND / 4, SECOND);
+                stage.later(late, others, message, attempt);
+            }
+            false => stage.say(message, attempt),
+        }
         stage.works();
+    }
+
+    fn hear(&mut self, stage: &mut Stage, message: &ConsensusMessage) {
+        let ConsensusMessage::Proposal(like) = message else { return };
+        let is_current = (like.height(), like.round) == (stage.height, stage.round);
+        let mut ahead = (1..=ROUNDS_AHEAD).map(|ahead| Round(like.round.0 + ahead));
+        let Some(round) = ahead.find(|round| stage.proposes(stage.height, *round)) else { return };
+        let is_new = |last: &Proposal| (last.height(), last.round) != (stage.height, round);
+        if is_current && self.proposals.iter().all(is_new) {
+            let proposal = self.propose(stage, like, round);
+            stage.say(ConsensusMessage::Proposal(Box::new(proposal)), 0);
+        }
     }
 
     fn reply(&self, request: &Request) -> Option<Response> {
         let Request::Bodies(request) = request else { return None };
         let mut left = TX_BATCH_BYTES_MAX - 1_000;
-        let known = request.0.iter().filter_map(|id| self.bodies.get(id));
+        let known =
+            request.0.iter().filter_map(|id| self.bodies.iter().find_map(|bodies| bodies.get(id)));
         let fit = known.take_while(|body| {
             let fits = body.encoded_len() <= left;
             left = left.saturating_sub(body.encoded_len());
@@ -51,9 +79,10 @@ impl Actor for CostlyProposer {
 
 impl CostlyProposer {
     /// A block of new payments: sometimes a few, sometimes as many as may be executed unseen, sometimes more.
-    fn propose(&mut self, stage: &mut Stage, like: &Proposal) -> Proposal {
+    fn propose(&mut self, stage: &mut Stage, like: &Proposal, round: Round) -> Proposal {
         let coins = Fold::new(stage.setup).coins.into_iter();
-        let coins: Vec<_> = coins.filter(|(_, output)| output.lock == stage.setup.hoard()).collect();
+        let coins: Vec<_> =
+            coins.filter(|(_, output)| output.lock == stage.setup.hoard()).collect();
         let count = [coins.len() / 8, coins.len() * 3 / 4, coins.len()][stage.rng.index(3)];
         let mut payments: Vec<Transaction> =
             coins.into_iter().take(count).map(|coin| self::payment(stage, coin)).collect();
@@ -66,9 +95,13 @@ impl CostlyProposer {
             witnesses_root: Block::witnesses_root(&ids),
             ..like.header.clone()
         };
-        self.bodies = ids.iter().copied().zip(payments).collect();
+        self.bodies.push_front(ids.iter().copied().zip(payments).collect());
+        self.bodies.truncate(BLOCKS_MAX);
         let like = Proposal { transactions: ids, ..like.clone() };
-        stage.fresh_proposal(&like, like.round, header)
+        let proposal = stage.fresh_proposal(&like, round, header);
+        self.proposals.push_front(proposal.clone());
+        self.proposals.truncate(BLOCKS_MAX);
+        proposal
     }
 }
 
