@@ -12,7 +12,9 @@ id! {
 /// An ed25519 signature: the point R, then the scalar s (RFC 8032).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signature {
+    #[serde(with = "crate::crypto::words")]
     r: [u8; 32],
+    #[serde(with = "crate::crypto::words")]
     s: [u8; 32],
 }
 

@@ -7,6 +7,7 @@ mod keys;
 mod lthash;
 mod merkle;
 mod verified;
+pub(crate) mod words;
 
 pub use batch::{Ed25519, SIGNATURE_BATCH, SignatureCheck, SignatureScheme};
 pub(crate) use hash::id;

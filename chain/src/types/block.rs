@@ -23,16 +23,22 @@ pub struct Header {
     /// Masternode index of the block's first proposer. A re-proposal keeps it.
     pub proposer: u16,
     /// The ledger's state root after the parent block.
+    #[serde(with = "crate::crypto::words")]
     pub state_root: [u8; 32],
     /// The masternode set that votes on this block.
+    #[serde(with = "crate::crypto::words")]
     pub masternodes: [u8; 32],
     /// Merkle root of the transaction ids.
+    #[serde(with = "crate::crypto::words")]
     pub transactions_root: [u8; 32],
     /// Merkle root of the witness transaction ids.
+    #[serde(with = "crate::crypto::words")]
     pub witnesses_root: [u8; 32],
     /// Hash of the parent's commit certificate.
+    #[serde(with = "crate::crypto::words")]
     pub last_commit: [u8; 32],
     /// Hash of the evidence list.
+    #[serde(with = "crate::crypto::words")]
     pub evidence: [u8; 32],
 }
 

@@ -95,19 +95,18 @@ impl World {
     }
 
     fn act(&mut self, node: usize, play: impl FnOnce(&mut dyn Actor, &mut Stage)) -> bool {
-        let now = self.nodes[node].clocks(self.time);
+        let round = self.round_of(node);
         let Some((role, mut actor)) = self.nodes[node].actor.take() else { return false };
         let (Some(running), Some(me)) = (&self.nodes[node].running, self.nodes[node].key) else {
             self.nodes[node].actor = Some((role, actor));
             return true;
         };
-        let status = running.engine.status(now);
         let mut stage = Stage {
             setup: &self.setup,
             rng: &mut self.actors,
             me,
             height: running.engine.height(),
-            round: status.round,
+            round,
             others: running.peers.values().copied().collect(),
             parcels: Vec::new(),
             is_at_work: false,

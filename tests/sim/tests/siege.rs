@@ -43,3 +43,12 @@ fn a_siege_repeats_itself() {
     let (one, two) = (world::run(2, &besieged(4)), world::run(2, &besieged(4)));
     assert_eq!((one.hash, one.events), (two.hash, two.events));
 }
+
+#[test]
+fn costly_bad_blocks_cost_little_and_keep_no_honest_proposal_out() {
+    let faults =
+        Faults { byzantine: Some(Role::CostlyProposer), bad_blocks: true, ..Faults::none() };
+    let outcome = world::run(3, &Options { faults: Some(faults), ..Options::default() });
+    assert_eq!(outcome.violation, None);
+    assert!(outcome.coverage.count(Met::CostlyProposer) > 2, "bad blocks were proposed");
+}
