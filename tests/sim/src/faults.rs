@@ -199,7 +199,13 @@ impl Faults {
                 Self { byzantine: Some(Role::Flooder), flood: Some(flood), ..drawn.few() }
             }
             None if has_bad_blocks => {
-                Self { byzantine: Some(Role::CostlyProposer), bad_blocks: true, ..drawn.few() }
+                Self {
+                    byzantine: Some(Role::CostlyProposer),
+                    bad_blocks: true,
+                    // A payment that the proposer lacks also costs a round.
+                    payment: None,
+                    ..drawn.few()
+                }
             }
             None => drawn,
         }

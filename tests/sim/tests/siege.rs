@@ -46,8 +46,12 @@ fn a_siege_repeats_itself() {
 
 #[test]
 fn costly_bad_blocks_cost_little_and_keep_no_honest_proposal_out() {
-    let faults =
-        Faults { byzantine: Some(Role::CostlyProposer), bad_blocks: true, ..Faults::none() };
+    let faults = Faults {
+        byzantine: Some(Role::CostlyProposer),
+        bad_blocks: true,
+        payment: None,
+        ..Faults::none()
+    };
     let outcome = world::run(3, &Options { faults: Some(faults), ..Options::default() });
     assert_eq!(outcome.violation, None);
     assert!(outcome.coverage.count(Met::CostlyProposer) > 2, "bad blocks were proposed");
