@@ -10,6 +10,9 @@ use libp2p::{
 
 use crate::error::ConfigError;
 
+/// Addresses kept for one peer.
+pub(crate) const ADDRESSES_MAX: usize = 16;
+
 /// The network identity made from 32 secret bytes of an ed25519 key.
 pub fn keypair_from_secret(mut secret: [u8; 32]) -> Keypair {
     // Reads the bytes and overwrites them with zeros.
@@ -101,6 +104,15 @@ pub(crate) fn is_useful(address: &Multiaddr, via: &Multiaddr, allow_private: boo
         return allow_private && ip(via).is_some_and(|ip| ip.is_loopback());
     }
     allow_private || is_global(address_ip)
+}
+
+/// Those of a record's addresses that this node may dial.
+pub(crate) fn dialable(claimed: &[Multiaddr], allow_private: bool) -> Vec<Multiaddr> {
+    let addresses = claimed.iter().map(without_peer);
+    addresses
+        .filter(|address| is_useful(address, address, allow_private))
+        .take(ADDRESSES_MAX)
+        .collect()
 }
 
 /// Whether the internet routes the address.

@@ -22,17 +22,17 @@ use crate::{
     gossip,
     meter::Meter,
     no_records::NoRecords,
-    silence::SILENCE_MAX,
+    silence::BROKEN,
     stats::Stats,
     topic::{Lane, Names, Protocol, Topics},
 };
 
-/// Both ends send bytes at least this often: `silence` closes connections on which none arrive.
+/// Both ends send bytes at least this often, so that `silence` notices a broken link.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
 
-const _: () = assert!(PING_INTERVAL.as_millis() * 3 <= SILENCE_MAX.as_millis());
+const _: () = assert!(PING_INTERVAL.as_millis() * 3 <= BROKEN.as_millis());
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {

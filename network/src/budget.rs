@@ -1,39 +1,102 @@
-//! Limits the memory of responses that peers have not read yet. A peer that asks for megabytes and
-//! reads slowly keeps them in memory; many such peers must not exhaust the node's memory.
+//! Limits the memory of answers that are being built or that peers have not read yet.
 //!
-//! Invariant: the sum covers all responses still in flight and never exceeds [`BYTES_MAX`].
+//! The largest answer of the protocol is reserved before the application builds it, and the rest is
+//! released when its length is known. Blocks, transactions and votes have a pool each: readers of
+//! blocks, however many and slow, leave the other answers their room.
+//!
+//! Invariants: the sum of a pool covers its answers in progress and never exceeds its size; while a
+//! peer has an answer in a pool, it gets no other that would take it over its share of the pool.
 
 use std::{collections::HashMap, hash::Hash};
 
-/// Bytes of all responses in flight: a few dozen of the largest.
-const BYTES_MAX: usize = 256 * 1024 * 1024;
+use libp2p::PeerId;
 
-/// The responses in flight.
+use crate::topic::Protocol;
+
+const MIB: usize = 1024 * 1024;
+
+/// A share of the memory for some protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pool {
+    Blocks,
+    Transactions,
+    /// Votes and status.
+    Votes,
+}
+
+impl Pool {
+    const fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Blocks => Pool::Blocks,
+            Protocol::Transactions => Pool::Transactions,
+            Protocol::Status | Protocol::Votes => Pool::Votes,
+        }
+    }
+
+    /// Bytes of all its answers.
+    const fn size(self) -> usize {
+        match self {
+            // One more reader of the largest answers than twelve.
+            Pool::Blocks => 13 * Protocol::Blocks.response_bytes_max(),
+            Pool::Transactions => 64 * MIB,
+            Pool::Votes => 24 * MIB,
+        }
+    }
+
+    /// Bytes of one peer's answers, if there are more than one.
+    const fn share(self) -> usize {
+        match self {
+            Pool::Blocks => Protocol::Blocks.response_bytes_max(),
+            Pool::Transactions => 2 * Protocol::Transactions.response_bytes_max(),
+            Pool::Votes => 4 * MIB,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    peer: PeerId,
+    pool: Pool,
+    bytes: usize,
+}
+
+/// The answers in progress.
 #[derive(Debug)]
 pub(crate) struct Budget<K> {
-    open: HashMap<K, usize>,
-    sum: usize,
+    open: HashMap<K, Answer>,
 }
 
 impl<K: Eq + Hash> Budget<K> {
     pub(crate) fn new() -> Self {
-        Budget { open: HashMap::new(), sum: 0 }
+        Budget { open: HashMap::new() }
     }
 
-    /// Reserves `bytes` for a response; returns false and reserves nothing if they do not fit.
-    pub(crate) fn take(&mut self, answer: K, bytes: usize) -> bool {
-        let sum = self.sum.saturating_add(bytes);
-        if sum > BYTES_MAX {
-            return false;
+    /// Reserves the largest answer of this protocol; returns false and reserves nothing if it does
+    /// not fit.
+    pub(crate) fn reserve(&mut self, id: K, peer: PeerId, protocol: Protocol) -> bool {
+        let (pool, bytes) = (Pool::of(protocol), protocol.response_bytes_max());
+        let sum = |counts: &dyn Fn(&Answer) -> bool| -> usize {
+            let answers = self.open.values().filter(|answer| answer.pool == pool);
+            answers.filter(|answer| counts(answer)).map(|answer| answer.bytes).sum()
+        };
+        let own = sum(&|answer| answer.peer == peer);
+        let fits = sum(&|_| true) + bytes <= pool.size();
+        let is_fair = own == 0 || own + bytes <= pool.share();
+        if fits && is_fair {
+            self.open.insert(id, Answer { peer, pool, bytes });
         }
-        self.sum = sum;
-        *self.open.entry(answer).or_default() += bytes;
-        true
+        fits && is_fair
     }
 
-    /// Releases the bytes of a response that was read or dropped.
-    pub(crate) fn give_back(&mut self, answer: &K) {
-        self.sum -= self.open.remove(answer).unwrap_or(0);
+    /// The length of an answer is known. False if nothing was reserved for it.
+    pub(crate) fn settle(&mut self, id: &K, bytes: usize) -> bool {
+        let answer = self.open.get_mut(id);
+        answer.map(|answer| answer.bytes = answer.bytes.min(bytes)).is_some()
+    }
+
+    /// Releases the bytes of an answer that was read or dropped.
+    pub(crate) fn release(&mut self, id: &K) {
+        self.open.remove(id);
     }
 }
 
@@ -42,16 +105,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_given_back_once() {
+    fn readers_of_blocks_leave_the_votes_their_room() {
         let mut budget = Budget::new();
-        assert!(budget.take(1, BYTES_MAX - 1));
-        assert!(!budget.take(2, 2), "over the bound");
-        assert!(budget.take(3, 1), "what was refused took nothing");
-        budget.give_back(&2);
-        budget.give_back(&1);
-        budget.give_back(&1);
-        assert_eq!(budget.sum, 1);
-        budget.give_back(&3);
-        assert!(budget.open.is_empty() && budget.sum == 0);
+        let readers = (0..28).filter(|id| budget.reserve(*id, PeerId::random(), Protocol::Blocks));
+        assert_eq!(readers.count(), 13);
+        assert!(budget.reserve(100, PeerId::random(), Protocol::Votes));
+        budget.release(&3);
+        assert!(budget.reserve(101, PeerId::random(), Protocol::Blocks), "one was read");
+    }
+
+    #[test]
+    fn a_peer_with_an_unread_answer_gets_no_more_than_its_share() {
+        let mut budget = Budget::new();
+        let (one, two) = (PeerId::random(), PeerId::random());
+        assert!(budget.reserve(1, one, Protocol::Blocks));
+        assert!(
+            !budget.reserve(2, one, Protocol::Blocks),
+            "the first may be as large as the share"
+        );
+        assert!(budget.reserve(3, two, Protocol::Blocks));
+        assert!(budget.settle(&1, 1_000) && !budget.settle(&2, 1_000));
+        assert!(!budget.reserve(2, one, Protocol::Blocks), "with the first it is over the share");
+        budget.release(&1);
+        assert!(budget.reserve(2, one, Protocol::Blocks));
+        let votes = (10..30).filter(|id| budget.reserve(*id, one, Protocol::Votes)).count();
+        assert_eq!(votes, 4 * MIB / Protocol::Votes.response_bytes_max());
+    }
+
+    #[test]
+    fn what_is_released_is_forgotten() {
+        let mut budget = Budget::new();
+        assert!(budget.reserve(1, PeerId::random(), Protocol::Votes));
+        budget.release(&1);
+        budget.release(&1);
+        assert!(budget.open.is_empty());
     }
 }

@@ -7,12 +7,13 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, PeerId};
 
-use crate::{address, origin::Origin};
-
-/// Addresses kept for one peer.
-pub(crate) const ADDRESSES_MAX: usize = 16;
+use crate::{
+    address::{self, ADDRESSES_MAX},
+    origin::{Origin, Prefix},
+    saved::SavedPeer,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trust {
@@ -36,8 +37,10 @@ pub(crate) struct Candidate {
     /// The newest record of the peer, to be passed on, and its sequence number.
     record: Option<(u64, Bytes)>,
     pub(crate) bootstrap: bool,
-    /// Was connected as a peer of our chain.
+    /// Was connected as a peer of our chain, and is dialled as soon as it is lost.
     pub(crate) met: bool,
+    /// Was connected once, perhaps before a restart.
+    pub(crate) tried: bool,
     /// When it was last connected.
     pub(crate) met_at: Instant,
     pub(crate) failures: u32,
@@ -53,6 +56,7 @@ impl Candidate {
             record: None,
             bootstrap,
             met: false,
+            tried: false,
             met_at: now,
             failures: 0,
             dial_at: now,
@@ -115,6 +119,35 @@ impl Candidate {
         taken
     }
 
+    /// Takes over what an earlier start knew. An anchor is dialled like a peer that was just lost.
+    pub(crate) fn restore(&mut self, saved: &SavedPeer) {
+        self.tried |= saved.tried;
+        self.met |= saved.anchor;
+        for known in &mut self.addresses {
+            if saved.proved.iter().any(|proved| *proved == known.address.to_string()) {
+                known.trust = Trust::Proved;
+            }
+        }
+    }
+
+    /// What the next start is given; none without a signed record.
+    pub(crate) fn saved(&self, peer: PeerId, anchor: bool) -> Option<SavedPeer> {
+        let (_, record) = self.record.as_ref()?;
+        let proved = self.addresses.iter().filter(|known| known.trust == Trust::Proved);
+        Some(SavedPeer {
+            peer: peer.to_string(),
+            record: hex::encode(record),
+            tried: self.tried,
+            anchor,
+            proved: proved.map(|known| known.address.to_string()).collect(),
+        })
+    }
+
+    /// The netgroup of its first public address.
+    pub(crate) fn group(&self) -> Option<Prefix> {
+        group(self.addresses.iter().map(|known| &known.address))
+    }
+
     /// Whether it can ever be dialled again without a new record.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.addresses.iter().all(|known| known.trust == Trust::Tried)
@@ -124,6 +157,12 @@ impl Candidate {
     pub(crate) fn record(&self) -> Option<Bytes> {
         self.record.as_ref().filter(|_| self.met).map(|(_, bytes)| bytes.clone())
     }
+}
+
+/// The netgroup of the first of these that is public.
+pub(crate) fn group<'a>(mut addresses: impl Iterator<Item = &'a Multiaddr>) -> Option<Prefix> {
+    let public = |address| address::ip(address).filter(|ip| address::is_global(*ip));
+    addresses.find_map(public).map(|ip| Origin::of(ip).group)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
-use crate::{address, error::ConfigError};
+use crate::{address, error::ConfigError, saved::Saved};
 
 /// The configuration of one node, resolved once at start.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct NetworkConfig {
     pub reserved: Vec<PeerId>,
     /// Connection limits.
     pub limits: PeerLimits,
+    /// What the last start saved; empty at the first.
+    pub saved: Saved,
 }
 
 /// Limits on connections. [`PeerLimits::of`] derives them from the number of peers.
@@ -201,6 +203,7 @@ mod tests {
             allow_private: false,
             reserved: Vec::new(),
             limits: PeerLimits::default(),
+            saved: Saved::default(),
         }
     }
 

@@ -2,14 +2,13 @@
 //! strangers while there are too few outbound peers.
 //!
 //! Addresses come from signed records only. Kademlia and peers name other peers, whose records are
-//! then requested (`records.rs`). All records together cause at most [`FEELERS`] dials a minute to
+//! then requested (`records.rs`). All records together cause at most four dials a minute to
 //! the unproven addresses of one host. The swarm dials. Time is an argument. Invariants: at most [`CANDIDATES_MAX`] peers
 //! besides the bootstrap nodes; each failure doubles the delay before the next attempt.
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
-    net::{IpAddr, Ipv4Addr},
     time::{Duration, Instant},
 };
 
@@ -18,18 +17,26 @@ use libp2p::{Multiaddr, PeerId};
 
 use crate::{
     address,
-    candidate::Candidate,
+    candidate::{self, Candidate},
     config::NetworkConfig,
-    origin::{Origin, Prefix},
-    records::{RECORDS_MAX, WANTED_MAX},
+    feelers::Feelers,
+    origin::Prefix,
+    records::{RECORDS_MAX, Record, WANTED_MAX},
+    saved::{Saved, SavedPeer},
 };
 
-const CANDIDATES_MAX: usize = 1_024;
+const CANDIDATES_MAX: usize = 4_096;
+/// Candidates of one netgroup: more addresses there change nothing.
+const GROUP_MAX: usize = CANDIDATES_MAX / 32;
+/// Outbound connections to one netgroup that strangers may have.
+const OUTBOUND_GROUP_MAX: usize = 2;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Lost peers are redialled often: after a partition no block is decided before they reconnect, and
 /// frequent dials do no harm in a local network.
 const PAUSE_MAX_LOST: Duration = Duration::from_millis(1500);
+/// Peers that were connected once, perhaps in an earlier life, are dialled again however often it failed.
+const PAUSE_MAX_TRIED: Duration = Duration::from_secs(120);
 /// A connection that lasts so long was a success.
 const STAY: Duration = Duration::from_secs(60);
 /// Failures that short connections count for at most: a peer that answers is not forgotten.
@@ -41,15 +48,10 @@ const STRANGER_ATTEMPTS: u32 = 8;
 const LOOKUP_FIRST: Duration = Duration::from_millis(250);
 const LOOKUP_MIN: Duration = Duration::from_secs(1);
 const LOOKUP_MAX: Duration = Duration::from_secs(60);
-/// Dials to one host at addresses that nothing proves, in [`FEELER_PERIOD`].
-const FEELERS: usize = 4;
-const FEELER_PERIOD: Duration = Duration::from_secs(60);
-/// Hosts whose feelers are counted; others wait.
-const FEELER_HOSTS_MAX: usize = 1_024;
 
 /// The swarm's current connections.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct Connections {
     /// Peers that we dialled and are connected to.
     pub(crate) outbound: usize,
     /// All connected peers.
@@ -62,13 +64,11 @@ pub(crate) struct Standing {
 pub(crate) struct Discovery {
     local: PeerId,
     allow_private: bool,
-    /// Whether feelers to private addresses are not counted.
-    private_is_exempt: bool,
     outbound_target: usize,
     candidates: HashMap<PeerId, Candidate>,
     /// Peers that somebody named and whose record is not here.
     wishes: VecDeque<PeerId>,
-    feelers: HashMap<Prefix, VecDeque<Instant>>,
+    feelers: Feelers,
     lookup_at: Instant,
     lookup_pause: Duration,
 }
@@ -83,11 +83,10 @@ impl Discovery {
         Discovery {
             local,
             allow_private: config.allow_private,
-            private_is_exempt: config.allow_private && config.limits.private_is_exempt,
             outbound_target: usize::try_from(config.limits.outbound_target).unwrap_or(usize::MAX),
             candidates,
             wishes: VecDeque::new(),
-            feelers: HashMap::new(),
+            feelers: Feelers::new(config.allow_private && config.limits.private_is_exempt),
             lookup_at: now,
             lookup_pause: LOOKUP_MIN,
         }
@@ -106,7 +105,7 @@ impl Discovery {
             return false;
         }
         let is_new = !self.candidates.contains_key(&peer);
-        if is_new && !self.make_room() {
+        if is_new && !(self.has_share(&addresses) && self.make_room()) {
             return false;
         }
         let candidate = self.candidates.entry(peer).or_insert_with(|| Candidate::new(false, now));
@@ -148,7 +147,7 @@ impl Discovery {
     /// The peer identified itself as a peer of our chain.
     pub(crate) fn met(&mut self, peer: &PeerId, now: Instant) {
         if let Some(candidate) = self.candidates.get_mut(peer) {
-            candidate.met = true;
+            (candidate.met, candidate.tried) = (true, true);
             candidate.met_at = now;
         }
         // A new peer knows others.
@@ -174,14 +173,18 @@ impl Discovery {
             return;
         };
         let is_lost = candidate.met || self.allow_private;
-        let pause_max = if is_lost { PAUSE_MAX_LOST } else { PAUSE_MAX };
+        let pause_max = match candidate.tried {
+            _ if is_lost => PAUSE_MAX_LOST,
+            true => PAUSE_MAX_TRIED,
+            false => PAUSE_MAX,
+        };
         let pause = PAUSE_MIN.saturating_mul(1 << candidate.failures.min(16)).min(pause_max);
         candidate.dial_at = now + jittered(pause);
         candidate.failures = candidate.failures.saturating_add(1);
         if candidate.failures >= LOST_ATTEMPTS {
             candidate.met = false;
         }
-        let is_hopeless = !candidate.met && candidate.failures >= STRANGER_ATTEMPTS;
+        let is_hopeless = !candidate.tried && candidate.failures >= STRANGER_ATTEMPTS;
         if !candidate.bootstrap && (is_hopeless || candidate.is_exhausted()) {
             self.candidates.remove(peer);
         }
@@ -216,35 +219,49 @@ impl Discovery {
     }
 
     /// Whom to dial now: bootstrap nodes and lost peers while there is room, strangers up to the
-    /// target.
+    /// target and of different netgroups. `groups` counts the outbound connections of each.
     pub(crate) fn due(
         &mut self,
-        standing: Standing,
+        connections: Connections,
+        mut groups: HashMap<Prefix, usize>,
         is_connected: impl Fn(&PeerId) -> bool,
         now: Instant,
     ) -> Vec<(PeerId, Vec<Multiaddr>)> {
-        let mut room = standing.room;
-        let mut strangers_wanted = self.outbound_target.saturating_sub(standing.outbound);
+        let mut room = connections.room;
+        let mut strangers_wanted = self.outbound_target.saturating_sub(connections.outbound);
         let mut due = Vec::new();
         let mut ready: Vec<(&PeerId, &mut Candidate)> = self
             .candidates
             .iter_mut()
             .filter(|(peer, c)| c.dial_at.max(c.not_before) <= now && !is_connected(peer))
             .collect();
-        ready.sort_by_key(|(_, candidate)| (!candidate.bootstrap, !candidate.met));
+        ready.sort_by_cached_key(|(_, candidate)| {
+            (
+                !candidate.bootstrap,
+                !candidate.met,
+                !candidate.tried,
+                RandomState::new().hash_one(()),
+            )
+        });
         for (peer, candidate) in ready {
             let is_stranger = !candidate.bootstrap && !candidate.met;
             if room == 0 || is_stranger && strangers_wanted == 0 {
                 break;
             }
-            let private_is_exempt = self.private_is_exempt;
-            let addresses = candidate.take_addresses(|address| {
-                may_feel(&mut self.feelers, address, private_is_exempt, now)
-            });
+            let group = candidate.group().filter(|_| is_stranger);
+            let in_group = group.and_then(|group| groups.get(&group)).copied().unwrap_or(0);
+            if in_group >= OUTBOUND_GROUP_MAX {
+                continue;
+            }
+            let feelers = &mut self.feelers;
+            let addresses = candidate.take_addresses(|address| feelers.take(address, now));
             // Provisional: the outcome of the dial sets the real time.
             candidate.dial_at = now + PAUSE_MAX;
             if addresses.is_empty() {
                 continue;
+            }
+            if let Some(group) = group {
+                *groups.entry(group).or_default() += 1;
             }
             room -= 1;
             strangers_wanted -= usize::from(is_stranger);
@@ -255,13 +272,39 @@ impl Discovery {
 
     /// Whether to ask the connected peers for other peers now: often at first and after each new
     /// peer, then once a minute.
-    pub(crate) fn lookup_due(&mut self, standing: Standing, now: Instant) -> bool {
-        if standing.connected == 0 || now < self.lookup_at {
+    pub(crate) fn lookup_due(&mut self, connections: Connections, now: Instant) -> bool {
+        if connections.connected == 0 || now < self.lookup_at {
             return false;
         }
         self.lookup_at = now + jittered(self.lookup_pause);
         self.lookup_pause = self.lookup_pause.saturating_mul(2).min(LOOKUP_MAX);
         true
+    }
+
+    /// Whether the netgroup of these addresses has room for one more candidate.
+    fn has_share(&self, addresses: &[Multiaddr]) -> bool {
+        let Some(group) = candidate::group(addresses.iter()) else { return true };
+        let of_group = |candidate: &&Candidate| candidate.group() == Some(group);
+        self.candidates.values().filter(of_group).count() < GROUP_MAX
+    }
+
+    /// Takes over the peers of an earlier start.
+    pub(crate) fn restore(&mut self, saved: &Saved, now: Instant) {
+        for peer in &saved.peers {
+            let Some(record) = Record::decode(&peer.record) else { continue };
+            let addresses = address::dialable(&record.addresses, self.allow_private);
+            let id = record.peer;
+            self.learn(id, (record.seq, record.bytes), addresses, now);
+            if let Some(candidate) = self.candidates.get_mut(&id) {
+                candidate.restore(peer);
+            }
+        }
+    }
+
+    /// The peers for the next start.
+    pub(crate) fn saved(&self, anchors: &[PeerId]) -> Vec<SavedPeer> {
+        let all = self.candidates.iter();
+        all.filter_map(|(peer, candidate)| candidate.saved(*peer, anchors.contains(peer))).collect()
     }
 
     /// Makes room for one more: evicts the stranger with the most failures, or a known peer if
@@ -272,42 +315,11 @@ impl Discovery {
             return true;
         }
         let worst = others
-            .max_by_key(|(_, c)| (!c.met, c.failures))
+            .max_by_key(|(_, c)| (!c.met, !c.tried, c.failures))
             .filter(|(_, c)| c.failures > 0)
             .map(|(peer, _)| *peer);
         worst.is_some_and(|peer| self.candidates.remove(&peer).is_some())
     }
-}
-
-/// Whether an address that nothing proves may be tried now.
-fn may_feel(
-    feelers: &mut HashMap<Prefix, VecDeque<Instant>>,
-    address: &Multiaddr,
-    private_is_exempt: bool,
-    now: Instant,
-) -> bool {
-    // Names are resolved by the transport, so they share the count of one host that nobody has.
-    let ip = address::ip(address).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    if private_is_exempt && !address::is_global(ip) {
-        return true;
-    }
-    let host = Origin::of(ip).host;
-    let is_recent = |at: &Instant| now.saturating_duration_since(*at) < FEELER_PERIOD;
-    if feelers.len() >= FEELER_HOSTS_MAX && !feelers.contains_key(&host) {
-        feelers.retain(|_, tried| tried.back().is_some_and(is_recent));
-        if feelers.len() >= FEELER_HOSTS_MAX {
-            return false;
-        }
-    }
-    let tried = feelers.entry(host).or_default();
-    while tried.front().is_some_and(|at| !is_recent(at)) {
-        tried.pop_front();
-    }
-    let may = tried.len() < FEELERS;
-    if may {
-        tried.push_back(now);
-    }
-    may
 }
 
 /// The delay with a jitter of a quarter, so that nodes that lost each other do not dial in step.

@@ -14,9 +14,8 @@ use libp2p::{
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::{
-    address,
+    address::{self, ADDRESSES_MAX},
     behaviour::BehaviourEvent,
-    candidate::ADDRESSES_MAX,
     envelope,
     error::{DialError, RequestError},
     exchange::{InboundRequest, Reply, Response},
@@ -24,6 +23,7 @@ use crate::{
     gossip::{Gossip, Open},
     peers::{Closed, Identity, printable},
     records::{self, Record},
+    standing::Offence,
     swarm::Node,
     topic::{Lane, Protocol, Topic},
 };
@@ -125,6 +125,7 @@ impl Node {
             BehaviourEvent::Gate(gate::Event::Evicted(peer)) => {
                 self.stats.counters.evicted.add_one();
                 tracing::debug!(%peer, "a peer leaves for another one");
+                self.discovery.postpone(&peer, now);
             }
             BehaviourEvent::Gate(gate::Event::Wish(peer)) => {
                 self.stats.counters.dials_unwanted.add_one();
@@ -207,7 +208,7 @@ impl Node {
             exchange::Message::Response { response: Response::Bytes(bytes), .. } => {
                 match records::decode_records(&bytes) {
                     Some(records) => self.learn_records(records, now),
-                    None => tracing::debug!(%peer, "an answer with a forged or malformed record"),
+                    None => self.blame(peer, Offence::Malformed, now),
                 }
             }
             exchange::Message::Response { response: Response::Busy, .. } => {}
@@ -226,12 +227,7 @@ impl Node {
 
     fn learn_records(&mut self, records: Vec<Record>, now: Instant) {
         for Record { peer, seq, addresses, bytes } in records {
-            let addresses: Vec<_> = addresses
-                .iter()
-                .map(address::without_peer)
-                .filter(|address| address::is_useful(address, address, self.allow_private))
-                .take(ADDRESSES_MAX)
-                .collect();
+            let addresses = address::dialable(&addresses, self.allow_private);
             self.discovery.learn(peer, (seq, bytes), addresses, now);
         }
     }
@@ -293,6 +289,7 @@ impl Node {
             Err(error) => {
                 self.stats.topic(topic).malformed.add_one();
                 tracing::debug!(%topic, peer = %from, %error, "rejected an envelope");
+                self.blame(from, Offence::Malformed, now);
                 return Some(MessageAcceptance::Reject);
             }
         };
@@ -336,17 +333,27 @@ impl Node {
             },
             exchange::Event::OutboundFailure { peer, request_id, error, .. } => {
                 self.stats.protocol(protocol).failed.add_one();
+                if let OutboundFailure::Io(error) = &error
+                    && error.kind() == std::io::ErrorKind::InvalidData
+                {
+                    self.blame(peer, Offence::Malformed, now);
+                }
                 let error = request_error(peer, protocol, &error);
                 self.answer_application(protocol, request_id, Err(error));
             }
             exchange::Event::InboundFailure { peer, request_id, error, .. } => {
-                self.answers.give_back(&(protocol, request_id));
+                self.answers.release(&(protocol, request_id));
+                if let InboundFailure::Io(error) = &error
+                    && error.kind() == std::io::ErrorKind::InvalidData
+                {
+                    self.blame(peer, Offence::Malformed, now);
+                }
                 if !matches!(error, InboundFailure::ResponseOmission) {
                     tracing::debug!(%peer, %protocol, %error, "an answer did not reach its asker");
                 }
             }
             exchange::Event::ResponseSent { request_id, .. } => {
-                self.answers.give_back(&(protocol, request_id));
+                self.answers.release(&(protocol, request_id));
             }
         }
     }
@@ -360,8 +367,16 @@ impl Node {
         now: Instant,
     ) {
         self.peers.add_bytes_in(&peer, bytes.len());
-        if !self.rates.request(&peer, protocol, now) {
-            self.stats.protocol(protocol).over_quota.add_one();
+        let counters = self.stats.protocol(protocol);
+        let refusal = if !self.rates.request(&peer, protocol, now) {
+            Some(&counters.over_quota)
+        } else if !self.answers.reserve((protocol, id), peer, protocol) {
+            Some(&counters.busy)
+        } else {
+            None
+        };
+        if let Some(counter) = refusal {
+            counter.add_one();
             let exchange = self.swarm.behaviour_mut().exchange(protocol);
             let _ = exchange.send_response(channel, Response::Busy);
             return;

@@ -215,6 +215,8 @@ impl exchange::Codec for Codec {
             Response::Busy => write_frame(io, &[BUSY], &[]).await,
             Response::Bytes(bytes) => {
                 let wire = envelope::encode(&bytes, 0, self.compressible);
+                // A slow reader holds one copy, not two.
+                drop(bytes);
                 write_frame(io, &[ANSWER], &wire).await
             }
         }
@@ -244,11 +246,10 @@ where
     T: AsyncWrite + Unpin + Send,
 {
     let length = u32::try_from(head.len() + body.len()).map_err(io::Error::other)?;
-    let mut frame = Vec::with_capacity(4 + head.len() + body.len());
-    frame.extend_from_slice(&length.to_be_bytes());
-    frame.extend_from_slice(head);
-    frame.extend_from_slice(body);
-    io.write_all(&frame).await
+    let mut start = length.to_be_bytes().to_vec();
+    start.extend_from_slice(head);
+    io.write_all(&start).await?;
+    io.write_all(body).await
 }
 
 fn malformed(error: EnvelopeError) -> io::Error {

@@ -30,6 +30,7 @@ use crate::{
     eviction::{self, Inbound},
     origin::{Origin, Prefix},
     rate::{Bucket, Quota},
+    standing::{Offence, Party, Sentence, Standings},
 };
 
 /// Handshakes that one host may begin.
@@ -52,6 +53,8 @@ pub(crate) enum Refusal {
     Full,
     #[error("the peer has enough connections")]
     Twice,
+    #[error("the peer or its host is banned")]
+    Banned,
     #[error("this node did not decide on the dial")]
     Unwanted,
 }
@@ -94,6 +97,7 @@ pub(crate) struct Gate {
     buckets: HashMap<Prefix, Bucket>,
     other_hosts: Bucket,
     permitted: HashSet<ConnectionId>,
+    pub(crate) standings: Standings,
     closing: VecDeque<(PeerId, ConnectionId)>,
     events: VecDeque<Event>,
     key: u64,
@@ -110,6 +114,7 @@ impl Gate {
             buckets: HashMap::new(),
             other_hosts: Bucket::full(HANDSHAKES, Instant::now()),
             permitted: HashSet::new(),
+            standings: Standings::default(),
             closing: VecDeque::new(),
             events: VecDeque::new(),
             key: RandomState::new().hash_one(()),
@@ -131,7 +136,32 @@ impl Gate {
     pub(crate) fn was_useful(&mut self, peer: &PeerId, now: Instant) {
         if let Some(merits) = self.merits.get_mut(peer) {
             merits.useful_at = Some(now);
+            self.standings.praise(*peer, now);
         }
+    }
+
+    /// The peer broke a rule. A reserved peer is never banned, and private hosts without a share are
+    /// not blamed: others are behind the same address.
+    pub(crate) fn blame(
+        &mut self,
+        peer: PeerId,
+        via: Option<&Multiaddr>,
+        offence: Offence,
+        now: Instant,
+    ) -> Sentence {
+        let host = via.filter(|via| self.origin(via).is_some()).and_then(address::ip);
+        let sentence = match self.reserved.contains(&peer) {
+            true => Sentence::Nothing,
+            false => self.standings.blame(peer, host, offence, now),
+        };
+        // These never end while the connection lasts.
+        let ends = matches!(offence, Offence::UnknownTopic | Offence::Overuse);
+        sentence.max(if ends { Sentence::Disconnect } else { Sentence::Nothing })
+    }
+
+    fn check_ban(&self, party: &Party, now: Instant) -> Result<(), Refusal> {
+        let is_banned = self.standings.banned(party, now).is_some();
+        if is_banned { Err(Refusal::Banned) } else { Ok(()) }
     }
 
     /// Places for outbound connections that are neither used nor being dialled.
@@ -153,6 +183,9 @@ impl Gate {
 
     /// An inbound handshake begins.
     fn begin(&mut self, id: ConnectionId, remote: &Multiaddr, now: Instant) -> Result<(), Refusal> {
+        if let Some(ip) = address::ip(remote) {
+            self.check_ban(&Party::host(ip), now)?;
+        }
         let origin = self.origin(remote);
         if let Some(origin) = origin {
             let limits = &self.limits;
@@ -191,6 +224,7 @@ impl Gate {
 
     /// An inbound handshake ended: the peer is known.
     fn admit(&mut self, id: ConnectionId, peer: PeerId, now: Instant) -> Result<(), Refusal> {
+        self.check_ban(&Party::Peer(peer), now)?;
         self.check_twice(&peer)?;
         let inbound = self.count(|connection| connection.is_inbound && connection.peer.is_some());
         let all = self.count(|connection| connection.peer.is_some());
@@ -259,6 +293,9 @@ impl Gate {
                 self.note(Event::Wish(peer));
             }
             return Err(Refusal::Unwanted);
+        }
+        if let Some(peer) = peer {
+            self.check_ban(&Party::Peer(peer), now)?;
         }
         let is_reserved = peer.is_some_and(|peer| self.reserved.contains(&peer));
         if self.outbound_room() == 0 && !is_reserved {

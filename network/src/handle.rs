@@ -2,7 +2,7 @@
 //!
 //! Invariant: publishing never waits and never locks; envelopes are packed on the caller's thread, not the swarm's.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId};
@@ -12,9 +12,13 @@ use crate::{
     address, envelope,
     error::{DialError, PublishError, RequestError},
     peers::{PeerInfo, Snapshot},
+    standing::{Ban, Party},
     stats::{NetworkStats, Stats},
     topic::{Lane, Protocol, Topic},
 };
+
+/// The longest ban that can be asked for: ten years.
+const BAN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 pub(crate) const HIGH_QUEUE: usize = 256;
 pub(crate) const LOW_QUEUE: usize = 256;
@@ -45,6 +49,19 @@ pub(crate) enum Command {
     Disconnect {
         peer: PeerId,
         outcome: oneshot::Sender<bool>,
+    },
+    Ban {
+        party: Party,
+        reason: String,
+        duration: Duration,
+        outcome: oneshot::Sender<()>,
+    },
+    Unban {
+        party: Party,
+        outcome: oneshot::Sender<bool>,
+    },
+    Bans {
+        outcome: oneshot::Sender<Vec<Ban>>,
     },
 }
 
@@ -154,9 +171,30 @@ impl NetworkHandle {
     /// Closes all connections of a peer and does not dial it for a while; false when there is none. The peer may come
     /// back by itself.
     pub async fn disconnect(&self, peer: PeerId) -> bool {
+        self.ask(|outcome| Command::Disconnect { peer, outcome }).await.unwrap_or(false)
+    }
+
+    /// Bans a peer or a host from now on and ends its connections. A ban lasts at most ten years.
+    pub async fn ban(&self, party: Party, reason: String, duration: Duration) {
+        let duration = duration.min(BAN_MAX);
+        self.ask(|outcome| Command::Ban { party, reason, duration, outcome }).await;
+    }
+
+    /// Lifts a ban; false when there is none.
+    pub async fn unban(&self, party: Party) -> bool {
+        self.ask(|outcome| Command::Unban { party, outcome }).await.unwrap_or(false)
+    }
+
+    /// The bans in force, ordered by party.
+    pub async fn bans(&self) -> Vec<Ban> {
+        self.ask(|outcome| Command::Bans { outcome }).await.unwrap_or_default()
+    }
+
+    /// None when the network has stopped.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
         let (outcome, done) = oneshot::channel();
-        let command = Command::Disconnect { peer, outcome };
-        self.inner.low.send(command).await.is_ok() && done.await.unwrap_or(false)
+        self.inner.low.send(command(outcome)).await.ok()?;
+        done.await.ok()
     }
 
     /// The addresses this node listens on now, without identity; see [`crate::bootstrap_address`].

@@ -24,6 +24,7 @@ mod error;
 mod events;
 mod eviction;
 mod exchange;
+mod feelers;
 mod gate;
 mod gossip;
 mod handle;
@@ -33,7 +34,9 @@ mod origin;
 mod peers;
 mod rate;
 mod records;
+mod saved;
 mod silence;
+mod standing;
 mod start;
 mod stats;
 mod swarm;
@@ -41,7 +44,8 @@ mod topic;
 mod transport;
 
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 
 pub use crate::{
     address::{
@@ -55,6 +59,8 @@ pub use crate::{
     gossip::{Gossip, Ticket, Verdict},
     handle::NetworkHandle,
     peers::{PeerEvent, PeerInfo},
+    saved::{Saved, SavedError},
+    standing::{Ban, Party},
     start::start,
     stats::{NetworkStats, ProtocolStats, Sample, TopicStats},
     topic::{Protocol, Topic},
@@ -74,4 +80,6 @@ pub struct Network {
     pub requests: mpsc::Receiver<InboundRequest>,
     /// Peers that connected, disconnected or were refused.
     pub peers: mpsc::Receiver<PeerEvent>,
+    /// What the next start is given; each time that it changed, and once more at the end.
+    pub saved: watch::Receiver<Arc<Saved>>,
 }

@@ -30,6 +30,7 @@ use libp2p::{
 use crate::{
     envelope,
     rate::{Bucket, Quota},
+    standing::Offence,
     stats::Stats,
     topic::{Lane, Topic, Topics},
 };
@@ -40,6 +41,9 @@ const GONE_MAX: usize = 1_024;
 const MESSAGE_BYTES_MIN: usize = 512;
 /// A peer with so many more refused messages than it may send is disconnected.
 const REFUSED: Quota = Quota::per_second(500, 4_000);
+
+/// Offences that were not read yet; the rest is forgotten.
+const OFFENCES_MAX: usize = 4_096;
 
 /// Bytes of gossip forwarded by one peer, unpacked; one peer may forward all traffic of the network.
 const fn bytes_quota(lane: Lane) -> Quota {
@@ -57,24 +61,6 @@ const fn messages_quota(topic: Topic) -> Quota {
         Topic::Certificates => Quota::per_second(1_000, 2_000),
         Topic::Transactions => Quota::per_second(2_000, 4_000),
         Topic::Proposals | Topic::Evidence | Topic::Heartbeats => Quota::per_second(200, 400),
-    }
-}
-
-/// Why a peer is disconnected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offence {
-    /// It published on a topic that this node does not have.
-    UnknownTopic,
-    /// It goes on over its quota.
-    Overuse,
-}
-
-impl Offence {
-    pub(crate) const fn reason(self) -> &'static str {
-        match self {
-            Offence::UnknownTopic => "published on a topic that this chain does not have",
-            Offence::Overuse => "sent far more messages than its quota",
-        }
     }
 }
 
@@ -187,16 +173,19 @@ impl State {
             Err(error) => {
                 self.stats.topic(topic).malformed.add_one();
                 tracing::debug!(%topic, peer = %from, %error, "refused an envelope");
+                self.report(from, Offence::Malformed);
                 Entry::Refused
             }
         }
     }
 
-    /// Once for each connection.
+    /// Unknown topics and overuse once for each connection: the peer is disconnected for them.
     fn report(&mut self, peer: PeerId, offence: Offence) {
         let (lane, now) = (self.lane, Instant::now());
         let quotas = self.peers.entry(peer).or_insert_with(|| Quotas::new(lane, now));
-        if !std::mem::replace(&mut quotas.is_reported, true) {
+        let is_new = offence == Offence::Malformed || !quotas.is_reported;
+        quotas.is_reported |= offence != Offence::Malformed;
+        if is_new && self.offences.len() < OFFENCES_MAX {
             self.offences.push((peer, offence));
         }
     }

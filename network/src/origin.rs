@@ -3,7 +3,7 @@
 //! One party easily has many addresses of one netgroup, and few netgroups. An IPv6 customer has a
 //! /64 at least, so that is the host. (Bitcoin Core groups by /16 and /32 for the same reason.)
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The leading bytes of an address; the rest is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,15 +52,20 @@ impl Prefix {
     }
 }
 
+impl Prefix {
+    /// Its first address.
+    pub(crate) fn first(self) -> IpAddr {
+        let [a, b, c, d, ..] = self.bytes;
+        match self.is_v4 {
+            true => Ipv4Addr::new(a, b, c, d).into(),
+            false => Ipv6Addr::from(self.bytes).into(),
+        }
+    }
+}
+
 impl std::fmt::Display for Prefix {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bits = self.len * 8;
-        if self.is_v4 {
-            let [a, b, c, d, ..] = self.bytes;
-            write!(formatter, "{}/{bits}", std::net::Ipv4Addr::new(a, b, c, d))
-        } else {
-            write!(formatter, "{}/{bits}", std::net::Ipv6Addr::from(self.bytes))
-        }
+        write!(formatter, "{}/{}", self.first(), self.len * 8)
     }
 }
 

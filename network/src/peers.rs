@@ -15,7 +15,7 @@ use dashmap::DashMap;
 use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, swarm::ConnectionId};
 use tokio::sync::mpsc;
 
-use crate::topic::Topic;
+use crate::{candidate, origin::Prefix, topic::Topic};
 
 /// A peer has this long to identify itself.
 const IDENTIFY_WITHIN: Duration = Duration::from_secs(10);
@@ -71,6 +71,8 @@ pub struct PeerInfo {
     pub listen: Vec<Multiaddr>,
     /// Topics on which messages are exchanged directly with it.
     pub mesh: Vec<Topic>,
+    /// Its standing, from -100 to 100: negative for broken rules, positive for messages that were accepted.
+    pub score: i32,
     /// Payload bytes received from it: gossip, requests and answers, as received.
     pub bytes_in: u64,
     /// Payload bytes of requests and answers sent to it, before compression. Gossip is not counted per peer.
@@ -183,6 +185,7 @@ impl Peers {
             protocol_version: identity.protocol_version,
             listen: identity.listen,
             mesh: Vec::new(),
+            score: 0,
             bytes_in: 0,
             bytes_out: 0,
         };
@@ -222,6 +225,37 @@ impl Peers {
             let mesh = mesh_of(info.key());
             info.mesh = mesh;
         }
+    }
+
+    pub(crate) fn set_scores(&self, score_of: impl Fn(&PeerId) -> f64) {
+        for mut info in self.snapshot.iter_mut() {
+            #[expect(clippy::cast_possible_truncation, reason = "a score is between -100 and 100")]
+            let score = score_of(info.key()).round() as i32;
+            info.score = score;
+        }
+    }
+
+    /// The outbound connections of each netgroup.
+    pub(crate) fn outbound_groups(&self) -> HashMap<Prefix, usize> {
+        let mut groups = HashMap::new();
+        for connection in self.connections.values().flatten().filter(|c| !c.inbound) {
+            if let Some(group) = candidate::group(std::iter::once(&connection.address)) {
+                *groups.entry(group).or_default() += 1;
+            }
+        }
+        groups
+    }
+
+    /// The outbound peers that are connected longest.
+    pub(crate) fn oldest_outbound(&self, count: usize) -> Vec<PeerId> {
+        let since = |connections: &Vec<Connection>| {
+            connections.iter().filter(|connection| !connection.inbound).map(|c| c.since).min()
+        };
+        let outbound = self.connections.iter().filter_map(|(peer, all)| Some((since(all)?, *peer)));
+        let mut outbound: Vec<(Instant, PeerId)> =
+            outbound.filter(|(_, peer)| self.snapshot.contains_key(peer)).collect();
+        outbound.sort();
+        outbound.into_iter().take(count).map(|(_, peer)| peer).collect()
     }
 
     /// The remote address of a connection of the peer, and whether this node dialled it.

@@ -47,6 +47,14 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Reads a record that was saved as hexadecimal, and verifies it.
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let bytes = hex::decode(text).ok()?;
+        Record::verify(SignedEnvelope::from_protobuf_encoding(&bytes).ok()?)
+    }
+}
+
 pub(crate) fn encode_wanted(peers: &[PeerId]) -> Bytes {
     encode(peers.iter().take(WANTED_MAX).map(|peer| peer.to_bytes()))
 }

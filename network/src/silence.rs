@@ -1,10 +1,11 @@
-//! Closes connections on which nothing arrives, even if the operating system still considers them
-//! open.
+//! Closes connections whose link is broken soon, and those to machines that stand still later.
 //!
-//! Both ends of every connection send a ping each second, so bytes arrive while the link works,
-//! even while a large answer fills the other direction. On a broken link TCP doubles its
-//! retransmission delay: 10 s after a cut of 10 s ends, the connection may still be silent. A new
-//! connection works at once.
+//! Both ends of every connection send a ping each second, so bytes are on their way while the link
+//! works. On a broken link TCP doubles its retransmission delay: 10 s after a cut of 10 s ends, the
+//! connection may still be silent. A new connection works at once. Where the system can (Linux,
+//! `TCP_USER_TIMEOUT`), the connection ends when sent bytes are not acknowledged for [`BROKEN`]. A
+//! process that stands still does not matter to that: its system acknowledges. It is given up when
+//! nothing arrives for [`SILENCE_MAX`].
 
 use std::{
     io,
@@ -16,8 +17,23 @@ use std::{
 use futures::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
-/// A connection ends after this long without a byte from the other end. Several ping intervals.
-pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// A connection ends after this long without an acknowledgement. Several ping intervals.
+pub(crate) const BROKEN: Duration = Duration::from_secs(3);
+/// A connection ends after this long without a byte from the other end.
+pub(crate) const SILENCE_MAX: Duration =
+    if cfg!(target_os = "linux") { Duration::from_secs(15) } else { BROKEN };
+
+/// Has the system end a connection whose bytes are not acknowledged for [`BROKEN`].
+#[cfg(target_os = "linux")]
+pub(crate) fn watch_link(stream: &tokio::net::TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    if let Err(error) = socket.set_tcp_user_timeout(Some(BROKEN)) {
+        tracing::debug!(%error, "a broken link is noticed late");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn watch_link(_stream: &tokio::net::TcpStream) {}
 
 /// A stream that fails when nothing is read for too long.
 pub(crate) struct Silence<S> {

@@ -166,8 +166,7 @@ impl Standings {
     /// The peer was the first to bring something that was accepted.
     pub(crate) fn praise(&mut self, peer: PeerId, now: Instant) {
         let score = self.entry(Party::Peer(peer), now);
-        let is_due =
-            |at: Instant| now.saturating_duration_since(at) >= PRAISE_PERIOD;
+        let is_due = |at: Instant| now.saturating_duration_since(at) >= PRAISE_PERIOD;
         if score.praised_at.is_none_or(is_due) {
             score.points = (score.now(now) + 1.0).min(SCORE_MAX);
             (score.at, score.praised_at) = (now, Some(now));
@@ -183,23 +182,25 @@ impl Standings {
         now: Instant,
     ) -> Sentence {
         let parties = [Some(Party::Peer(peer)), host.map(Party::host)];
-        let sentences = parties.into_iter().flatten().map(|party| {
-            let score = self.entry(party, now);
-            let before = score.now(now);
-            let after = (before - offence.points()).max(offence.floor().min(before));
-            (score.points, score.at) = (after, now);
-            match after {
-                points if points <= BAN_AT => Sentence::Ban(party),
-                points if points <= DISCONNECT_AT => Sentence::Disconnect,
-                _ => Sentence::Nothing,
-            }
-        });
-        let worst = sentences.max().unwrap_or(Sentence::Nothing);
-        if let Sentence::Ban(party) = worst {
+        let sentences = parties.into_iter().flatten().map(|party| self.charge(party, offence, now));
+        sentences.max().unwrap_or(Sentence::Nothing)
+    }
+
+    fn charge(&mut self, party: Party, offence: Offence, now: Instant) -> Sentence {
+        let score = self.entry(party, now);
+        let before = score.now(now);
+        let after = (before - offence.points()).max(offence.floor().min(before));
+        (score.points, score.at) = (after, now);
+        // Rounded as it is shown: what happens within a second has hardly decayed.
+        if after.round() <= BAN_AT {
             let duration = self.next_ban(&party);
             self.ban(party, offence.reason().to_owned(), duration, now);
+            return Sentence::Ban(party);
         }
-        worst
+        match after.round() <= DISCONNECT_AT {
+            true => Sentence::Disconnect,
+            false => Sentence::Nothing,
+        }
     }
 
     fn next_ban(&self, party: &Party) -> Duration {
@@ -281,12 +282,13 @@ mod tests {
     fn proof_of_wrongdoing_disconnects_then_bans_and_each_ban_is_twice_as_long() {
         let (mut now, peer) = (Instant::now(), PeerId::random());
         let mut standings = Standings::default();
-        let mut blame = |standings: &mut Standings, now| {
-            standings.blame(peer, None, Offence::Invalid, now)
-        };
+        let blame =
+            |standings: &mut Standings, now| standings.blame(peer, None, Offence::Invalid, now);
         for hours in [1, 2, 4, 8, 16, 24, 24] {
+            let at = |number: u32| now + Duration::from_millis(200) * number;
             let sentences: Vec<Sentence> =
-                (0..5).map(|_| blame(&mut standings, now)).collect();
+                (0..5).map(|number| blame(&mut standings, at(number))).collect();
+            now = at(4);
             let (none, cut) = (Sentence::Nothing, Sentence::Disconnect);
             assert_eq!(sentences, [none, cut, cut, cut, Sentence::Ban(Party::Peer(peer))]);
             assert_eq!(standings.bans(now)[0].remaining, hours * HOUR);
@@ -302,8 +304,7 @@ mod tests {
         let (now, peer) = (Instant::now(), PeerId::random());
         let mut standings = Standings::default();
         for _ in 0..100 {
-            let sentence =
-                standings.blame(peer, Some(ip("9.9.9.9")), Offence::Overuse, now);
+            let sentence = standings.blame(peer, Some(ip("9.9.9.9")), Offence::Overuse, now);
             assert_eq!(sentence, Sentence::Disconnect);
         }
         // Nor does it lift what proof has led to.
@@ -367,7 +368,8 @@ mod tests {
     #[test]
     fn a_party_is_read_as_it_is_written() {
         let peer = PeerId::random();
-        for party in [Party::Peer(peer), Party::host(ip("9.8.7.6")), Party::host(ip("2001:db8::1"))] {
+        for party in [Party::Peer(peer), Party::host(ip("9.8.7.6")), Party::host(ip("2001:db8::1"))]
+        {
             assert_eq!(party.to_string().parse(), Ok(party));
         }
         assert!("nobody".parse::<Party>().is_err());

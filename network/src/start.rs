@@ -29,6 +29,7 @@ use crate::{
     handle::{BULK_QUEUE, Command, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
     peers::Peers,
     rate::Rates,
+    saved::Saved,
     stats::Stats,
     swarm::{Inlets, Node, Outlets},
     topic::{Names, Topics},
@@ -38,6 +39,10 @@ use crate::{
 const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 /// Gossip streams keep a connection alive; this applies to a connection without one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Streams of one connection whose protocol is not agreed on yet.
+const NEGOTIATING_MAX: usize = 32;
+/// From the start to the first look at what the next one is given.
+const SAVE_AFTER: Duration = Duration::from_secs(2);
 const GOSSIP_QUEUE: usize = 4096;
 const REQUEST_QUEUE: usize = 256;
 const PEER_EVENT_QUEUE: usize = 256;
@@ -62,6 +67,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let behaviour = Behaviour::new(&config, &names, &topics, &keypair, &stats)?;
     let settings = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_TIMEOUT)
+        .with_max_negotiating_inbound_streams(NEGOTIATING_MAX)
         .with_smart_dial();
     let mut swarm = Swarm::new(transport, behaviour, local, settings);
     for external in &config.external {
@@ -74,10 +80,17 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let (bulk_outlet, bulk) = mpsc::channel(GOSSIP_QUEUE);
     let (requests_outlet, requests) = mpsc::channel(REQUEST_QUEUE);
     let (peer_events, peers) = mpsc::channel(PEER_EVENT_QUEUE);
+    let (saved_outlet, saved) = watch::channel(Arc::new(Saved::default()));
     let (listen_outlet, listening) = watch::channel(swarm.listeners().cloned().collect());
     let (fast_tickets, fast_verdicts) = Tickets::new();
     let (bulk_tickets, bulk_verdicts) = Tickets::new();
 
+    let now = Instant::now();
+    let mut discovery = Discovery::new(&config, local, now);
+    discovery.restore(&config.saved, now);
+    for ban in config.saved.bans() {
+        swarm.behaviour_mut().gate.standings.restore(ban, now);
+    }
     let mut node = Node {
         swarm,
         names,
@@ -85,7 +98,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         allow_private: config.allow_private,
         stats: stats.clone(),
         peers: Peers::new(peer_events),
-        discovery: Discovery::new(&config, local, Instant::now()),
+        discovery,
         rates: Rates::default(),
         fast_tickets,
         bulk_tickets,
@@ -99,8 +112,10 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
             requests: requests_outlet,
             replies,
             listen: listen_outlet,
+            saved: saved_outlet,
         },
         lag_warned_at: None,
+        save_at: now + SAVE_AFTER,
     };
     let (handle, commands) = handle(local, &node.peers, stats, listening);
     let inlets = Inlets {
@@ -116,7 +131,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         node.on_event(event);
     }
     tokio::spawn(node.run(inlets, commands.ended));
-    Ok(Network { handle, fast, bulk, requests, peers })
+    Ok(Network { handle, fast, bulk, requests, peers, saved })
 }
 
 /// The swarm's ends of a handle.

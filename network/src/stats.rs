@@ -85,6 +85,8 @@ counters! {
     refused_silent,
     /// Peers disconnected for unknown topics or for going on over their quotas.
     refused_offence,
+    /// Peers and hosts that were banned.
+    banned,
     /// Inbound connections turned away by a limit.
     inbound_denied,
     /// Inbound peers that left for another one.

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -27,9 +28,10 @@ use tokio::{
 };
 
 use crate::{
+    address,
     behaviour::Behaviour,
     budget::Budget,
-    discovery::{Discovery, Standing},
+    discovery::{Connections, Discovery},
     error::{DialError, RequestError},
     exchange::{Answered, InboundRequest, Response},
     gossip::{Gossip, Judged, Open, Tickets, Verdict},
@@ -37,6 +39,8 @@ use crate::{
     peers::Peers,
     rate::Rates,
     records,
+    saved::Saved,
+    standing::{Offence, Party, Sentence},
     stats::Stats,
     topic::{Lane, Names, Protocol, Topic, Topics},
 };
@@ -54,6 +58,10 @@ const GOODBYE: Duration = Duration::from_millis(400);
 /// How long a peer of another chain is refused without a check.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 const REFUSED_MAX: usize = 256;
+/// The interval between two looks at what the next start is given.
+const SAVE_PERIOD: Duration = Duration::from_secs(10);
+/// Outbound peers that the next start dials first: those that were connected longest.
+const ANCHORS: usize = 2;
 
 /// The sources of work.
 pub(crate) struct Inlets {
@@ -73,6 +81,7 @@ pub(crate) struct Outlets {
     pub(crate) requests: mpsc::Sender<InboundRequest>,
     pub(crate) replies: mpsc::Sender<Answered>,
     pub(crate) listen: watch::Sender<Vec<Multiaddr>>,
+    pub(crate) saved: watch::Sender<Arc<Saved>>,
 }
 
 pub(crate) type Asked =
@@ -91,7 +100,7 @@ pub(crate) struct Node {
     pub(crate) fast_tickets: Tickets,
     pub(crate) bulk_tickets: Tickets,
     pub(crate) asked: Asked,
-    /// Answers that peers have not read yet.
+    /// Answers that are being built or that peers have not read yet.
     pub(crate) answers: Budget<(Protocol, InboundRequestId)>,
     pub(crate) dials:
         HashMap<ConnectionId, (Multiaddr, oneshot::Sender<Result<PeerId, DialError>>)>,
@@ -99,6 +108,8 @@ pub(crate) struct Node {
     pub(crate) refused: VecDeque<(Instant, PeerId)>,
     pub(crate) outlets: Outlets,
     pub(crate) lag_warned_at: Option<Instant>,
+    /// When to look next whether the state for the next start has changed.
+    pub(crate) save_at: Instant,
 }
 
 impl Node {
@@ -122,6 +133,7 @@ impl Node {
             }
             self.catch_up(&mut inlets);
         }
+        self.save(Instant::now());
         self.say_goodbye().await;
         // When `ended` closes, every port is free and every queue is closed.
         drop(self);
@@ -184,6 +196,21 @@ impl Node {
                 self.discovery.postpone(&peer, Instant::now());
                 // The application may have stopped waiting.
                 let _ = outcome.send(self.swarm.disconnect_peer_id(peer).is_ok());
+            }
+            Command::Ban { party, reason, duration, outcome } => {
+                let now = Instant::now();
+                self.swarm.behaviour_mut().gate.standings.ban(party, reason, duration, now);
+                self.on_banned(party);
+                let _ = outcome.send(());
+            }
+            Command::Unban { party, outcome } => {
+                let now = Instant::now();
+                let was_banned = self.swarm.behaviour_mut().gate.standings.unban(&party, now);
+                self.save(now);
+                let _ = outcome.send(was_banned);
+            }
+            Command::Bans { outcome } => {
+                let _ = outcome.send(self.swarm.behaviour().gate.standings.bans(Instant::now()));
             }
         }
     }
@@ -255,8 +282,10 @@ impl Node {
     fn on_answered(&mut self, answered: Answered) {
         let Answered { protocol, id, channel, answer } = answered;
         let answer = match answer {
-            Response::Bytes(bytes) if !self.answers.take((protocol, id), bytes.len()) => {
-                self.stats.protocol(protocol).busy.add_one();
+            // The asker is gone.
+            Response::Bytes(bytes) if !self.answers.settle(&(protocol, id), bytes.len()) => return,
+            Response::Busy => {
+                self.answers.release(&(protocol, id));
                 Response::Busy
             }
             answer => answer,
@@ -264,7 +293,7 @@ impl Node {
         // An error means that the asker disconnected or timed out; the failure event counts it.
         let exchange = self.swarm.behaviour_mut().exchange(protocol);
         if exchange.send_response(channel, answer).is_err() {
-            self.answers.give_back(&(protocol, id));
+            self.answers.release(&(protocol, id));
         }
     }
 
@@ -290,6 +319,7 @@ impl Node {
             Verdict::Reject(reason) => {
                 counters.rejected.add_one();
                 tracing::debug!(%topic, peer = %from, reason, "rejected a message");
+                self.blame(from, Offence::Invalid, Instant::now());
             }
         }
         self.swarm.behaviour_mut().gossip(lane).report_message_validation_result(
@@ -309,7 +339,25 @@ impl Node {
         self.turn_away_offenders(now);
         self.turn_away_silent(now);
         self.look_around(now);
-        self.refresh_views();
+        self.refresh_views(now);
+        if self.save_at <= now {
+            self.save(now);
+        }
+    }
+
+    /// Publishes what the next start is given, if it has changed.
+    fn save(&mut self, now: Instant) {
+        self.save_at = now + SAVE_PERIOD;
+        let anchors = self.peers.oldest_outbound(ANCHORS);
+        let bans = self.swarm.behaviour().gate.standings.bans(now);
+        let saved = Arc::new(Saved::new(self.discovery.saved(&anchors), &bans));
+        self.outlets.saved.send_if_modified(|last| {
+            let is_new = !last.is_like(&saved);
+            if is_new {
+                *last = saved;
+            }
+            is_new
+        });
     }
 
     fn measure_lag(&mut self, due: Instant, now: Instant) {
@@ -364,10 +412,42 @@ impl Node {
     fn turn_away_offenders(&mut self, now: Instant) {
         for lane in [Lane::Fast, Lane::Bulk] {
             for (peer, offence) in self.swarm.behaviour_mut().gossip(lane).take_offences() {
+                self.blame(peer, offence, now);
+            }
+        }
+    }
+
+    /// Charges an offence to a peer, which may be disconnected or banned for it.
+    pub(crate) fn blame(&mut self, peer: PeerId, offence: Offence, now: Instant) {
+        let via = self.peers.via(&peer).map(|(via, _)| via.clone());
+        let gate = &mut self.swarm.behaviour_mut().gate;
+        let reason = offence.reason();
+        match gate.blame(peer, via.as_ref(), offence, now) {
+            Sentence::Nothing => {}
+            Sentence::Disconnect => {
                 self.stats.counters.refused_offence.add_one();
-                tracing::debug!(%peer, reason = offence.reason(), "disconnected a peer");
-                self.peers.refused(peer, offence.reason().to_owned());
+                tracing::debug!(%peer, reason, "disconnected a peer");
+                self.peers.refused(peer, reason.to_owned());
                 self.turn_away(peer, now);
+            }
+            Sentence::Ban(party) => {
+                self.peers.refused(peer, format!("{party} is banned: {reason}"));
+                self.on_banned(party);
+            }
+        }
+    }
+
+    /// Ends the connections of a party that is banned from now on.
+    pub(crate) fn on_banned(&mut self, party: Party) {
+        self.stats.counters.banned.add_one();
+        self.save(Instant::now());
+        let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in connected {
+            let via = self.peers.via(&peer).and_then(|(via, _)| address::ip(via));
+            if party == Party::Peer(peer) || via.map(Party::host) == Some(party) {
+                self.discovery.forget(&peer);
+                // It may have left meanwhile.
+                let _ = self.swarm.disconnect_peer_id(peer);
             }
         }
     }
@@ -382,17 +462,18 @@ impl Node {
 
     /// Dials peers that are due and looks for new ones.
     fn look_around(&mut self, now: Instant) {
-        let standing = Standing {
+        let connections = Connections {
             outbound: self.peers.outbound_count(),
             connected: self.peers.known_count(),
             room: self.swarm.behaviour().gate.outbound_room(),
         };
         let peers = &self.peers;
-        let due = self.discovery.due(standing, |peer| peers.has_connection(peer), now);
+        let groups = self.peers.outbound_groups();
+        let due = self.discovery.due(connections, groups, |peer| peers.has_connection(peer), now);
         for (peer, addresses) in due {
             self.dial(peer, addresses, now);
         }
-        if self.discovery.lookup_due(standing, now) {
+        if self.discovery.lookup_due(connections, now) {
             let kademlia = &mut self.swarm.behaviour_mut().kademlia;
             // Having no known peers is not an error: the next identified peer triggers another
             // lookup.
@@ -428,7 +509,7 @@ impl Node {
         }
     }
 
-    fn refresh_views(&self) {
+    fn refresh_views(&self, now: Instant) {
         let behaviour = self.swarm.behaviour();
         let mut meshes: HashMap<PeerId, Vec<Topic>> = HashMap::new();
         for topic in Topic::ALL {
@@ -441,6 +522,8 @@ impl Node {
             }
         }
         self.peers.set_mesh(|peer| meshes.remove(peer).unwrap_or_default());
+        let standings = &behaviour.gate.standings;
+        self.peers.set_scores(|peer| standings.score(Party::Peer(*peer), now));
         let known = u64::try_from(self.peers.known_count()).unwrap_or(u64::MAX);
         self.stats.counters.peers_gauge.set(known);
     }

@@ -29,12 +29,14 @@ use libp2p::{
 use crate::{
     address,
     error::NetworkError,
-    silence::{SILENCE_MAX, Silence},
+    silence::{SILENCE_MAX, Silence, watch_link},
 };
 
 /// Leaves time for a second SYN, which the system sends after a second if the first is lost. The
 /// third would follow three seconds later: a new attempt is sooner.
 const CONNECT_WITHIN: Duration = Duration::from_millis(1_500);
+/// Streams of one connection, each of which may hold 256 KiB that nobody reads. All protocols together need fewer.
+const STREAMS_MAX: usize = 128;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Containers return under another address while their name server's old answer stays valid for
 /// minutes.
@@ -45,16 +47,21 @@ pub(crate) fn build(
     allow_private: bool,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, NetworkError> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
-    let watched = tcp.map(|stream, _| Silence::new(stream, SILENCE_MAX));
+    let watched = tcp.map(|stream, _| {
+        watch_link(&stream.0);
+        Silence::new(stream, SILENCE_MAX)
+    });
     let guarded = Guarded { inner: watched, allow_private };
     let (resolver, options) = resolver();
     let named = dns::tokio::Transport::custom(guarded, resolver, options);
     let noise =
         noise::Config::new(keypair).map_err(|error| NetworkError::Build(error.to_string()))?;
+    let mut streams = yamux::Config::default();
+    streams.set_max_num_streams(STREAMS_MAX);
     Ok(named
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
-        .multiplex(yamux::Config::default())
+        .multiplex(streams)
         .timeout(HANDSHAKE_TIMEOUT)
         .boxed())
 }

@@ -21,6 +21,12 @@ pub enum Code {
     Rejected,
     /// A transaction that is already final.
     AlreadyInChain,
+    /// A peer that is not connected.
+    NotConnected,
+    /// An address, subnet or peer id that cannot be banned or is not banned.
+    InvalidSubnet,
+    /// A peer or host that is banned already.
+    AlreadyAdded,
     /// The node is starting.
     WarmingUp,
     /// Not a request.
@@ -36,7 +42,7 @@ pub enum Code {
 }
 
 /// Every code with its number.
-const NUMBERS: [(Code, i64); 13] = [
+const NUMBERS: [(Code, i64); 16] = [
     (Code::Misc, -1),
     (Code::Type, -3),
     (Code::NotFound, -5),
@@ -45,7 +51,10 @@ const NUMBERS: [(Code, i64); 13] = [
     (Code::Verify, -25),
     (Code::Rejected, -26),
     (Code::AlreadyInChain, -27),
+    (Code::AlreadyAdded, -23),
     (Code::WarmingUp, -28),
+    (Code::NotConnected, -29),
+    (Code::InvalidSubnet, -30),
     (Code::InvalidRequest, -32_600),
     (Code::MethodNotFound, -32_601),
     (Code::Internal, -32_603),

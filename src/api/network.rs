@@ -6,9 +6,65 @@ use super::{
 use serde::{Deserialize, Serialize};
 
 ask! {
+    AddNode("addnode") -> ();
+    ClearBanned("clearbanned") -> ();
+    DisconnectNode("disconnectnode") -> ();
     GetConnectionCount("getconnectioncount") -> u64;
     GetNetworkInfo("getnetworkinfo") -> NetworkInfo;
     GetPeerInfo("getpeerinfo") -> Vec<PeerView>;
+    ListBanned("listbanned") -> Vec<BanView>;
+    SetBan("setban") -> ();
+}
+
+/// Connects to a node once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddNode {
+    /// A multiaddress that ends with `/p2p/` and the peer id.
+    pub node: String,
+    /// `onetry`.
+    pub command: String,
+}
+
+/// Lifts all bans.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearBanned {}
+
+/// Closes the connections of a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisconnectNode {
+    /// A peer id, or the `addr` of `getpeerinfo`.
+    pub address: String,
+}
+
+/// Asks for the bans in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListBanned {}
+
+/// Bans a peer or a host, or lifts a ban.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBan {
+    /// A peer id or an IP address.
+    pub subnet: String,
+    /// `add` or `remove`.
+    pub command: String,
+    /// Seconds; 0 or nothing is a day.
+    #[serde(default)]
+    pub bantime: Option<u64>,
+}
+
+/// An entry of `listbanned`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanView {
+    /// A peer id, an IPv4 address with `/32` or an IPv6 /64.
+    pub address: String,
+    /// The end, in seconds since 1970-01-01 UTC.
+    pub banned_until: u64,
+    /// Seconds until then.
+    pub time_remaining: u64,
+    /// Why.
+    pub reason: String,
+    /// How often it was banned.
+    pub times: u32,
 }
 
 /// Asks how many peers are connected.
@@ -89,6 +145,8 @@ pub struct PeerView {
     pub listen: Vec<String>,
     /// The topics in whose mesh it is.
     pub mesh: Vec<String>,
+    /// Its standing, from -100 to 100.
+    pub score: i32,
     /// Bytes received from it.
     pub bytesrecv: u64,
     /// Bytes sent to it.

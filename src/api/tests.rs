@@ -289,11 +289,27 @@ fn answers_about_the_node() {
             protocol: "tc".into(),
             listen: vec![],
             mesh: vec!["votes".into()],
+            score: -3,
             bytesrecv: 1,
             bytessent: 2,
         }],
-        r#"[{"id":0,"peer":"12D3","addr":"/ip4/127.0.0.1/tcp/1","inbound":true,"conntime":5,"pingtime":1.000250,"subver":"timecoin/0.1.0","protocol":"tc","listen":[],"mesh":["votes"],"bytesrecv":1,"bytessent":2}]"#,
+        r#"[{"id":0,"peer":"12D3","addr":"/ip4/127.0.0.1/tcp/1","inbound":true,"conntime":5,"pingtime":1.000250,"subver":"timecoin/0.1.0","protocol":"tc","listen":[],"mesh":["votes"],"score":-3,"bytesrecv":1,"bytessent":2}]"#,
     );
+}
+
+#[test]
+fn answers_about_bans() {
+    frozen::<ListBanned>(
+        &vec![BanView {
+            address: "9.9.9.9/32".into(),
+            banned_until: 20,
+            time_remaining: 10,
+            reason: "noise".into(),
+            times: 1,
+        }],
+        r#"[{"address":"9.9.9.9/32","banned_until":20,"time_remaining":10,"reason":"noise","times":1}]"#,
+    );
+    frozen::<SetBan>(&(), "null");
 }
 
 #[test]
@@ -433,7 +449,9 @@ pub(crate) fn requests() -> Vec<(&'static str, Value)> {
     let (txid, hexstring) = ("aa".to_owned(), "00".to_owned());
     let maxfeerate = Some(JsonAmount(Amount(2_000)));
     vec![
+        of(&AddNode { node: "/ip4/9.9.9.9/tcp/1/p2p/12D3".into(), command: "onetry".into() }),
         of(&DecodeRawTransaction { hexstring: hexstring.clone() }),
+        of(&DisconnectNode { address: "12D3".into() }),
         of(&GetBlock { block: BlockId::Height(7), verbosity: Some(Level::Number(2)) }),
         of(&GetBlockHash { height: 7 }),
         of(&GetCommit { block: BlockId::Text("dd".into()) }),
@@ -451,6 +469,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Value)> {
             limit: Some(5),
         }),
         of(&SendRawTransaction { hexstring: hexstring.clone(), maxfeerate }),
+        of(&SetBan { subnet: "9.9.9.9".into(), command: "add".into(), bantime: Some(60) }),
         of(&TestMempoolAccept { rawtxs: vec![hexstring], maxfeerate }),
         of(&ValidateAddress { address: "dtime1x".into() }),
     ]
@@ -466,7 +485,10 @@ fn codes_are_the_numbers_of_bitcoin_core() {
     let text = r#"{"code":-5,"message":"no such block","data":{"reason":"no-block"}}"#;
     assert_eq!(serde_json::to_string(&failure).expect("JSON"), text);
     assert_eq!(serde_json::from_str::<Failure>(text).ok(), Some(failure));
-    for number in [-1, -3, -5, -8, -22, -25, -26, -27, -28, -32_600, -32_601, -32_603, -32_700, 7] {
+    for number in [
+        -1, -3, -5, -8, -22, -23, -25, -26, -27, -28, -29, -30, -32_600, -32_601, -32_603, -32_700,
+        7,
+    ] {
         assert_eq!(i64::from(Code::from(number)), number);
     }
 }

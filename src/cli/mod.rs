@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `start`, `init` | a node: run it, prepare its directory |
-//! | `status`, `health`, `rpc` | ask a running node |
+//! | `status`, `health`, `net`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
 //! | `guard`, `guard_file` | the safety record of a consensus key, and the file that carries it to another host |
 //! | `target`, `config_args` | the node a command is about: a running one, or one by its configuration |
@@ -15,6 +15,7 @@ mod guard_file;
 mod health;
 mod init;
 mod keys;
+mod net;
 mod pretty;
 mod rpc;
 mod start;
@@ -58,6 +59,9 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Call a method of a running node's JSON-RPC server.
     Rpc(rpc::RpcArgs),
+    /// The peers of a running node: list, ban, connect, disconnect.
+    #[command(subcommand)]
+    Net(net::NetCommand),
     /// Whether a node is ready: exit code 0 if ready, 8 while it syncs, 7 if no node answers.
     Health(health::HealthArgs),
     /// Wallets of test networks: addresses, balances, payments.
@@ -77,6 +81,7 @@ impl Cli {
             Command::Status(args) => status::run(&args),
             Command::Keys(command) => keys::run(command),
             Command::Rpc(args) => rpc::run(&args),
+            Command::Net(command) => net::run(command),
             Command::Health(args) => health::run(&args),
             Command::Wallet(args) => wallet::run(args),
             Command::Bench(command) => bench::run(command),
@@ -119,6 +124,12 @@ mod tests {
             "bench network --validators 4 --full 1 --seconds 5 --warmup 1 --rate 50 --dir net --base-port 21000 --json",
             "bench faults",
             "bench faults --kills 3 --partitions 2 --cut-ms 5000 --rate 20 --dir net --json",
+            "net peers --json",
+            "net ban 192.0.2.7 --hours 12 --net net --node val0",
+            "net unban 192.0.2.7",
+            "net bans",
+            "net add /ip4/192.0.2.7/tcp/24000/p2p/12D3",
+            "net drop 12D3",
             "health",
             "health --config node/config.toml",
             "wallet new bob",

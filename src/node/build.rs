@@ -2,8 +2,10 @@
 use super::{
     clock::{Clock, Timers},
     handle::{Command, NodeHandle, OnReport},
+    memory,
     outbox::Outbox,
     peers::Peers,
+    refusals::Refusals,
     requests::Librarian,
     run_loop::{End, Shell, Sources, Waiting},
     workers::{Executions, Workers},
@@ -11,6 +13,7 @@ use super::{
 use crate::{config::NodeConfig, exit::Exit};
 use std::{
     num::NonZeroUsize,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,7 +24,7 @@ use timecoin_chain::{
     mempool::MempoolLimits,
     types::Millis,
 };
-use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, PeerLimits};
+use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, PeerLimits, Saved};
 use timecoin_store::{Store, StoreError, StoreOptions};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -111,7 +114,9 @@ impl Opened {
     /// # Errors
     /// When the network cannot be joined.
     pub async fn join(self, on_report: OnReport) -> Result<Node, NodeRunError> {
-        let network = network_config(&self.config, &self.chain);
+        let data_dir = self.config.data_dir.clone();
+        let saved = memory::load(&data_dir);
+        let network = network_config(&self.config, &self.chain, saved);
         let network = timecoin_network::start(network, self.node_key).await?;
         let me = self.consensus_key.as_ref().map(SecretKey::public_key);
         tracing::info!(
@@ -143,7 +148,7 @@ impl Opened {
             blocks,
             stop: self.stop,
         };
-        Ok(Node { handle, engine, network, clock, status, commands, on_report })
+        Ok(Node { handle, engine, network, data_dir, clock, status, commands, on_report })
     }
 }
 
@@ -152,6 +157,7 @@ pub struct Node {
     handle: NodeHandle,
     engine: Engine<Arc<Store>>,
     network: Network,
+    data_dir: PathBuf,
     clock: Clock,
     status: watch::Sender<Arc<EngineStatus>>,
     commands: mpsc::Receiver<Command>,
@@ -173,13 +179,15 @@ impl Node {
         let (finished_sender, finished) = mpsc::channel(FINISHED);
         let (response_sender, responses) = mpsc::channel(RESPONSES);
         let tasks = TaskTracker::new();
-        let Network { handle, fast, bulk, requests, peers } = self.network;
+        let Network { handle, fast, bulk, requests, peers, saved } = self.network;
+        tasks.spawn(memory::keep(self.data_dir, saved));
 
         let shell = Shell {
             engine: self.engine,
             clock: self.clock,
             timers: Timers::default(),
             peers: Peers::default(),
+            refusals: Refusals::default(),
             network: handle.clone(),
             librarian: Librarian::new(chain.clone(), store.clone(), tasks.clone()),
             workers: Workers {
@@ -263,7 +271,7 @@ async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -
     }
 }
 
-fn network_config(config: &NodeConfig, chain: &Chain) -> NetworkConfig {
+fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkConfig {
     NetworkConfig {
         chain_tag: format!("tc-{}", chain.id()),
         agent: format!("timecoin/{}", env!("CARGO_PKG_VERSION")),
@@ -273,6 +281,7 @@ fn network_config(config: &NodeConfig, chain: &Chain) -> NetworkConfig {
         allow_private: config.network.allow_private,
         reserved: config.network.reserved.clone(),
         limits: PeerLimits::of(config.limits.peers),
+        saved,
     }
 }
 

@@ -14,7 +14,7 @@ use timecoin_store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-/// How many peers are served from the store at the same time, with one request per protocol each. A
+/// How many peers are served from the store at the same time for each protocol, with one request each. A
 /// peer that asks without pause gets `Busy`, and others are not affected. Further peers get `Busy`.
 const READERS: usize = 8;
 /// Room for the lengths that the encoding of an answer adds.
@@ -114,7 +114,8 @@ impl Librarian {
     pub(super) fn serve(&self, from: PeerId, request: Request, reply: Reply) {
         let reader = (from, request.protocol());
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if readers.len() >= READERS || !readers.insert(reader) {
+        let others = readers.iter().filter(|(_, protocol)| *protocol == reader.1).count();
+        if others >= READERS || !readers.insert(reader) {
             return reply.busy();
         }
         let librarian = self.clone();

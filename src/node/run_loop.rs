@@ -5,6 +5,7 @@ use super::{
     log,
     outbox::Outbox,
     peers::Peers,
+    refusals::Refusals,
     requests::{self, Answered, Librarian},
     workers::{Executions, Finished, Workers},
 };
@@ -74,6 +75,7 @@ pub(super) struct Shell {
     pub(super) clock: Clock,
     pub(super) timers: Timers,
     pub(super) peers: Peers,
+    pub(super) refusals: Refusals,
     pub(super) network: NetworkHandle,
     pub(super) workers: Workers,
     pub(super) executions: Executions,
@@ -214,7 +216,7 @@ impl Shell {
                 }
             }
             PeerEvent::Refused { peer, reason } => {
-                tracing::warn!(%peer, "peer refused: {reason}");
+                self.refusals.note(&peer, &reason);
                 Ok(())
             }
         }

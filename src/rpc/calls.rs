@@ -68,7 +68,10 @@ impl Backend for Calls {
 /// What a method runs.
 fn route(method: &str) -> Option<Run> {
     Some(match method {
+        AddNode::METHOD => run::<AddNode>,
+        ClearBanned::METHOD => run::<ClearBanned>,
         DecodeRawTransaction::METHOD => run::<DecodeRawTransaction>,
+        DisconnectNode::METHOD => run::<DisconnectNode>,
         GetBestBlockHash::METHOD => run::<GetBestBlockHash>,
         GetBlock::METHOD => run::<GetBlock>,
         GetBlockCount::METHOD => run::<GetBlockCount>,
@@ -86,10 +89,12 @@ fn route(method: &str) -> Option<Run> {
         GetRawTransaction::METHOD => run::<GetRawTransaction>,
         GetTxOut::METHOD => run::<GetTxOut>,
         Help::METHOD => run::<Help>,
+        ListBanned::METHOD => run::<ListBanned>,
         ListEvidence::METHOD => run::<ListEvidence>,
         ListMasternodes::METHOD => run::<ListMasternodes>,
         ListUnspent::METHOD => run::<ListUnspent>,
         SendRawTransaction::METHOD => run::<SendRawTransaction>,
+        SetBan::METHOD => run::<SetBan>,
         Stop::METHOD => run::<Stop>,
         TestMempoolAccept::METHOD => run::<TestMempoolAccept>,
         Uptime::METHOD => run::<Uptime>,

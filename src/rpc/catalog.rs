@@ -215,6 +215,30 @@ pub(super) const METHODS: &[Method] = &[
         summary: "The waiting transactions, earlier ones first.",
     },
     Method {
+        name: "addnode",
+        group: "Network",
+        params: &[
+            need("node", Kind::Text, "A multiaddress that ends with /p2p/ and the peer id."),
+            need("command", Kind::Text, "onetry. To keep a node, add it to network.bootstrap."),
+        ],
+        result: "null when connected.",
+        summary: "Connects to a node once.",
+    },
+    Method {
+        name: "clearbanned",
+        group: "Network",
+        params: &[],
+        result: "null.",
+        summary: "Lifts all bans.",
+    },
+    Method {
+        name: "disconnectnode",
+        group: "Network",
+        params: &[need("address", Kind::Text, "A peer id, or addr of getpeerinfo.")],
+        result: "null.",
+        summary: "Closes the connections of a peer and does not dial it for 15 s.",
+    },
+    Method {
         name: "getconnectioncount",
         group: "Network",
         params: &[],
@@ -236,8 +260,26 @@ pub(super) const METHODS: &[Method] = &[
         group: "Network",
         params: &[],
         result: "[{id, peer, addr, inbound, conntime, pingtime, subver, protocol, listen, mesh, \
-                 bytesrecv, bytessent}].",
+                 score, bytesrecv, bytessent}]. score is from -100 to 100.",
         summary: "The connected peers.",
+    },
+    Method {
+        name: "listbanned",
+        group: "Network",
+        params: &[],
+        result: "[{address, banned_until, time_remaining, reason, times}].",
+        summary: "The bans in force. They survive a restart.",
+    },
+    Method {
+        name: "setban",
+        group: "Network",
+        params: &[
+            need("subnet", Kind::Text, "A peer id or an IP address; of IPv6 its /64."),
+            need("command", Kind::Text, "add or remove."),
+            may("bantime", Kind::Number, "Seconds. Default 86400."),
+        ],
+        result: "null.",
+        summary: "Bans a peer or a host and ends its connections, or lifts a ban.",
     },
     Method {
         name: "decoderawtransaction",

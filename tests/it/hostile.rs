@@ -196,6 +196,7 @@ impl<'a> Stranger<'a> {
             allow_private: true,
             reserved: Vec::new(),
             limits: PeerLimits::default(),
+            saved: timecoin_network::Saved::default(),
         };
         let network = runtime.block_on(start(config, random_keypair())).unwrap();
         let stranger = Self { runtime, network };

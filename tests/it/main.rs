@@ -38,6 +38,7 @@ mod process;
 mod refused;
 mod room;
 mod second_host;
+mod standing;
 mod start_refused;
 mod stopping;
 mod wait;

@@ -1,11 +1,15 @@
 //! Whom discovery dials, and whom it leaves alone.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use super::*;
-use crate::config::PeerLimits;
+use std::collections::BTreeSet;
 
-const FEW: Standing = Standing { outbound: 0, connected: 1, room: 18 };
-const ENOUGH: Standing = Standing { outbound: 8, connected: 8, room: 10 };
+use libp2p::core::PeerRecord;
+
+use super::*;
+use crate::{config::PeerLimits, feelers::FEELERS};
+
+const FEW: Connections = Connections { outbound: 0, connected: 1, room: 18 };
+const ENOUGH: Connections = Connections { outbound: 8, connected: 8, room: 10 };
 
 fn discovery(bootstrap: &[PeerId], now: Instant) -> Discovery {
     let config = NetworkConfig {
@@ -20,27 +24,30 @@ fn discovery(bootstrap: &[PeerId], now: Instant) -> Discovery {
         allow_private: false,
         reserved: Vec::new(),
         limits: PeerLimits::default(),
+        saved: Saved::default(),
     };
     Discovery::new(&config, PeerId::random(), now)
 }
 
-fn address(host: u8) -> Multiaddr {
-    format!("/ip4/9.9.9.{host}/tcp/1").parse().unwrap()
+/// Each in a netgroup of its own.
+fn address(group: u16) -> Multiaddr {
+    let [high, low] = group.to_be_bytes();
+    format!("/ip4/{}.{low}.9.9/tcp/1", 20 + high).parse().unwrap()
 }
 
-fn learn(discovery: &mut Discovery, peer: PeerId, host: u8, now: Instant) {
-    discovery.learn(peer, (1, Bytes::new()), vec![address(host)], now);
+fn learn(discovery: &mut Discovery, peer: PeerId, group: u16, now: Instant) {
+    discovery.learn(peer, (1, Bytes::new()), vec![address(group)], now);
 }
 
 /// A peer that was connected at its address.
-fn meet(discovery: &mut Discovery, peer: PeerId, host: u8, now: Instant) {
-    learn(discovery, peer, host, now);
-    discovery.prove(&peer, &address(host), true);
+fn meet(discovery: &mut Discovery, peer: PeerId, group: u16, now: Instant) {
+    learn(discovery, peer, group, now);
+    discovery.prove(&peer, &address(group), true);
     discovery.met(&peer, now);
 }
 
-fn due(discovery: &mut Discovery, standing: Standing, now: Instant) -> Vec<PeerId> {
-    let due = discovery.due(standing, |_| false, now);
+fn due(discovery: &mut Discovery, connections: Connections, now: Instant) -> Vec<PeerId> {
+    let due = discovery.due(connections, HashMap::new(), |_| false, now);
     due.into_iter().map(|(peer, _)| peer).collect()
 }
 
@@ -100,9 +107,9 @@ fn memory_is_bounded_and_strangers_go_first() {
     let mut discovery = discovery(&[PeerId::random()], now);
     let known = PeerId::random();
     meet(&mut discovery, known, 8, now);
-    for _ in 0..CANDIDATES_MAX {
+    for group in (0..1_000).cycle().take(2 * CANDIDATES_MAX) {
         let stranger = PeerId::random();
-        learn(&mut discovery, stranger, 9, now);
+        learn(&mut discovery, stranger, group, now);
         discovery.failed(&stranger, now);
     }
     assert_eq!(discovery.candidates.len(), CANDIDATES_MAX + 1);
@@ -125,7 +132,10 @@ fn a_stranger_that_never_answers_is_forgotten_and_a_lost_peer_later() {
     for _ in 0..LOST_ATTEMPTS {
         discovery.failed(&lost, now);
     }
-    assert!(discovery.candidates.is_empty());
+    // Only on the same terms as strangers, and it gives way to those who were never tried.
+    assert_eq!(discovery.candidates.keys().collect::<Vec<_>>(), [&lost]);
+    assert!(due(&mut discovery, ENOUGH, now + PAUSE_MAX_TRIED * 2).is_empty());
+    assert_eq!(due(&mut discovery, FEW, now + PAUSE_MAX_TRIED * 2), [lost]);
 }
 
 #[test]
@@ -149,7 +159,7 @@ fn who_was_refused_or_hung_up_on_is_left_alone_for_a_while() {
 fn lookups_slow_down_and_a_new_peer_speeds_them_up() {
     let mut now = Instant::now();
     let mut discovery = discovery(&[], now);
-    let alone = Standing { outbound: 0, connected: 0, room: 18 };
+    let alone = Connections { outbound: 0, connected: 0, room: 18 };
     assert!(!discovery.lookup_due(alone, now));
     assert!(discovery.lookup_due(FEW, now));
     for _ in 0..20 {
@@ -171,7 +181,7 @@ fn a_host_that_many_records_name_is_tried_a_few_times_a_minute() {
         // A liar signs a record of a new key every second, each with many ports of one host.
         let ports = (1..=16).map(|port| format!("/ip4/8.8.8.8/tcp/{port}").parse().unwrap());
         discovery.learn(PeerId::random(), (1, Bytes::new()), ports.collect(), now);
-        for (peer, addresses) in discovery.due(FEW, |_| false, now) {
+        for (peer, addresses) in discovery.due(FEW, HashMap::new(), |_| false, now) {
             dials.extend(addresses.iter().map(|_| second));
             discovery.failed(&peer, now);
         }
@@ -191,9 +201,9 @@ fn room_goes_to_bootstrap_nodes_and_lost_peers_first() {
         learn(&mut discovery, PeerId::random(), host, now);
     }
     meet(&mut discovery, lost, 99, now);
-    let two = Standing { room: 2, ..FEW };
+    let two = Connections { room: 2, ..FEW };
     assert_eq!(due(&mut discovery, two, now), [bootstrap, lost]);
-    assert!(due(&mut discovery, Standing { room: 0, ..FEW }, now).is_empty());
+    assert!(due(&mut discovery, Connections { room: 0, ..FEW }, now).is_empty());
 }
 
 #[test]
@@ -240,4 +250,81 @@ fn a_peer_that_hangs_up_each_time_is_dialled_less_and_less_often() {
     // One that stayed is dialled again at once.
     discovery.lost(&peer, now + STAY);
     assert!(discovery.candidates[&peer].dial_at - (now + STAY) < Duration::from_millis(350));
+}
+
+#[test]
+fn no_netgroup_has_more_than_its_share_in_an_hour_of_churn() {
+    let mut now = Instant::now();
+    let mut discovery = discovery(&[], now);
+    let mut outbound = Vec::new();
+    // Half of 10,000 peers are in one netgroup; a record comes every third of a second.
+    for number in 0..10_800_u32 {
+        now += Duration::from_millis(333);
+        let group = if number.is_multiple_of(2) { 7 } else { u16::try_from(number % 600).unwrap() };
+        learn(&mut discovery, PeerId::random(), group, now);
+        for (peer, addresses) in discovery.due(FEW, HashMap::new(), |_| false, now) {
+            outbound.push(addresses[0].clone());
+            match number % 3 {
+                0 => discovery.failed(&peer, now),
+                _ => discovery.met(&peer, now),
+            }
+        }
+    }
+    let mut groups: HashMap<Prefix, usize> = HashMap::new();
+    for candidate in discovery.candidates.values() {
+        *groups.entry(candidate.group().unwrap()).or_default() += 1;
+    }
+    assert!(discovery.candidates.len() <= CANDIDATES_MAX && discovery.candidates.len() > 1_000);
+    assert_eq!(groups.values().max(), Some(&GROUP_MAX));
+    assert!(!outbound.is_empty());
+}
+
+#[test]
+fn strangers_of_one_netgroup_get_two_outbound_places() {
+    let now = Instant::now();
+    let mut discovery = discovery(&[], now);
+    for _ in 0..50 {
+        learn(&mut discovery, PeerId::random(), 7, now);
+    }
+    learn(&mut discovery, PeerId::random(), 8, now);
+    let group = |number| candidate::group([address(number)].iter()).unwrap();
+    let dialled = discovery.due(FEW, HashMap::from([(group(7), 1)]), |_| false, now);
+    let addresses: Vec<_> = dialled.iter().map(|(_, addresses)| addresses[0].clone()).collect();
+    assert_eq!(addresses.len(), 2, "one place was taken: {addresses:?}");
+    assert!(addresses.contains(&address(7)) && addresses.contains(&address(8)));
+}
+
+#[test]
+fn what_was_saved_is_dialled_after_a_restart_anchors_first() {
+    let now = Instant::now();
+    let mut before = discovery(&[], now);
+    let mut peers = Vec::new();
+    for number in 0..20 {
+        let keypair = crate::random_keypair();
+        let signed = PeerRecord::new(&keypair, vec![address(number)]).unwrap();
+        let record = Record::verify(signed.into_signed_envelope()).unwrap();
+        let addresses = record.addresses.clone();
+        before.learn(record.peer, (record.seq, record.bytes), addresses, now);
+        if number < 3 {
+            before.prove(&record.peer, &address(number), true);
+            before.met(&record.peer, now);
+        }
+        peers.push(record.peer);
+    }
+    let saved = Saved::new(before.saved(&[peers[2]]), &[]);
+    let saved = Saved::from_bytes(&saved.to_bytes()).unwrap();
+    let mut after = discovery(&[], now);
+    after.restore(&saved, now);
+    assert_eq!(after.candidates.len(), 20);
+    let dialled = due(&mut after, Connections { room: 3, ..FEW }, now);
+    assert_eq!(dialled[0], peers[2], "the anchor");
+    let rest: BTreeSet<&PeerId> = dialled[1..].iter().collect();
+    assert_eq!(rest, BTreeSet::from([&peers[0], &peers[1]]), "those that were connected once");
+    // A record that was changed in the file is not believed.
+    let forged = String::from_utf8(saved.to_bytes())
+        .unwrap()
+        .replace("\"record\": \"0a", "\"record\": \"0b");
+    let mut after = discovery(&[], now);
+    after.restore(&Saved::from_bytes(forged.as_bytes()).unwrap(), now);
+    assert!(after.candidates.is_empty());
 }

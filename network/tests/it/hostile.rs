@@ -6,7 +6,7 @@ use std::{
     io, iter,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{AsyncWriteExt, StreamExt};
@@ -28,12 +28,14 @@ use libp2p::{
     },
     tcp, yamux,
 };
-use timecoin_network::{Multiaddr, NetworkConfig, PeerLimits, Topic, bootstrap_address};
+use timecoin_network::{
+    Multiaddr, NetworkConfig, Party, PeerLimits, Protocol, Topic, bootstrap_address,
+};
 use tokio::net::TcpListener;
 
 use crate::support::{
-    PATIENCE, TAG, accept_next, address_of, config, connected, eventually, joining, meshed, node,
-    noise as random, within,
+    PATIENCE, TAG, accept_next, address_of, config, connected, eventually, joining, listen_of,
+    meshed, next, node, noise as random, within,
 };
 
 /// What every hostile peer speaks, and one thing more.
@@ -67,23 +69,36 @@ fn hostile<B: NetworkBehaviour>(seed: u8, trick: impl FnOnce(PeerId) -> B) -> Sw
     swarm
 }
 
-/// Writes messages of one topic as fast as they are read, on one stream of a gossipsub instance.
+/// What a hostile peer does on a stream of its own.
 #[derive(Clone, Debug)]
-struct Flood {
+struct Trick {
     protocol: StreamProtocol,
-    topic: String,
-    message: usize,
+    act: Act,
 }
 
-impl Flood {
-    fn frame(&self, number: u64) -> Vec<u8> {
-        let mut message = field(2, &random(number, self.message));
-        message.extend(field(4, self.topic.as_bytes()));
-        let rpc = field(2, &message);
-        let mut frame = varint(rpc.len());
-        frame.extend(rpc);
-        frame
+#[derive(Clone, Debug)]
+enum Act {
+    /// Writes messages of one topic as fast as they are read, on one stream of a gossipsub instance.
+    Flood { topic: String, message: usize },
+    /// Asks, and reads nothing of the answer.
+    ReadNothing,
+}
+
+impl Trick {
+    fn new(protocol: &str, act: Act) -> Self {
+        let protocol = format!("/timecoin/{TAG}/{protocol}/1");
+        Trick { protocol: StreamProtocol::try_from_owned(protocol).unwrap(), act }
     }
+}
+
+/// A message of gossipsub.
+fn rpc(topic: &str, payload: &[u8]) -> Vec<u8> {
+    let mut message = field(2, payload);
+    message.extend(field(4, topic.as_bytes()));
+    let rpc = field(2, &message);
+    let mut frame = varint(rpc.len());
+    frame.extend(rpc);
+    frame
 }
 
 /// A length-delimited field of protobuf.
@@ -104,7 +119,7 @@ fn varint(mut number: usize) -> Vec<u8> {
     bytes
 }
 
-impl UpgradeInfo for Flood {
+impl UpgradeInfo for Trick {
     type Info = StreamProtocol;
     type InfoIter = iter::Once<StreamProtocol>;
 
@@ -113,40 +128,55 @@ impl UpgradeInfo for Flood {
     }
 }
 
-impl OutboundUpgrade<Stream> for Flood {
-    type Output = Flooded;
+impl OutboundUpgrade<Stream> for Trick {
+    type Output = Kept;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Flooded>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Kept>> + Send>>;
 
     fn upgrade_outbound(self, mut stream: Stream, _info: StreamProtocol) -> Self::Future {
         Box::pin(async move {
-            for number in 0.. {
-                stream.write_all(&self.frame(number)).await?;
+            match self.act {
+                Act::Flood { topic, message } => {
+                    for number in 0.. {
+                        stream.write_all(&rpc(&topic, &random(number, message))).await?;
+                    }
+                }
+                Act::ReadNothing => {
+                    // A frame of 8 bytes: the envelope of an empty request.
+                    stream.write_all(&[0, 0, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0]).await?;
+                    stream.flush().await?;
+                }
             }
-            Ok(Flooded(None))
+            Ok(Kept(Some(stream)))
         })
     }
 }
 
 /// A stream of the target that is kept and not read: gossipsub hears nobody who refuses it.
 #[derive(Debug)]
-struct Flooded(#[expect(dead_code, reason = "it is kept open")] Option<Stream>);
+struct Kept(#[expect(dead_code, reason = "it is kept open")] Option<Stream>);
 
-impl From<Stream> for Flooded {
+impl From<Stream> for Kept {
     fn from(stream: Stream) -> Self {
-        Flooded(Some(stream))
+        Kept(Some(stream))
     }
 }
 
-/// Floods every peer that it is connected to.
-struct Flooder {
-    flood: Flood,
+/// Plays its trick on every peer that it is connected to.
+struct Trickster {
+    trick: Trick,
     targets: Vec<(PeerId, ConnectionId)>,
-    kept: Vec<Flooded>,
+    kept: Vec<Kept>,
 }
 
-impl NetworkBehaviour for Flooder {
-    type ConnectionHandler = OneShotHandler<ReadyUpgrade<StreamProtocol>, Flood, Flooded>;
+impl Trickster {
+    fn new(trick: Trick) -> Self {
+        Trickster { trick, targets: Vec::new(), kept: Vec::new() }
+    }
+}
+
+impl NetworkBehaviour for Trickster {
+    type ConnectionHandler = OneShotHandler<ReadyUpgrade<StreamProtocol>, Trick, Kept>;
     type ToSwarm = Infallible;
 
     fn handle_established_inbound_connection(
@@ -156,7 +186,7 @@ impl NetworkBehaviour for Flooder {
         _local: &Multiaddr,
         _remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(handler(&self.flood))
+        Ok(handler(&self.trick.protocol))
     }
 
     fn handle_established_outbound_connection(
@@ -167,7 +197,7 @@ impl NetworkBehaviour for Flooder {
         _role: Endpoint,
         _port_use: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(handler(&self.flood))
+        Ok(handler(&self.trick.protocol))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -190,15 +220,15 @@ impl NetworkBehaviour for Flooder {
         _context: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         let Some((peer_id, connection)) = self.targets.pop() else { return Poll::Pending };
-        let (handler, event) = (NotifyHandler::One(connection), self.flood.clone());
+        let (handler, event) = (NotifyHandler::One(connection), self.trick.clone());
         Poll::Ready(ToSwarm::NotifyHandler { peer_id, handler, event })
     }
 }
 
-fn handler(flood: &Flood) -> OneShotHandler<ReadyUpgrade<StreamProtocol>, Flood, Flooded> {
+fn handler(protocol: &StreamProtocol) -> OneShotHandler<ReadyUpgrade<StreamProtocol>, Trick, Kept> {
     let config =
         OneShotHandlerConfig { outbound_substream_timeout: PATIENCE, ..Default::default() };
-    let accept = ReadyUpgrade::new(flood.protocol.clone());
+    let accept = ReadyUpgrade::new(protocol.clone());
     OneShotHandler::new(SubstreamProtocol::new(accept, ()), config)
 }
 
@@ -235,10 +265,8 @@ async fn who_floods_a_topic_is_cut_and_honest_messages_pass_meanwhile() {
         let first = node(seed, config()).await;
         let mut second = node(seed + 10, joining(&[&first])).await;
         meshed(&[&first.handle, &second.handle], 1, Topic::Votes).await;
-        let protocol = StreamProtocol::try_from_owned(format!("/timecoin/{TAG}/{lane}/1")).unwrap();
-        let flood = Flood { protocol, topic, message: 1_000 };
-        let mut attacker =
-            hostile(seed + 20, |_| Flooder { flood, targets: Vec::new(), kept: Vec::new() });
+        let flood = Trick::new(lane, Act::Flood { topic, message: 1_000 });
+        let mut attacker = hostile(seed + 20, |_| Trickster::new(flood));
         let target = address_of(&first);
         within("the flood is cut", until_cut(&mut attacker, target)).await;
         eventually("it is counted", || first.handle.stats().refused_offence >= 1).await;
@@ -265,7 +293,9 @@ async fn idle_strangers_do_not_keep_a_newcomer_out() {
     assert_eq!(connected(&mut newcomer).await, first.handle.local_peer_id());
     meshed(&[&newcomer.handle], 1, Topic::Votes).await;
     assert!(first.handle.stats().evicted >= 1);
-    eventually("who was evicted is gone", || first.handle.peers().len() <= 8).await;
+    // It may come back as an outbound peer.
+    let inbound = || first.handle.peers().iter().filter(|peer| peer.inbound).count();
+    eventually("who was evicted is gone", || inbound() <= 8).await;
     idle.abort();
 }
 
@@ -297,4 +327,73 @@ async fn peers_that_lie_about_addresses_make_nobody_dial_them() {
     let reached = tokio::time::timeout(Duration::from_millis(500), victim.accept()).await;
     lying.abort();
     assert!(reached.is_err(), "the victim was dialled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_readers_of_the_largest_answers_delay_no_votes_and_fill_no_memory() {
+    const READERS: u8 = 28;
+    let mut first = node(160, config()).await;
+    let mut asker = node(161, joining(&[&first])).await;
+    let peer = connected(&mut asker).await;
+    let mut readers: Vec<_> = (0..READERS)
+        .map(|seed| hostile(162 + seed, |_| Trickster::new(Trick::new("blocks", Act::ReadNothing))))
+        .collect();
+    for reader in &mut readers {
+        reader.dial(address_of(&first)).unwrap();
+    }
+    let reading = tokio::spawn(async move {
+        let mut all = futures::stream::select_all(readers);
+        while all.next().await.is_some() {}
+    });
+    // The application builds an answer for each request that it is handed.
+    let handle = first.handle.clone();
+    let answering = tokio::spawn(async move {
+        let largest = random(1, Protocol::Blocks.response_bytes_max());
+        while let Some(request) = first.requests.recv().await {
+            request.reply.send(match request.protocol {
+                Protocol::Blocks => largest.clone(),
+                _ => random(2, 1_000),
+            });
+        }
+    });
+    let blocks = || handle.stats().protocol(Protocol::Blocks);
+    eventually("every reader asked", || blocks().received + blocks().busy >= READERS.into()).await;
+    assert_eq!(blocks().received, 13, "what does not fit into the budget is not built");
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..20 {
+        let begun = Instant::now();
+        asker.handle.request(peer, Protocol::Votes, random(3, 10)).await.unwrap();
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    assert!(times[10] < Duration::from_secs(1), "{times:?}");
+    reading.abort();
+    answering.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_sends_invalid_messages_is_banned_and_stays_so_after_a_restart() {
+    let mut first = node(200, config()).await;
+    let liar = node(201, joining(&[&first])).await;
+    let peer = connected(&mut first).await;
+    meshed(&[&liar.handle, &first.handle], 1, Topic::Votes).await;
+    // All at once, so that the connection outlives the first offences.
+    let mut messages = Vec::new();
+    for number in 0..5 {
+        liar.handle.publish(Topic::Votes, random(number, 100), 0).unwrap();
+        messages.push(next(&mut first.fast).await);
+    }
+    messages.into_iter().for_each(|message| message.ticket.reject("a test"));
+    eventually("it is banned", || first.handle.stats().banned >= 1).await;
+    let ban = first.handle.bans().await.remove(0);
+    assert_eq!((ban.party, ban.times), (Party::Peer(peer), 1));
+    eventually("its connections end", || first.handle.peers().is_empty()).await;
+    first.handle.shutdown().await;
+    let saved = (**first.saved.borrow_and_update()).clone();
+    let again = NetworkConfig { saved, listen: vec![listen_of(&first)], ..config() };
+    let first = node(200, again).await;
+    assert_eq!(first.handle.bans().await[0].reason, "sent invalid messages");
+    eventually("it comes back in vain", || first.handle.stats().inbound_denied >= 1).await;
+    assert!(first.handle.unban(Party::Peer(peer)).await);
+    eventually("it is admitted again", || first.handle.peers().len() == 1).await;
 }

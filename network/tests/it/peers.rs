@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use timecoin_network::{
-    DialError, NetworkConfig, NetworkError, PeerEvent, Topic, keypair_from_secret, start,
+    DialError, Network, NetworkConfig, NetworkError, PeerEvent, Topic, keypair_from_secret, start,
 };
 
 use crate::support::{
-    accept_next, address_of, config, connected, disconnected, eventually, joining, meshed, node,
-    noise, within,
+    accept_next, address_of, config, connected, disconnected, eventually, joining, listen_of,
+    meshed, node, noise, within,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -149,4 +149,30 @@ async fn dropping_every_handle_stops_the_node() {
     let peer = connected(&mut first).await;
     drop(second);
     assert_eq!(disconnected(&mut first).await, peer);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_saved_brings_the_mesh_back_without_bootstrap_nodes() {
+    let bootstrap = node(90, config()).await;
+    let mut nodes = Vec::new();
+    for seed in 91..95 {
+        nodes.push(node(seed, joining(&[&bootstrap])).await);
+    }
+    let know_all = |nodes: &[Network], count| nodes.iter().all(|n| n.handle.peers().len() == count);
+    eventually("all know all", || know_all(&nodes, 4)).await;
+    // All stop at once, and the bootstrap node for good.
+    bootstrap.handle.shutdown().await;
+    let mut again = Vec::new();
+    for (seed, node) in (91..).zip(&mut nodes) {
+        node.handle.shutdown().await;
+        let saved = (**node.saved.borrow_and_update()).clone();
+        again.push((seed, NetworkConfig { saved, listen: vec![listen_of(node)], ..config() }));
+    }
+    let began = Instant::now();
+    let mut back = Vec::new();
+    for (seed, config) in again {
+        back.push(node(seed, config).await);
+    }
+    eventually("the mesh is back", || know_all(&back, 3)).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

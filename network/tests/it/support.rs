@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use timecoin_network::{
-    Gossip, Multiaddr, Network, NetworkConfig, NetworkHandle, PeerEvent, PeerId, PeerLimits, Topic,
-    bootstrap_address, keypair_from_secret, start,
+    Gossip, Multiaddr, Network, NetworkConfig, NetworkHandle, PeerEvent, PeerId, PeerLimits, Saved,
+    Topic, bootstrap_address, keypair_from_secret, start,
 };
 use tokio::sync::mpsc;
 
@@ -26,6 +26,7 @@ pub(crate) fn config() -> NetworkConfig {
         allow_private: true,
         reserved: Vec::new(),
         limits: PeerLimits::default(),
+        saved: Saved::default(),
     }
 }
 
@@ -54,6 +55,11 @@ pub(crate) async fn node(seed: u8, config: NetworkConfig) -> Network {
 pub(crate) fn address_of(node: &Network) -> Multiaddr {
     let address = node.handle.listen_addresses().remove(0);
     bootstrap_address(&address, node.handle.local_peer_id())
+}
+
+/// Where a node that has stopped listened, to start it again there.
+pub(crate) fn listen_of(node: &Network) -> Multiaddr {
+    node.handle.listen_addresses().remove(0)
 }
 
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

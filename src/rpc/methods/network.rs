@@ -1,15 +1,21 @@
 //! The node and its peers.
 use super::mempool::per_thousand;
 use crate::{
-    api::{GetConnectionCount, GetNetworkInfo, GetPeerInfo, NetworkInfo, PeerView, Seconds},
+    api::{
+        AddNode, BanView, ClearBanned, Code, DisconnectNode, GetConnectionCount, GetNetworkInfo,
+        GetPeerInfo, ListBanned, NetworkInfo, PeerView, Seconds, SetBan,
+    },
     genesis_file::network_name,
     rpc::{
         context::{Context, Serve},
         error::RpcError,
     },
 };
-use std::time::UNIX_EPOCH;
-use timecoin_network::{Multiaddr, PeerInfo, bootstrap_address};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use timecoin_network::{Ban, Multiaddr, Party, PeerInfo, bootstrap_address, parse_address};
+
+/// How long a ban lasts if nothing else is asked for, as in Bitcoin Core.
+const BAN_TIME: Duration = Duration::from_secs(86_400);
 
 impl Serve for GetNetworkInfo {
     async fn serve(self, context: &Context) -> Result<NetworkInfo, RpcError> {
@@ -72,6 +78,7 @@ fn peer_view(id: u64, peer: &PeerInfo) -> PeerView {
         protocol: peer.protocol_version.clone(),
         listen: texts(peer.listen.iter().cloned()),
         mesh: peer.mesh.iter().map(|topic| topic.name().to_owned()).collect(),
+        score: peer.score,
         bytesrecv: peer.bytes_in,
         bytessent: peer.bytes_out,
     }
@@ -87,5 +94,86 @@ impl Serve for GetPeerInfo {
 impl Serve for GetConnectionCount {
     async fn serve(self, context: &Context) -> Result<u64, RpcError> {
         Ok(context.node.network.peers().len() as u64)
+    }
+}
+
+impl Serve for AddNode {
+    async fn serve(self, context: &Context) -> Result<(), RpcError> {
+        if self.command != "onetry" {
+            let text =
+                format!("{:?} is not supported; use onetry, or network.bootstrap", self.command);
+            return Err(RpcError::new(Code::InvalidParameter, text));
+        }
+        let address = parse_address(&self.node)
+            .map_err(|error| RpcError::new(Code::InvalidParameter, error))?;
+        let dialled = context.node.network.dial(address).await;
+        dialled.map(drop).map_err(|error| RpcError::new(Code::NotConnected, error))
+    }
+}
+
+impl Serve for DisconnectNode {
+    async fn serve(self, context: &Context) -> Result<(), RpcError> {
+        let network = &context.node.network;
+        let is_meant = |peer: &&PeerInfo| {
+            peer.peer.to_string() == self.address || peer.address.to_string() == self.address
+        };
+        let peer = network.peers().iter().find(is_meant).map(|peer| peer.peer);
+        let is_gone = match peer {
+            Some(peer) => network.disconnect(peer).await,
+            None => false,
+        };
+        let text = || format!("{} is not connected; getpeerinfo lists the peers", self.address);
+        if is_gone { Ok(()) } else { Err(RpcError::new(Code::NotConnected, text())) }
+    }
+}
+
+impl Serve for SetBan {
+    async fn serve(self, context: &Context) -> Result<(), RpcError> {
+        let refuse = |text: String| Err(RpcError::new(Code::InvalidSubnet, text));
+        let party: Party = match self.subnet.parse() {
+            Ok(party) => party,
+            Err(text) => return refuse(text),
+        };
+        let network = &context.node.network;
+        match self.command.as_str() {
+            "add" if network.bans().await.iter().any(|ban| ban.party == party) => {
+                let text = format!("{party} is banned already; lift the ban first");
+                Err(RpcError::new(Code::AlreadyAdded, text))
+            }
+            "add" => {
+                let time = self.bantime.filter(|seconds| *seconds > 0);
+                let time = time.map_or(BAN_TIME, Duration::from_secs);
+                network.ban(party, "banned by the operator".into(), time).await;
+                Ok(())
+            }
+            "remove" if network.unban(party).await => Ok(()),
+            "remove" => refuse(format!("{party} is not banned; listbanned lists the bans")),
+            other => refuse(format!("{other:?} is neither add nor remove")),
+        }
+    }
+}
+
+impl Serve for ListBanned {
+    async fn serve(self, context: &Context) -> Result<Vec<BanView>, RpcError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let bans = context.node.network.bans().await;
+        let view = |ban: Ban| BanView {
+            address: ban.party.to_string(),
+            banned_until: (now + ban.remaining).as_secs(),
+            time_remaining: ban.remaining.as_secs(),
+            reason: ban.reason,
+            times: ban.times,
+        };
+        Ok(bans.into_iter().map(view).collect())
+    }
+}
+
+impl Serve for ClearBanned {
+    async fn serve(self, context: &Context) -> Result<(), RpcError> {
+        let network = &context.node.network;
+        for ban in network.bans().await {
+            network.unban(ban.party).await;
+        }
+        Ok(())
     }
 }
