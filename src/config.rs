@@ -61,6 +61,8 @@ pub struct NetworkSection {
     pub allow_private: bool,
     /// Peers that always find a place.
     pub reserved: Vec<PeerId>,
+    /// The only peers of a private network; empty for a public one.
+    pub only: Vec<PeerId>,
 }
 
 /// `[rpc]`
@@ -170,6 +172,7 @@ impl NodeConfig {
                 bootstrap: layers.addresses("network.bootstrap")?,
                 allow_private: layers.get("network.allow_private")?,
                 reserved: layers.peers("network.reserved")?,
+                only: layers.peers("network.only")?,
             },
             rpc: RpcSection {
                 enabled: layers.get("rpc.enabled")?,

@@ -65,7 +65,7 @@ impl Behaviour {
         let exchange = |protocol| exchange::behaviour(names, protocol);
         Ok(Behaviour {
             blocked: allow_block_list::Behaviour::default(),
-            gate: Gate::new(config.limits, config.reserved.iter().copied()),
+            gate: Gate::new(config),
             ping: ping::Behaviour::new(
                 ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT),
             ),

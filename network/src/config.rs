@@ -25,6 +25,8 @@ pub struct NetworkConfig {
     pub allow_private: bool,
     /// Peers that always find a place and are never evicted.
     pub reserved: Vec<PeerId>,
+    /// If it is not empty, no other peers are admitted or dialled: a private network.
+    pub only: Vec<PeerId>,
     /// Connection limits.
     pub limits: PeerLimits,
     /// What the last start saved; empty at the first.
@@ -202,6 +204,7 @@ mod tests {
             ],
             allow_private: false,
             reserved: Vec::new(),
+            only: Vec::new(),
             limits: PeerLimits::default(),
             saved: Saved::default(),
         }

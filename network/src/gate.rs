@@ -26,7 +26,7 @@ use libp2p::{
 
 use crate::{
     address,
-    config::PeerLimits,
+    config::{NetworkConfig, PeerLimits},
     eviction::{self, Inbound},
     origin::{Origin, Prefix},
     rate::{Bucket, Quota},
@@ -55,6 +55,8 @@ pub(crate) enum Refusal {
     Twice,
     #[error("the peer or its host is banned")]
     Banned,
+    #[error("the peer is not on the list of this private network")]
+    Unlisted,
     #[error("this node did not decide on the dial")]
     Unwanted,
 }
@@ -94,6 +96,8 @@ pub(crate) struct Gate {
     shares: HashMap<Prefix, u32>,
     merits: HashMap<PeerId, Merits>,
     reserved: HashSet<PeerId>,
+    /// If it is not empty, nobody else is admitted.
+    only: HashSet<PeerId>,
     buckets: HashMap<Prefix, Bucket>,
     other_hosts: Bucket,
     permitted: HashSet<ConnectionId>,
@@ -104,13 +108,14 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(limits: PeerLimits, reserved: impl IntoIterator<Item = PeerId>) -> Self {
+    pub(crate) fn new(config: &NetworkConfig) -> Self {
         Gate {
-            limits,
+            limits: config.limits,
             connections: HashMap::new(),
             shares: HashMap::new(),
             merits: HashMap::new(),
-            reserved: reserved.into_iter().collect(),
+            reserved: config.reserved.iter().copied().collect(),
+            only: config.only.iter().copied().collect(),
             buckets: HashMap::new(),
             other_hosts: Bucket::full(HANDSHAKES, Instant::now()),
             permitted: HashSet::new(),
@@ -162,6 +167,12 @@ impl Gate {
     fn check_ban(&self, party: &Party, now: Instant) -> Result<(), Refusal> {
         let is_banned = self.standings.banned(party, now).is_some();
         if is_banned { Err(Refusal::Banned) } else { Ok(()) }
+    }
+
+    /// Whether this peer may be connected at all.
+    fn check_peer(&self, peer: &PeerId, now: Instant) -> Result<(), Refusal> {
+        let is_listed = self.only.is_empty() || self.only.contains(peer);
+        if is_listed { self.check_ban(&Party::Peer(*peer), now) } else { Err(Refusal::Unlisted) }
     }
 
     /// Places for outbound connections that are neither used nor being dialled.
@@ -224,7 +235,7 @@ impl Gate {
 
     /// An inbound handshake ended: the peer is known.
     fn admit(&mut self, id: ConnectionId, peer: PeerId, now: Instant) -> Result<(), Refusal> {
-        self.check_ban(&Party::Peer(peer), now)?;
+        self.check_peer(&peer, now)?;
         self.check_twice(&peer)?;
         let inbound = self.count(|connection| connection.is_inbound && connection.peer.is_some());
         let all = self.count(|connection| connection.peer.is_some());
@@ -295,7 +306,7 @@ impl Gate {
             return Err(Refusal::Unwanted);
         }
         if let Some(peer) = peer {
-            self.check_ban(&Party::Peer(peer), now)?;
+            self.check_peer(&peer, now)?;
         }
         let is_reserved = peer.is_some_and(|peer| self.reserved.contains(&peer));
         if self.outbound_room() == 0 && !is_reserved {

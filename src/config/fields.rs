@@ -91,6 +91,13 @@ pub(super) const FIELDS: &[Field] = &[
         "[\"12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2\"]",
         "Peer ids that always find a place here and are never disconnected for another peer.",
     ),
+    field(
+        "network.only",
+        Form::List,
+        "[]",
+        "[\"12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2\"]",
+        "Peer ids of a private network: no others are admitted or dialled. Empty: everybody is.",
+    ),
     field("rpc.enabled", Form::Literal, "true", "", "Whether the JSON-RPC server runs."),
     field(
         "rpc.listen",

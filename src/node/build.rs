@@ -280,6 +280,7 @@ fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkCo
         bootstrap: config.network.bootstrap.clone(),
         allow_private: config.network.allow_private,
         reserved: config.network.reserved.clone(),
+        only: config.network.only.clone(),
         limits: PeerLimits::of(config.limits.peers),
         saved,
     }

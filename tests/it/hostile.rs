@@ -195,6 +195,7 @@ impl<'a> Stranger<'a> {
             bootstrap,
             allow_private: true,
             reserved: Vec::new(),
+            only: Vec::new(),
             limits: PeerLimits::default(),
             saved: timecoin_network::Saved::default(),
         };

@@ -23,6 +23,7 @@ fn discovery(bootstrap: &[PeerId], now: Instant) -> Discovery {
             .collect(),
         allow_private: false,
         reserved: Vec::new(),
+        only: Vec::new(),
         limits: PeerLimits::default(),
         saved: Saved::default(),
     };

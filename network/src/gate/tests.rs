@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use super::*;
+use crate::saved::Saved;
 
 struct Door {
     gate: Gate,
@@ -11,7 +12,19 @@ struct Door {
 
 impl Door {
     fn new(limits: PeerLimits, reserved: &[PeerId]) -> Self {
-        Door { gate: Gate::new(limits, reserved.iter().copied()), next: 0, now: Instant::now() }
+        let config = NetworkConfig {
+            chain_tag: "tc-test".to_owned(),
+            agent: String::new(),
+            listen: Vec::new(),
+            external: Vec::new(),
+            bootstrap: Vec::new(),
+            allow_private: false,
+            reserved: reserved.to_vec(),
+            only: Vec::new(),
+            limits,
+            saved: Saved::default(),
+        };
+        Door { gate: Gate::new(&config), next: 0, now: Instant::now() }
     }
 
     fn id(&mut self) -> ConnectionId {
@@ -133,4 +146,43 @@ fn only_permitted_dials_leave_and_all_of_them_count() {
     door.gate.permit(id);
     assert_eq!(door.gate.dial(id, Some(peer), door.now), Err(Refusal::Full));
     assert_eq!(room, 2);
+}
+
+#[test]
+fn a_private_network_admits_and_dials_nobody_else() {
+    let [friend, stranger] = [0; 2].map(|_| PeerId::random());
+    let mut door = Door::new(PeerLimits::of(50), &[]);
+    door.gate.only.insert(friend);
+    assert_eq!(door.enter("9.9.9.9", stranger).unwrap_err(), Refusal::Unlisted);
+    door.enter("9.9.9.9", friend).unwrap();
+    for (peer, outcome) in [(stranger, Err(Refusal::Unlisted)), (friend, Ok(()))] {
+        let id = door.id();
+        door.gate.permit(id);
+        assert_eq!(door.gate.dial(id, Some(peer), door.now), outcome);
+    }
+}
+
+#[test]
+fn the_banned_are_refused_from_all_their_hosts_and_a_banned_host_with_all_its_peers() {
+    let [liar, other] = [0; 2].map(|_| PeerId::random());
+    let reserved = PeerId::random();
+    let mut door = Door::new(PeerLimits::of(50), &[reserved]);
+    let via: Multiaddr = "/ip4/9.9.9.9/tcp/5".parse().unwrap();
+    for _ in 0..5 {
+        door.gate.blame(liar, Some(&via), Offence::Invalid, door.now);
+        let sentence = door.gate.blame(reserved, Some(&via), Offence::Invalid, door.now);
+        assert_eq!(sentence, Sentence::Nothing, "the operator vouches for it");
+    }
+    assert_eq!(door.enter("8.8.8.8", liar).unwrap_err(), Refusal::Banned);
+    assert_eq!(door.enter("9.9.9.9", other).unwrap_err(), Refusal::Banned);
+    door.enter("8.8.8.8", other).unwrap();
+    // Others are behind the same private address, which has no share.
+    let exempt = PeerLimits { private_is_exempt: true, ..PeerLimits::of(50) };
+    let mut door = Door::new(exempt, &[]);
+    let via: Multiaddr = "/ip4/10.0.0.7/tcp/5".parse().unwrap();
+    for _ in 0..5 {
+        door.gate.blame(liar, Some(&via), Offence::Invalid, door.now);
+    }
+    door.enter("10.0.0.7", other).unwrap();
+    assert_eq!(door.enter("10.0.0.7", liar).unwrap_err(), Refusal::Banned);
 }

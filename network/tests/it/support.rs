@@ -25,6 +25,7 @@ pub(crate) fn config() -> NetworkConfig {
         bootstrap: Vec::new(),
         allow_private: true,
         reserved: Vec::new(),
+        only: Vec::new(),
         limits: PeerLimits::default(),
         saved: Saved::default(),
     }
