@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use timecoin_chain::genesis::Network;
-use timecoin_network::{Multiaddr, PeerId};
+use timecoin_network::{Multiaddr, PeerId, PeerLimits};
 
 /// The whole configuration of a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,8 +125,10 @@ pub enum LogFormat {
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct LimitsSection {
-    /// The maximum number of connected peers.
-    pub peers: u32,
+    /// Connections.
+    pub peers: PeerLimits,
+    /// KiB of blocks sent in a second on average; 0 is no limit.
+    pub upload_kib: u64,
 }
 
 /// The ports of a kind of network: peers, then RPC.
@@ -195,9 +197,27 @@ impl NodeConfig {
                 filter: layers.get("log.filter")?,
                 format: layers.get("log.format")?,
             },
-            limits: LimitsSection { peers: layers.number("limits.peers", 1..=1_000)? },
+            limits: limits(&layers)?,
         })
     }
+}
+
+fn limits(layers: &Layers) -> Result<LimitsSection, ConfigError> {
+    let derived = PeerLimits::of(layers.number("limits.peers", 1..=1_000)?);
+    let inbound: Option<u32> = layers.optional("limits.inbound")?;
+    let outbound: Option<u32> = layers.optional("limits.outbound")?;
+    let outbound_max = outbound.unwrap_or(derived.outbound_max);
+    let peers = PeerLimits {
+        inbound_max: inbound.unwrap_or(derived.inbound_max),
+        outbound_max,
+        outbound_target: derived.outbound_target.min(outbound_max),
+        per_ip_max: layers.number("limits.per_host", 1..=1_000)?,
+        per_near_max: layers.number("limits.per_near", 1..=1_000)?,
+        per_group_max: layers.number("limits.per_group", 1..=1_000)?,
+        ..derived
+    };
+    let upload_kib = layers.number("limits.upload_kib", 0..=1 << 30)?;
+    Ok(LimitsSection { peers, upload_kib })
 }
 
 fn parse_default_listen(port: u16) -> Result<Multiaddr, ConfigError> {

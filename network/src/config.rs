@@ -27,6 +27,8 @@ pub struct NetworkConfig {
     pub reserved: Vec<PeerId>,
     /// If it is not empty, no other peers are admitted or dialled: a private network.
     pub only: Vec<PeerId>,
+    /// Bytes of blocks that are sent in a second on average, before compression; 0 is no limit.
+    pub upload_bytes: u64,
     /// Connection limits.
     pub limits: PeerLimits,
     /// What the last start saved; empty at the first.
@@ -205,6 +207,7 @@ mod tests {
             allow_private: false,
             reserved: Vec::new(),
             only: Vec::new(),
+            upload_bytes: 0,
             limits: PeerLimits::default(),
             saved: Saved::default(),
         }

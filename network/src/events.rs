@@ -370,7 +370,7 @@ impl Node {
         let counters = self.stats.protocol(protocol);
         let refusal = if !self.rates.request(&peer, protocol, now) {
             Some(&counters.over_quota)
-        } else if !self.answers.reserve((protocol, id), peer, protocol) {
+        } else if !self.answers.reserve((protocol, id), peer, protocol, now) {
             Some(&counters.busy)
         } else {
             None

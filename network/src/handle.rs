@@ -12,13 +12,10 @@ use crate::{
     address, envelope,
     error::{DialError, PublishError, RequestError},
     peers::{PeerInfo, Snapshot},
-    standing::{Ban, Party},
+    standing::{BAN_TIME_MAX, Ban, Party},
     stats::{NetworkStats, Stats},
     topic::{Lane, Protocol, Topic},
 };
-
-/// The longest ban that can be asked for: ten years.
-const BAN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 pub(crate) const HIGH_QUEUE: usize = 256;
 pub(crate) const LOW_QUEUE: usize = 256;
@@ -49,6 +46,9 @@ pub(crate) enum Command {
     Disconnect {
         peer: PeerId,
         outcome: oneshot::Sender<bool>,
+    },
+    Blame {
+        peer: PeerId,
     },
     Ban {
         party: Party,
@@ -174,9 +174,17 @@ impl NetworkHandle {
         self.ask(|outcome| Command::Disconnect { peer, outcome }).await.unwrap_or(false)
     }
 
+    /// A peer's answer was proved to be invalid: its standing suffers, as from a rejected message. Never waits: when the
+    /// swarm is behind, it is forgotten.
+    pub fn blame(&self, peer: PeerId, reason: &str) {
+        tracing::debug!(%peer, reason, "an invalid answer");
+        // A full queue is the node's trouble, not the peer's.
+        let _ = self.inner.low.try_send(Command::Blame { peer });
+    }
+
     /// Bans a peer or a host from now on and ends its connections. A ban lasts at most ten years.
     pub async fn ban(&self, party: Party, reason: String, duration: Duration) {
-        let duration = duration.min(BAN_MAX);
+        let duration = duration.min(BAN_TIME_MAX);
         self.ask(|outcome| Command::Ban { party, reason, duration, outcome }).await;
     }
 

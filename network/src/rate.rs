@@ -41,12 +41,14 @@ pub(crate) const RECORDS: Quota = Quota::per_minute(6, 6);
 pub(crate) struct Bucket {
     quota: Quota,
     milli_tokens: u64,
+    /// Tokens that were spent before they came.
+    debt: u64,
     filled_at: Instant,
 }
 
 impl Bucket {
     pub(crate) fn full(quota: Quota, now: Instant) -> Self {
-        Bucket { quota, milli_tokens: quota.burst.saturating_mul(1000), filled_at: now }
+        Bucket { quota, milli_tokens: quota.burst.saturating_mul(1000), debt: 0, filled_at: now }
     }
 
     /// Takes `cost` tokens; returns false and takes none if there are too few.
@@ -59,6 +61,19 @@ impl Bucket {
             }
             None => false,
         }
+    }
+
+    /// Takes tokens that may not be there yet: they are paid off as they come.
+    pub(crate) fn spend(&mut self, cost: u64) {
+        let cost = cost.saturating_mul(1000);
+        self.debt = self.debt.saturating_add(cost.saturating_sub(self.milli_tokens));
+        self.milli_tokens = self.milli_tokens.saturating_sub(cost);
+    }
+
+    /// Whether there is no token, or a debt.
+    pub(crate) fn is_empty(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.milli_tokens == 0
     }
 
     /// Whether nothing was taken for a while: such a bucket may be forgotten.
@@ -76,8 +91,10 @@ impl Bucket {
         // Time that was too short for a thousandth of a token still counts later.
         let used = gained.saturating_mul(period) / milli_tokens;
         self.filled_at += Duration::from_millis(used);
-        self.milli_tokens =
-            self.milli_tokens.saturating_add(gained).min(self.quota.burst.saturating_mul(1000));
+        let paid = gained.min(self.debt);
+        self.debt -= paid;
+        let full = self.quota.burst.saturating_mul(1000);
+        self.milli_tokens = self.milli_tokens.saturating_add(gained - paid).min(full);
     }
 }
 

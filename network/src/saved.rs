@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::standing::{BANS_MAX, Ban};
+use crate::standing::{BAN_TIME_MAX, BANS_MAX, Ban};
 
 const VERSION: u32 = 1;
 /// Bytes that are read at most.
@@ -87,7 +87,7 @@ impl Saved {
     pub(crate) fn bans(&self) -> impl Iterator<Item = Ban> {
         let now = unix_now();
         self.bans.iter().take(BANS_MAX).filter_map(move |ban| {
-            let remaining = Duration::from_secs(ban.until).checked_sub(now)?;
+            let remaining = Duration::from_secs(ban.until).checked_sub(now)?.min(BAN_TIME_MAX);
             let (party, reason) = (ban.party.parse().ok()?, ban.reason.clone());
             Some(Ban { party, reason, remaining, times: ban.times })
         })
@@ -164,5 +164,7 @@ mod tests {
         let mut saved = saved();
         saved.bans[0].until = 1;
         assert_eq!(saved.bans().count(), 0);
+        saved.bans[0].until = u64::MAX;
+        assert_eq!(saved.bans().next().unwrap().remaining, BAN_TIME_MAX);
     }
 }

@@ -26,6 +26,8 @@ const OVERUSE_FLOOR: f64 = -40.0;
 const HALF_LIFE: Duration = Duration::from_secs(600);
 const BAN_MIN: Duration = Duration::from_secs(3_600);
 const BAN_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// The longest ban that can be asked for: ten years.
+pub(crate) const BAN_TIME_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 /// Scores of peers and hosts; those nearest to zero are forgotten first.
 const SCORES_MAX: usize = 8_192;
 /// Bans, expired ones included; those that end first are forgotten first.
@@ -61,12 +63,17 @@ impl std::str::FromStr for Party {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let ip = text.split_once('/').map_or(text, |(ip, _)| ip);
-        match (text.parse(), ip.parse()) {
-            (Ok(peer), _) => Ok(Party::Peer(peer)),
-            (_, Ok(ip)) => Ok(Party::host(ip)),
-            _ => Err(format!("{text:?} is neither a peer id nor an IP address")),
+        if let Ok(peer) = text.parse() {
+            return Ok(Party::Peer(peer));
         }
+        let (ip, bits) = text.split_once('/').unwrap_or((text, ""));
+        let party = match (ip.parse(), bits) {
+            (Ok(ip @ IpAddr::V4(_)), "" | "32") => Some(Party::host(ip)),
+            (Ok(ip @ IpAddr::V6(_)), "" | "64") => Some(Party::host(ip)),
+            _ => None,
+        };
+        let what = "neither a peer id nor an IPv4 address nor an IPv6 address or /64";
+        party.ok_or_else(|| format!("{text:?} is {what}"))
     }
 }
 
@@ -187,6 +194,10 @@ impl Standings {
     }
 
     fn charge(&mut self, party: Party, offence: Offence, now: Instant) -> Sentence {
+        if self.banned(&party, now).is_some() {
+            // Sent before the ban took effect: it is not banned twice for it.
+            return Sentence::Disconnect;
+        }
         let score = self.entry(party, now);
         let before = score.now(now);
         let after = (before - offence.points()).max(offence.floor().min(before));
@@ -300,6 +311,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_before_a_ban_is_not_punished_twice() {
+        let (now, peer) = (Instant::now(), PeerId::random());
+        let mut standings = Standings::default();
+        for _ in 0..1_000 {
+            standings.blame(peer, Some(ip("9.9.9.9")), Offence::Malformed, now);
+        }
+        let bans = standings.bans(now);
+        assert_eq!(bans.len(), 2, "the peer and its host");
+        assert!(bans.iter().all(|ban| ban.times == 1 && ban.remaining == HOUR), "{bans:?}");
+    }
+
+    #[test]
     fn overuse_disconnects_and_never_bans() {
         let (now, peer) = (Instant::now(), PeerId::random());
         let mut standings = Standings::default();
@@ -372,6 +395,9 @@ mod tests {
         {
             assert_eq!(party.to_string().parse(), Ok(party));
         }
-        assert!("nobody".parse::<Party>().is_err());
+        assert_eq!("9.8.7.6".parse(), Ok(Party::host(ip("9.8.7.6"))));
+        for text in ["nobody", "", "/", "9.8.7.6/24", "2001:db8::/32", "9.8.7"] {
+            assert!(text.parse::<Party>().is_err(), "{text}");
+        }
     }
 }

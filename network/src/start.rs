@@ -103,7 +103,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         fast_tickets,
         bulk_tickets,
         asked: HashMap::new(),
-        answers: Budget::new(),
+        answers: Budget::new(config.upload_bytes, now),
         dials: HashMap::new(),
         refused: VecDeque::new(),
         outlets: Outlets {
@@ -116,6 +116,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         },
         lag_warned_at: None,
         save_at: now + SAVE_AFTER,
+        save_pause: SAVE_AFTER,
     };
     let (handle, commands) = handle(local, &node.peers, stats, listening);
     let inlets = Inlets {

@@ -58,8 +58,8 @@ const GOODBYE: Duration = Duration::from_millis(400);
 /// How long a peer of another chain is refused without a check.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 const REFUSED_MAX: usize = 256;
-/// The interval between two looks at what the next start is given.
-const SAVE_PERIOD: Duration = Duration::from_secs(10);
+/// The longest interval between two looks at what the next start is given.
+const SAVE_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Outbound peers that the next start dials first: those that were connected longest.
 const ANCHORS: usize = 2;
 
@@ -110,6 +110,8 @@ pub(crate) struct Node {
     pub(crate) lag_warned_at: Option<Instant>,
     /// When to look next whether the state for the next start has changed.
     pub(crate) save_at: Instant,
+    /// From then to the next look: longer and longer.
+    pub(crate) save_pause: Duration,
 }
 
 impl Node {
@@ -197,6 +199,7 @@ impl Node {
                 // The application may have stopped waiting.
                 let _ = outcome.send(self.swarm.disconnect_peer_id(peer).is_ok());
             }
+            Command::Blame { peer } => self.blame(peer, Offence::Invalid, Instant::now()),
             Command::Ban { party, reason, duration, outcome } => {
                 let now = Instant::now();
                 self.swarm.behaviour_mut().gate.standings.ban(party, reason, duration, now);
@@ -347,7 +350,8 @@ impl Node {
 
     /// Publishes what the next start is given, if it has changed.
     fn save(&mut self, now: Instant) {
-        self.save_at = now + SAVE_PERIOD;
+        self.save_at = now + self.save_pause;
+        self.save_pause = (2 * self.save_pause).min(SAVE_PAUSE_MAX);
         let anchors = self.peers.oldest_outbound(ANCHORS);
         let bans = self.swarm.behaviour().gate.standings.bans(now);
         let saved = Arc::new(Saved::new(self.discovery.saved(&anchors), &bans));
@@ -437,15 +441,20 @@ impl Node {
         }
     }
 
-    /// Ends the connections of a party that is banned from now on.
+    /// Ends the connections of a party that is banned from now on. Useful peers on a banned host stay.
     pub(crate) fn on_banned(&mut self, party: Party) {
         self.stats.counters.banned.add_one();
         self.save(Instant::now());
         let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in connected {
             let via = self.peers.via(&peer).and_then(|(via, _)| address::ip(via));
-            if party == Party::Peer(peer) || via.map(Party::host) == Some(party) {
+            let standings = &self.swarm.behaviour().gate.standings;
+            let is_liked = standings.score(Party::Peer(peer), Instant::now()) > 0.0;
+            let is_of_host = via.map(Party::host) == Some(party) && !is_liked;
+            if party == Party::Peer(peer) {
                 self.discovery.forget(&peer);
+            }
+            if party == Party::Peer(peer) || is_of_host {
                 // It may have left meanwhile.
                 let _ = self.swarm.disconnect_peer_id(peer);
             }

@@ -163,7 +163,37 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "human, or json: one object per line, with height, round, peer and txid as fields.",
     ),
-    field("limits.peers", Form::Literal, "50", "", "Maximum number of connected peers."),
+    field("limits.peers", Form::Literal, "50", "", "Maximum number of connected peers, 1 to 1000."),
+    field(
+        "limits.inbound",
+        Form::Literal,
+        "",
+        "32",
+        "Maximum number of inbound peers. Default: 16 of 25 peers.",
+    ),
+    field(
+        "limits.outbound",
+        Form::Literal,
+        "",
+        "18",
+        "Maximum number of outbound peers, dials included. Default: 9 of 25 peers.",
+    ),
+    field(
+        "limits.per_host",
+        Form::Literal,
+        "3",
+        "",
+        "Inbound connections from one IPv4 address or IPv6 /64; private addresses have no limit.",
+    ),
+    field("limits.per_near", Form::Literal, "6", "", "The same from one /24, or IPv6 /48."),
+    field("limits.per_group", Form::Literal, "12", "", "The same from one /16, or IPv6 /32."),
+    field(
+        "limits.upload_kib",
+        Form::Literal,
+        "0",
+        "",
+        "KiB of blocks sent to syncing peers in a second on average; 0: no limit.",
+    ),
 ];
 
 /// The most similar known key, if one is similar.

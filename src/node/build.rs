@@ -24,7 +24,7 @@ use timecoin_chain::{
     mempool::MempoolLimits,
     types::Millis,
 };
-use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, PeerLimits, Saved};
+use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, Saved};
 use timecoin_store::{Store, StoreError, StoreOptions};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -281,7 +281,8 @@ fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkCo
         allow_private: config.network.allow_private,
         reserved: config.network.reserved.clone(),
         only: config.network.only.clone(),
-        limits: PeerLimits::of(config.limits.peers),
+        upload_bytes: config.limits.upload_kib * 1024,
+        limits: config.limits.peers,
         saved,
     }
 }

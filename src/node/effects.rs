@@ -65,6 +65,11 @@ impl Shell {
             // Dropping a reply answers "busy".
             Effect::Refuse { ticket } => drop(self.waiting.requests.remove(&ticket)),
             Effect::Judge { ticket, verdict } => self.judge(ticket, verdict),
+            Effect::Blame { peer, reason } => {
+                if let Some(peer) = self.peers.id(peer) {
+                    self.network.blame(peer, reason);
+                }
+            }
             Effect::Run(job) => self.workers.run(job),
             Effect::LookUp { ticket, inputs } => self.workers.look_up(ticket, inputs),
             Effect::Verify { ticket, spends } => self.workers.verify(ticket, spends),

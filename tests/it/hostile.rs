@@ -196,6 +196,7 @@ impl<'a> Stranger<'a> {
             allow_private: true,
             reserved: Vec::new(),
             only: Vec::new(),
+            upload_bytes: 0,
             limits: PeerLimits::default(),
             saved: timecoin_network::Saved::default(),
         };

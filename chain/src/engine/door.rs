@@ -46,6 +46,7 @@ impl<V: LedgerView> Engine<V> {
                 self.on_bodies(now, from, &request, transactions);
             }
             Action::Attestation(attestation) => self.on_attestation(&attestation),
+            Action::Blame(peer, reason) => self.out.push(Effect::Blame { peer, reason }),
             Action::Failed(from, request) => self.on_request_failed(now, from, &request),
         }
     }

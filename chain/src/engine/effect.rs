@@ -76,6 +76,13 @@ pub enum Effect {
         /// Whether it is forwarded.
         verdict: Verdict,
     },
+    /// A peer answered what no honest node answers: its standing suffers.
+    Blame {
+        /// Who.
+        peer: Peer,
+        /// Why.
+        reason: &'static str,
+    },
     /// Run this on the pool; the answer is `Input::Done`.
     Run(Job),
     /// Gossip transactions of a batch that is not forwarded as a whole.

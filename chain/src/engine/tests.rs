@@ -140,6 +140,7 @@ fn brief(effect: &Effect) -> String {
         Effect::Serve { ticket, request } => format!("serve {} {request:?}", ticket.0),
         Effect::Refuse { ticket } => format!("refuse {}", ticket.0),
         Effect::Judge { ticket, verdict } => format!("judge {} {verdict:?}", ticket.0),
+        Effect::Blame { peer, reason } => format!("blame {} {reason}", peer.0),
         Effect::Run(job) => format!("run {} us", job.price_us()),
         Effect::Relay { transactions } => format!("relay {}", transactions.len()),
         Effect::LookUp { ticket, inputs } => format!("look up {} {}", ticket.0, inputs.len()),

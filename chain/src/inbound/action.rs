@@ -37,6 +37,8 @@ pub enum Action {
     Bodies(Peer, BodiesRequest, Vec<Transaction>),
     /// What a masternode attests, as it was asked to.
     Attestation(Verified<Attestation>),
-    /// The response is not what an honest node sends.
+    /// A request has failed.
     Failed(Peer, Request),
+    /// This peer answered what no honest node answers.
+    Blame(Peer, &'static str),
 }

@@ -259,7 +259,8 @@ impl Pass<'_> {
                     digests.into_iter().for_each(|digest| self.door.memory.remember(digest));
                     self.deliver(from, &request, known.into_iter().chain(verified));
                 }
-                _ => self.actions.push(Action::Failed(from, request)),
+                Err(fault) => self.fail(from, request, fault),
+                Ok(_) => self.actions.push(Action::Failed(from, request)),
             },
         }
     }

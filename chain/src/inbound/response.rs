@@ -1,6 +1,6 @@
 //! Responses to this node's requests: decoded, held against the request, and each message verified once.
 //!
-//! Never forwards anything, and gives no verdict: the engine hears that a request has failed.
+//! Never forwards anything, and gives no verdict: the engine hears that a request has failed, and whom to blame for it.
 use super::{
     Action, INLINE_BYTES_MAX, Pass, Purpose,
     job::{self, Fault, Found, Task},
@@ -52,8 +52,15 @@ impl Pass<'_> {
             (Request::Bodies(request), Ok(Found::Bodies(bodies))) => {
                 self.actions.push(Action::Bodies(from, request, bodies));
             }
-            (request, _) => self.actions.push(Action::Failed(from, request)),
+            (request, Err(fault)) => self.fail(from, request, fault),
+            (request, Ok(_)) => self.actions.push(Action::Failed(from, request)),
         }
+    }
+
+    /// The response is none that an honest node gives.
+    pub(super) fn fail(&mut self, from: Peer, request: Request, Fault(reason): Fault) {
+        self.actions.push(Action::Blame(from, reason));
+        self.actions.push(Action::Failed(from, request));
     }
 
     /// Messages of a response: each is verified once, and not again if it was before.

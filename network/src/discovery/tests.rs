@@ -24,6 +24,7 @@ fn discovery(bootstrap: &[PeerId], now: Instant) -> Discovery {
         allow_private: false,
         reserved: Vec::new(),
         only: Vec::new(),
+        upload_bytes: 0,
         limits: PeerLimits::default(),
         saved: Saved::default(),
     };

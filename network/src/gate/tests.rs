@@ -21,6 +21,7 @@ impl Door {
             allow_private: false,
             reserved: reserved.to_vec(),
             only: Vec::new(),
+            upload_bytes: 0,
             limits,
             saved: Saved::default(),
         };

@@ -26,6 +26,7 @@ pub(crate) fn config() -> NetworkConfig {
         allow_private: true,
         reserved: Vec::new(),
         only: Vec::new(),
+        upload_bytes: 0,
         limits: PeerLimits::default(),
         saved: Saved::default(),
     }

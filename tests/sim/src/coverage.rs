@@ -128,6 +128,8 @@ pub enum Met {
     SecondHostStopped,
     /// A stranger answered a request.
     StrangerAnswered,
+    /// A stranger was blamed for its answer.
+    StrangerBlamed,
     /// A stranger was thrown out because of what it sent.
     StrangerRefused,
 }
@@ -197,6 +199,7 @@ impl Met {
         Self::SecondHost,
         Self::SecondHostStopped,
         Self::StrangerAnswered,
+        Self::StrangerBlamed,
         Self::StrangerRefused,
     ];
 }

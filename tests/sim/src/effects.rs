@@ -17,7 +17,7 @@ use timecoin_chain::{
     inbound::Job,
     mempool::Reject,
     types::{ConsensusMessage, EvidenceKind, Height, Round, Transaction, TxId, Vote, VoteKind},
-    wire::Ticket,
+    wire::{Peer, Ticket},
 };
 
 /// All nodes are up and connected when this height is decided.
@@ -38,6 +38,7 @@ impl World {
                 self.publish(node, wire::gossip_transactions(&transactions, 0));
             }
             Effect::Judge { ticket, verdict } => self.judged(node, ticket, verdict),
+            Effect::Blame { peer, reason } => self.blame(node, peer, reason),
             Effect::Run(job) => self.run_job(node, job),
             Effect::Request { to, request } => self.request(node, to, &request),
             Effect::Respond { ticket, response } => {
@@ -105,6 +106,21 @@ impl World {
                     self.expect(result);
                 }
             }
+        }
+    }
+
+    /// A node accuses a peer. An honest one is accused only of what a lying peer did to its answer on the way.
+    fn blame(&mut self, node: usize, peer: Peer, reason: &'static str) {
+        self.trace.append(|| format!(" | blames {}: {reason}", peer.0));
+        let Some(running) = &self.nodes[node].running else { return };
+        let accused = running.peers.get(&peer.0).copied();
+        let is_innocent = accused.is_some_and(|accused| self.is_honest(accused));
+        if is_innocent && self.is_honest(node) && !self.alters_answers {
+            let detail = format!("node {node} blames {accused:?}: {reason}");
+            self.expect(Err(Violation::new("no honest node is blamed", detail)));
+        }
+        if accused.is_none() {
+            self.coverage.met(Met::StrangerBlamed);
         }
     }
 

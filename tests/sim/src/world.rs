@@ -67,6 +67,8 @@ pub struct World {
     pub(crate) hosts: Option<Hosts>,
     pub(crate) instances: Instances,
     pub(crate) faults: Faults,
+    /// Whether answers of honest nodes may be changed on their way.
+    pub(crate) alters_answers: bool,
     pub(crate) setup: Setup,
     pub(crate) time: u64,
     schedule: Schedule,
@@ -158,6 +160,7 @@ impl World {
             instances: Instances::new(options.only.clone()),
             trial: None,
             hosts: None,
+            alters_answers: faults.tamper > 0 || faults.corrupt > 0,
             faults,
             setup,
             time: 3 * SECOND,

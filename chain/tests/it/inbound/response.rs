@@ -27,7 +27,7 @@ impl Gate {
             .respond(votes_request(), codec::encode(&VotesAnswer { messages, attestation: None }));
         let is_message = |action: &Action| matches!(action, Action::Message(..));
         match actions.as_slice() {
-            [Action::Failed(..)] => None,
+            [Action::Blame(..), Action::Failed(..)] => None,
             messages if messages.iter().all(is_message) => Some(messages.len()),
             other => panic!("{other:?}"),
         }
@@ -61,7 +61,7 @@ fn an_attestation_counts_if_it_is_valid_and_answers_the_inquiry() {
         let answer = VotesAnswer { messages: vec![], attestation: Some(attestation) };
         let actions = gate.respond(request.clone(), codec::encode(&answer));
         let found = match actions.as_slice() {
-            [Action::Failed(..)] => None,
+            [Action::Blame(..), Action::Failed(..)] => None,
             [] => Some(0),
             [Action::Attestation(it)] if it.by == by => Some(1),
             other => panic!("{other:?}"),
@@ -128,10 +128,19 @@ fn a_status_proves_itself() {
     assert!(matches!(none.as_slice(), [Action::Status(PEER, None)]), "{none:?}");
     let ConsensusMessage::Certificate(lie) = forged(&tip, 3) else { unreachable!() };
     let lie = gate.respond(Request::Status, status(genesis, Some(lie)));
-    assert!(matches!(lie.as_slice(), [Action::Failed(PEER, Request::Status)]), "{lie:?}");
+    assert!(
+        matches!(lie.as_slice(), [Action::Blame(PEER, _), Action::Failed(PEER, Request::Status)]),
+        "{lie:?}"
+    );
     let other = timecoin_chain::genesis::GenesisHash([9; 32]);
     let foreign = gate.respond(Request::Status, status(other, Some(tip)));
-    assert!(matches!(foreign.as_slice(), [Action::Failed(PEER, Request::Status)]), "{foreign:?}");
+    assert!(
+        matches!(
+            foreign.as_slice(),
+            [Action::Blame(PEER, _), Action::Failed(PEER, Request::Status)]
+        ),
+        "{foreign:?}"
+    );
 }
 
 #[test]

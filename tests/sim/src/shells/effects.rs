@@ -52,6 +52,9 @@ impl Shells {
             Effect::Request { to, request } => self.request(index, to, request),
             Effect::Respond { ticket, response } => self.respond(ticket, response),
             Effect::Report(Report::Evidence(_)) => self.evidence += 1,
+            Effect::Blame { peer, reason } => {
+                return Err(format!("masternode {index} blames {peer:?}: {reason}"));
+            }
             Effect::Halt { reason, .. } => {
                 return Err(format!("masternode {index} halts: {reason}"));
             }
