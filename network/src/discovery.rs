@@ -35,7 +35,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Lost peers are redialled often: after a partition no block is decided before they reconnect, and
 /// frequent dials do no harm in a local network.
 const PAUSE_MAX_LOST: Duration = Duration::from_millis(1500);
-/// Peers that were connected once, perhaps in an earlier life, are dialled again however often it failed.
+/// Peers that were connected once, perhaps before a restart.
 const PAUSE_MAX_TRIED: Duration = Duration::from_secs(120);
 /// A connection that lasts so long was a success.
 const STAY: Duration = Duration::from_secs(60);
@@ -45,6 +45,8 @@ const STAY_FAILURES: u32 = 7;
 const LOST_ATTEMPTS: u32 = 200;
 /// After this many failed dials a stranger is forgotten.
 const STRANGER_ATTEMPTS: u32 = 8;
+/// The same for one that was connected once: days.
+const TRIED_ATTEMPTS: u32 = 2_000;
 const LOOKUP_FIRST: Duration = Duration::from_millis(250);
 const LOOKUP_MIN: Duration = Duration::from_secs(1);
 const LOOKUP_MAX: Duration = Duration::from_secs(60);
@@ -184,7 +186,8 @@ impl Discovery {
         if candidate.failures >= LOST_ATTEMPTS {
             candidate.met = false;
         }
-        let is_hopeless = !candidate.tried && candidate.failures >= STRANGER_ATTEMPTS;
+        let attempts = if candidate.tried { TRIED_ATTEMPTS } else { STRANGER_ATTEMPTS };
+        let is_hopeless = !candidate.met && candidate.failures >= attempts;
         if !candidate.bootstrap && (is_hopeless || candidate.is_exhausted()) {
             self.candidates.remove(peer);
         }

@@ -138,6 +138,10 @@ fn a_stranger_that_never_answers_is_forgotten_and_a_lost_peer_later() {
     assert_eq!(discovery.candidates.keys().collect::<Vec<_>>(), [&lost]);
     assert!(due(&mut discovery, ENOUGH, now + PAUSE_MAX_TRIED * 2).is_empty());
     assert_eq!(due(&mut discovery, FEW, now + PAUSE_MAX_TRIED * 2), [lost]);
+    for _ in 0..TRIED_ATTEMPTS {
+        discovery.failed(&lost, now);
+    }
+    assert!(discovery.candidates.is_empty());
 }
 
 #[test]
