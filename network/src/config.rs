@@ -87,6 +87,23 @@ impl Default for PeerLimits {
 }
 
 impl NetworkConfig {
+    /// A node of this chain that listens nowhere and knows nobody, with the default limits.
+    pub fn of_chain(chain_tag: impl Into<String>) -> Self {
+        NetworkConfig {
+            chain_tag: chain_tag.into(),
+            agent: String::new(),
+            listen: Vec::new(),
+            external: Vec::new(),
+            bootstrap: Vec::new(),
+            allow_private: false,
+            reserved: Vec::new(),
+            only: Vec::new(),
+            upload_bytes: 0,
+            limits: PeerLimits::default(),
+            saved: Saved::default(),
+        }
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -197,19 +214,12 @@ mod tests {
 
     fn config() -> NetworkConfig {
         NetworkConfig {
-            chain_tag: "tc-1a2b3c4d".to_owned(),
             agent: "timecoin/0.1.0".to_owned(),
             listen: vec!["/ip4/0.0.0.0/tcp/24000".parse().unwrap()],
-            external: Vec::new(),
             bootstrap: vec![
                 format!("/dns4/seed.example.org/tcp/24000/p2p/{PEER}").parse().unwrap(),
             ],
-            allow_private: false,
-            reserved: Vec::new(),
-            only: Vec::new(),
-            upload_bytes: 0,
-            limits: PeerLimits::default(),
-            saved: Saved::default(),
+            ..NetworkConfig::of_chain("tc-1a2b3c4d")
         }
     }
 

@@ -82,7 +82,7 @@ impl Discovery {
             let candidate = candidates.entry(peer).or_insert_with(|| Candidate::new(true, now));
             candidate.configure(address::without_peer(&address));
         }
-        Discovery {
+        let mut discovery = Discovery {
             local,
             allow_private: config.allow_private,
             outbound_target: usize::try_from(config.limits.outbound_target).unwrap_or(usize::MAX),
@@ -91,7 +91,9 @@ impl Discovery {
             feelers: Feelers::new(config.allow_private && config.limits.private_is_exempt),
             lookup_at: now,
             lookup_pause: LOOKUP_MIN,
-        }
+        };
+        discovery.restore(&config.saved, now);
+        discovery
     }
 
     /// Remembers a verified record with its filtered addresses. True if the peer is new.
@@ -292,7 +294,7 @@ impl Discovery {
     }
 
     /// Takes over the peers of an earlier start.
-    pub(crate) fn restore(&mut self, saved: &Saved, now: Instant) {
+    fn restore(&mut self, saved: &Saved, now: Instant) {
         for peer in &saved.peers {
             let Some(record) = Record::decode(&peer.record) else { continue };
             let addresses = address::dialable(&record.addresses, self.allow_private);

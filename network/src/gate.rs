@@ -109,6 +109,8 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(config: &NetworkConfig) -> Self {
+        let (now, mut standings) = (Instant::now(), Standings::default());
+        config.saved.bans().for_each(|ban| standings.restore(ban, now));
         Gate {
             limits: config.limits,
             connections: HashMap::new(),
@@ -117,9 +119,9 @@ impl Gate {
             reserved: config.reserved.iter().copied().collect(),
             only: config.only.iter().copied().collect(),
             buckets: HashMap::new(),
-            other_hosts: Bucket::full(HANDSHAKES, Instant::now()),
+            other_hosts: Bucket::full(HANDSHAKES, now),
             permitted: HashSet::new(),
-            standings: Standings::default(),
+            standings,
             closing: VecDeque::new(),
             events: VecDeque::new(),
             key: RandomState::new().hash_one(()),

@@ -63,16 +63,8 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let topics = Topics::new(&names);
     let local = keypair.public().to_peer_id();
     let stats = Stats::default();
-    let transport = transport::build(&keypair, config.allow_private)?;
     let behaviour = Behaviour::new(&config, &names, &topics, &keypair, &stats)?;
-    let settings = swarm::Config::with_tokio_executor()
-        .with_idle_connection_timeout(IDLE_TIMEOUT)
-        .with_max_negotiating_inbound_streams(NEGOTIATING_MAX)
-        .with_smart_dial();
-    let mut swarm = Swarm::new(transport, behaviour, local, settings);
-    for external in &config.external {
-        swarm.add_external_address(address::without_peer(external));
-    }
+    let mut swarm = new_swarm(&config, &keypair, behaviour)?;
     let early = listen(&mut swarm, &config.listen).await?;
 
     let (replies, replies_inlet) = mpsc::channel(REPLY_QUEUE);
@@ -86,11 +78,6 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let (bulk_tickets, bulk_verdicts) = Tickets::new();
 
     let now = Instant::now();
-    let mut discovery = Discovery::new(&config, local, now);
-    discovery.restore(&config.saved, now);
-    for ban in config.saved.bans() {
-        swarm.behaviour_mut().gate.standings.restore(ban, now);
-    }
     let mut node = Node {
         swarm,
         names,
@@ -98,7 +85,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         allow_private: config.allow_private,
         stats: stats.clone(),
         peers: Peers::new(peer_events),
-        discovery,
+        discovery: Discovery::new(&config, local, now),
         rates: Rates::default(),
         fast_tickets,
         bulk_tickets,
@@ -133,6 +120,23 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     }
     tokio::spawn(node.run(inlets, commands.ended));
     Ok(Network { handle, fast, bulk, requests, peers, saved })
+}
+
+fn new_swarm(
+    config: &NetworkConfig,
+    keypair: &Keypair,
+    behaviour: Behaviour,
+) -> Result<Swarm<Behaviour>, NetworkError> {
+    let settings = swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_TIMEOUT)
+        .with_max_negotiating_inbound_streams(NEGOTIATING_MAX)
+        .with_smart_dial();
+    let transport = transport::build(keypair, config.allow_private)?;
+    let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), settings);
+    for external in &config.external {
+        swarm.add_external_address(address::without_peer(external));
+    }
+    Ok(swarm)
 }
 
 /// The swarm's ends of a handle.

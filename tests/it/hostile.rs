@@ -22,8 +22,8 @@ use timecoin_chain::{
     },
 };
 use timecoin_network::{
-    Multiaddr, Network, NetworkConfig, PeerId, PeerLimits, Protocol, PublishError, RequestError,
-    Topic, parse_address, random_keypair, start,
+    Multiaddr, Network, NetworkConfig, PeerId, Protocol, PublishError, RequestError, Topic,
+    parse_address, random_keypair, start,
 };
 use tokio::runtime::Runtime;
 
@@ -188,17 +188,11 @@ impl<'a> Stranger<'a> {
         let bootstrap: Vec<Multiaddr> =
             net.nodes.iter().map(|node| parse_address(&node.address()).unwrap()).collect();
         let config = NetworkConfig {
-            chain_tag: format!("tc-{}", chain.id()),
             agent: "stranger/1".into(),
             listen: vec![parse_address("/ip4/127.0.0.1/tcp/0").unwrap()],
-            external: Vec::new(),
             bootstrap,
             allow_private: true,
-            reserved: Vec::new(),
-            only: Vec::new(),
-            upload_bytes: 0,
-            limits: PeerLimits::default(),
-            saved: timecoin_network::Saved::default(),
+            ..NetworkConfig::of_chain(format!("tc-{}", chain.id()))
         };
         let network = runtime.block_on(start(config, random_keypair())).unwrap();
         let stranger = Self { runtime, network };

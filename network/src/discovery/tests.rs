@@ -6,27 +6,18 @@ use std::collections::BTreeSet;
 use libp2p::core::PeerRecord;
 
 use super::*;
-use crate::{config::PeerLimits, feelers::FEELERS};
+use crate::feelers::FEELERS;
 
 const FEW: Connections = Connections { outbound: 0, connected: 1, room: 18 };
 const ENOUGH: Connections = Connections { outbound: 8, connected: 8, room: 10 };
 
 fn discovery(bootstrap: &[PeerId], now: Instant) -> Discovery {
     let config = NetworkConfig {
-        chain_tag: "tc-test".to_owned(),
-        agent: String::new(),
-        listen: Vec::new(),
-        external: Vec::new(),
         bootstrap: bootstrap
             .iter()
             .map(|peer| format!("/ip4/9.9.9.9/tcp/1/p2p/{peer}").parse().unwrap())
             .collect(),
-        allow_private: false,
-        reserved: Vec::new(),
-        only: Vec::new(),
-        upload_bytes: 0,
-        limits: PeerLimits::default(),
-        saved: Saved::default(),
+        ..NetworkConfig::of_chain("tc-test")
     };
     Discovery::new(&config, PeerId::random(), now)
 }

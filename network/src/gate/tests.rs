@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use super::*;
-use crate::saved::Saved;
 
 struct Door {
     gate: Gate,
@@ -12,19 +11,8 @@ struct Door {
 
 impl Door {
     fn new(limits: PeerLimits, reserved: &[PeerId]) -> Self {
-        let config = NetworkConfig {
-            chain_tag: "tc-test".to_owned(),
-            agent: String::new(),
-            listen: Vec::new(),
-            external: Vec::new(),
-            bootstrap: Vec::new(),
-            allow_private: false,
-            reserved: reserved.to_vec(),
-            only: Vec::new(),
-            upload_bytes: 0,
-            limits,
-            saved: Saved::default(),
-        };
+        let reserved = reserved.to_vec();
+        let config = NetworkConfig { reserved, limits, ..NetworkConfig::of_chain("tc-test") };
         Door { gate: Gate::new(&config), next: 0, now: Instant::now() }
     }
 

@@ -393,7 +393,7 @@ async fn a_peer_that_sends_invalid_messages_is_banned_and_stays_so_after_a_resta
     let again = NetworkConfig { saved, listen: vec![listen_of(&first)], ..config() };
     let first = node(200, again).await;
     assert_eq!(first.handle.bans().await[0].reason, "sent invalid messages");
-    eventually("it comes back in vain", || first.handle.stats().inbound_denied >= 1).await;
+    eventually("its next connection is refused", || first.handle.stats().inbound_denied >= 1).await;
     assert!(first.handle.unban(Party::Peer(peer)).await);
     eventually("it is admitted again", || first.handle.peers().len() == 1).await;
 }

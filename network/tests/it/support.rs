@@ -7,8 +7,8 @@ use std::{
 
 use bytes::Bytes;
 use timecoin_network::{
-    Gossip, Multiaddr, Network, NetworkConfig, NetworkHandle, PeerEvent, PeerId, PeerLimits, Saved,
-    Topic, bootstrap_address, keypair_from_secret, start,
+    Gossip, Multiaddr, Network, NetworkConfig, NetworkHandle, PeerEvent, PeerId, PeerLimits, Topic,
+    bootstrap_address, keypair_from_secret, start,
 };
 use tokio::sync::mpsc;
 
@@ -18,17 +18,10 @@ pub(crate) const TAG: &str = "tc-test";
 
 pub(crate) fn config() -> NetworkConfig {
     NetworkConfig {
-        chain_tag: TAG.to_owned(),
         agent: "timecoin/test".to_owned(),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
-        external: Vec::new(),
-        bootstrap: Vec::new(),
         allow_private: true,
-        reserved: Vec::new(),
-        only: Vec::new(),
-        upload_bytes: 0,
-        limits: PeerLimits::default(),
-        saved: Saved::default(),
+        ..NetworkConfig::of_chain(TAG)
     }
 }
 
