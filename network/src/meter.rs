@@ -395,6 +395,7 @@ mod tests {
         let mut wire = envelope::encode(&[1; 100], 0, false);
         wire[0] = 9;
         assert_eq!(state.enter(&topics.hash(Topic::Votes), &wire, now), Entry::Refused);
+        assert_eq!(state.offences, [(peer, Offence::Malformed)]);
         for _ in 0..3 * GONE_MAX {
             let stranger = PeerId::random();
             state.connected(stranger, now);
