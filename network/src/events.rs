@@ -279,7 +279,6 @@ impl Node {
         let Some(topic) = self.topics.of(&message.topic) else {
             return Some(MessageAcceptance::Ignore);
         };
-        self.peers.add_bytes_in(&from, message.data.len());
         // What the meter emptied: over the quota.
         if message.data.is_empty() {
             return Some(MessageAcceptance::Ignore);
@@ -328,7 +327,7 @@ impl Node {
                     self.on_request((protocol, request_id), peer, request, channel, now)
                 }
                 exchange::Message::Response { request_id, response } => {
-                    self.on_response(protocol, peer, request_id, response)
+                    self.on_response(protocol, request_id, response)
                 }
             },
             exchange::Event::OutboundFailure { peer, request_id, error, .. } => {
@@ -366,7 +365,6 @@ impl Node {
         channel: exchange::ResponseChannel<Response>,
         now: Instant,
     ) {
-        self.peers.add_bytes_in(&peer, bytes.len());
         let counters = self.stats.protocol(protocol);
         let refusal = if !self.rates.request(&peer, protocol, now) {
             Some(&counters.over_quota)
@@ -392,18 +390,9 @@ impl Node {
         }
     }
 
-    fn on_response(
-        &mut self,
-        protocol: Protocol,
-        peer: PeerId,
-        id: OutboundRequestId,
-        answer: Response,
-    ) {
+    fn on_response(&mut self, protocol: Protocol, id: OutboundRequestId, answer: Response) {
         let result = match answer {
-            Response::Bytes(bytes) => {
-                self.peers.add_bytes_in(&peer, bytes.len());
-                Ok(bytes)
-            }
+            Response::Bytes(bytes) => Ok(bytes),
             Response::Busy => {
                 self.stats.protocol(protocol).refused.add_one();
                 Err(RequestError::Busy)

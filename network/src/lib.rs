@@ -41,6 +41,7 @@ mod start;
 mod stats;
 mod swarm;
 mod topic;
+mod traffic;
 mod transport;
 
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};

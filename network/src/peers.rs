@@ -15,7 +15,12 @@ use dashmap::DashMap;
 use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, swarm::ConnectionId};
 use tokio::sync::mpsc;
 
-use crate::{candidate, origin::Prefix, topic::Topic};
+use crate::{
+    candidate,
+    origin::Prefix,
+    topic::Topic,
+    traffic::{Flow, Traffic},
+};
 
 /// A peer has this long to identify itself.
 const IDENTIFY_WITHIN: Duration = Duration::from_secs(10);
@@ -73,9 +78,9 @@ pub struct PeerInfo {
     pub mesh: Vec<Topic>,
     /// Its standing, from -100 to 100: negative for broken rules, positive for messages that were accepted.
     pub score: i32,
-    /// Payload bytes received from it: gossip, requests and answers, as received.
+    /// Bytes read from it since it connected, without encryption and framing.
     pub bytes_in: u64,
-    /// Payload bytes of requests and answers sent to it, before compression. Gossip is not counted per peer.
+    /// Bytes written to it since it connected, without encryption and framing.
     pub bytes_out: u64,
 }
 
@@ -89,6 +94,7 @@ pub(crate) struct Peers {
     connections: HashMap<PeerId, Vec<Connection>>,
     snapshot: Snapshot,
     outbox: Outbox,
+    traffic: Traffic,
 }
 
 #[derive(Debug)]
@@ -97,6 +103,7 @@ struct Connection {
     address: Multiaddr,
     inbound: bool,
     since: Instant,
+    flow: Arc<Flow>,
 }
 
 /// What a peer said about itself, sanitised.
@@ -119,11 +126,12 @@ pub(crate) enum Closed {
 }
 
 impl Peers {
-    pub(crate) fn new(events: mpsc::Sender<PeerEvent>) -> Self {
+    pub(crate) fn new(events: mpsc::Sender<PeerEvent>, traffic: Traffic) -> Self {
         Peers {
             connections: HashMap::new(),
             snapshot: Snapshot::default(),
             outbox: Outbox::new(events),
+            traffic,
         }
     }
 
@@ -143,6 +151,7 @@ impl Peers {
             address: endpoint.get_remote_address().clone(),
             inbound: endpoint.is_listener(),
             since: now,
+            flow: self.traffic.flow(peer),
         });
     }
 
@@ -208,30 +217,28 @@ impl Peers {
         }
     }
 
-    pub(crate) fn add_bytes_in(&self, peer: &PeerId, bytes: usize) {
-        if let Some(mut info) = self.snapshot.get_mut(peer) {
-            info.bytes_in = info.bytes_in.saturating_add(bytes as u64);
+    /// The peer is asked for an answer of at most this many bytes.
+    pub(crate) fn expect(&self, peer: &PeerId, bytes: usize) {
+        if let Some(connection) = self.connections.get(peer).and_then(|all| all.first()) {
+            connection.flow.expect(bytes);
         }
     }
 
-    pub(crate) fn add_bytes_out(&self, peer: &PeerId, bytes: usize) {
-        if let Some(mut info) = self.snapshot.get_mut(peer) {
-            info.bytes_out = info.bytes_out.saturating_add(bytes as u64);
-        }
-    }
-
-    pub(crate) fn set_mesh(&self, mut mesh_of: impl FnMut(&PeerId) -> Vec<Topic>) {
+    /// Renews what changes all the time: mesh, score and bytes.
+    pub(crate) fn refresh(
+        &self,
+        mut mesh_of: impl FnMut(&PeerId) -> Vec<Topic>,
+        score_of: impl Fn(&PeerId) -> f64,
+    ) {
         for mut info in self.snapshot.iter_mut() {
-            let mesh = mesh_of(info.key());
-            info.mesh = mesh;
-        }
-    }
-
-    pub(crate) fn set_scores(&self, score_of: impl Fn(&PeerId) -> f64) {
-        for mut info in self.snapshot.iter_mut() {
+            let peer = *info.key();
+            info.mesh = mesh_of(&peer);
             #[expect(clippy::cast_possible_truncation, reason = "a score is between -100 and 100")]
-            let score = score_of(info.key()).round() as i32;
+            let score = score_of(&peer).round() as i32;
             info.score = score;
+            if let Some(connection) = self.connections.get(&peer).and_then(|all| all.first()) {
+                (info.bytes_in, info.bytes_out) = connection.flow.bytes();
+            }
         }
     }
 
@@ -395,7 +402,7 @@ mod tests {
     #[test]
     fn two_connections_are_one_peer() {
         let (sender, mut events) = mpsc::channel(8);
-        let mut peers = Peers::new(sender);
+        let mut peers = Peers::new(sender, Traffic::default());
         let peer = PeerId::random();
         let first = connect(&mut peers, peer, 1);
         assert!(peers.identified(peer, identity()));
@@ -415,7 +422,7 @@ mod tests {
     #[test]
     fn events_wait_for_a_slow_reader_and_untold_pairs_cancel() {
         let (sender, mut events) = mpsc::channel(1);
-        let mut peers = Peers::new(sender);
+        let mut peers = Peers::new(sender, Traffic::default());
         let (told, untold) = (PeerId::random(), PeerId::random());
         let connection = connect(&mut peers, told, 1);
         peers.identified(told, identity());
@@ -436,7 +443,7 @@ mod tests {
     #[test]
     fn who_stays_silent_is_found() {
         let (sender, _events) = mpsc::channel(1);
-        let mut peers = Peers::new(sender);
+        let mut peers = Peers::new(sender, Traffic::default());
         let (silent, known) = (PeerId::random(), PeerId::random());
         connect(&mut peers, silent, 1);
         connect(&mut peers, known, 2);

@@ -70,6 +70,15 @@ impl Bucket {
         self.milli_tokens = self.milli_tokens.saturating_sub(cost);
     }
 
+    /// Adds tokens, up to as many again as fit: they pay the debt first.
+    pub(crate) fn give(&mut self, tokens: u64) {
+        let gained = tokens.saturating_mul(1000);
+        let paid = gained.min(self.debt);
+        self.debt -= paid;
+        let most = self.quota.burst.saturating_mul(2000);
+        self.milli_tokens = self.milli_tokens.saturating_add(gained - paid).min(most);
+    }
+
     /// Whether there is no token, or a debt.
     pub(crate) fn is_empty(&mut self, now: Instant) -> bool {
         self.refill(now);
@@ -79,7 +88,7 @@ impl Bucket {
     /// Whether nothing was taken for a while: such a bucket may be forgotten.
     pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.refill(now);
-        self.milli_tokens == self.quota.burst.saturating_mul(1000)
+        self.milli_tokens >= self.quota.burst.saturating_mul(1000)
     }
 
     fn refill(&mut self, now: Instant) {
@@ -93,7 +102,8 @@ impl Bucket {
         self.filled_at += Duration::from_millis(used);
         let paid = gained.min(self.debt);
         self.debt -= paid;
-        let full = self.quota.burst.saturating_mul(1000);
+        // What was given may be above the capacity: time adds nothing then, and takes nothing.
+        let full = self.quota.burst.saturating_mul(1000).max(self.milli_tokens);
         self.milli_tokens = self.milli_tokens.saturating_add(gained - paid).min(full);
     }
 }

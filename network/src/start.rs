@@ -33,6 +33,7 @@ use crate::{
     stats::Stats,
     swarm::{Inlets, Node, Outlets},
     topic::{Names, Topics},
+    traffic::Traffic,
     transport,
 };
 
@@ -64,7 +65,8 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let local = keypair.public().to_peer_id();
     let stats = Stats::default();
     let behaviour = Behaviour::new(&config, &names, &topics, &keypair, &stats)?;
-    let mut swarm = new_swarm(&config, &keypair, behaviour)?;
+    let traffic = Traffic::new(stats.clone());
+    let mut swarm = new_swarm(&config, &keypair, behaviour, traffic.clone())?;
     let early = listen(&mut swarm, &config.listen).await?;
 
     let (replies, replies_inlet) = mpsc::channel(REPLY_QUEUE);
@@ -84,7 +86,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         topics,
         allow_private: config.allow_private,
         stats: stats.clone(),
-        peers: Peers::new(peer_events),
+        peers: Peers::new(peer_events, traffic),
         discovery: Discovery::new(&config, local, now),
         rates: Rates::default(),
         fast_tickets,
@@ -126,12 +128,13 @@ fn new_swarm(
     config: &NetworkConfig,
     keypair: &Keypair,
     behaviour: Behaviour,
+    traffic: Traffic,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let settings = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_TIMEOUT)
         .with_max_negotiating_inbound_streams(NEGOTIATING_MAX)
         .with_smart_dial();
-    let transport = transport::build(keypair, config.allow_private)?;
+    let transport = transport::build(keypair, config.allow_private, traffic)?;
     let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), settings);
     for external in &config.external {
         swarm.add_external_address(address::without_peer(external));

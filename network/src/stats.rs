@@ -105,6 +105,12 @@ counters! {
     loop_lag_ms_max_gauge,
     /// Iterations of the swarm loop.
     loop_turns,
+    /// Bytes read from peers, without encryption and framing.
+    bytes_read,
+    /// Bytes written to peers, without encryption and framing.
+    bytes_written,
+    /// How often a stream was not read for a moment because its peer sent more than it may.
+    read_pauses,
 }
 
 labelled! {
@@ -190,7 +196,11 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Relaxed);
     }
 
     pub(crate) fn set(&self, value: u64) {

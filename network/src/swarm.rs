@@ -248,7 +248,7 @@ impl Node {
             let _ = answer.send(Err(RequestError::NotConnected { peer }));
             return;
         }
-        self.peers.add_bytes_out(&peer, bytes.len());
+        self.peers.expect(&peer, protocol.response_bytes_max());
         self.stats.protocol(protocol).sent.add_one();
         let exchange = self.swarm.behaviour_mut().exchange(protocol);
         let id = exchange.send_request(&peer, bytes);
@@ -530,9 +530,11 @@ impl Node {
                 meshes.entry(*peer).or_default().push(topic);
             }
         }
-        self.peers.set_mesh(|peer| meshes.remove(peer).unwrap_or_default());
         let standings = &behaviour.gate.standings;
-        self.peers.set_scores(|peer| standings.score(Party::Peer(*peer), now));
+        self.peers.refresh(
+            |peer| meshes.remove(peer).unwrap_or_default(),
+            |peer| standings.score(Party::Peer(*peer), now),
+        );
         let known = u64::try_from(self.peers.known_count()).unwrap_or(u64::MAX);
         self.stats.counters.peers_gauge.set(known);
     }

@@ -30,6 +30,7 @@ use crate::{
     address,
     error::NetworkError,
     silence::{SILENCE_MAX, Silence, watch_link},
+    traffic::{Counted, Traffic},
 };
 
 /// Leaves time for a second SYN, which the system sends after a second if the first is lost. The
@@ -45,6 +46,7 @@ const NAME_TTL_MAX: Duration = Duration::from_secs(1);
 pub(crate) fn build(
     keypair: &Keypair,
     allow_private: bool,
+    traffic: Traffic,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, NetworkError> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::new().nodelay(true));
     let watched = tcp.map(|stream, _| {
@@ -63,6 +65,9 @@ pub(crate) fn build(
         .authenticate(noise)
         .multiplex(streams)
         .timeout(HANDSHAKE_TIMEOUT)
+        .map(move |(peer, muxer), _| {
+            (peer, StreamMuxerBox::new(Counted::new(muxer, traffic.flow(peer))))
+        })
         .boxed())
 }
 
