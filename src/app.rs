@@ -71,7 +71,7 @@ pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), RunE
     };
     let metrics = Arc::new(Metrics::new());
     let counting = metrics.clone();
-    let node = opened.join(Box::new(move |report| counting.on_report(report))).await?;
+    let node = Box::pin(opened.join(Box::new(move |report| counting.on_report(report)))).await?;
     let server = match listener {
         Some(listener) => {
             let auth = Auth::create(&data_dir)?;

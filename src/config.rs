@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use timecoin_chain::genesis::Network;
-use timecoin_network::{Multiaddr, PeerId, PeerLimits};
+use timecoin_network::{Multiaddr, PeerId, PeerLimits, Reach};
 
 /// The whole configuration of a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,8 @@ pub struct NetworkSection {
     pub reserved: Vec<PeerId>,
     /// The only peers of a private network; empty for a public one.
     pub only: Vec<PeerId>,
+    /// How others reach this node besides TCP.
+    pub reach: Reach,
 }
 
 /// `[rpc]`
@@ -161,8 +163,13 @@ impl NodeConfig {
         let kind = genesis_file::load(&genesis)?.network;
         let (p2p, rpc) = default_ports(kind);
         let listen = layers.addresses("network.listen")?;
-        let default_listen = || parse_default_listen(p2p);
-        let listen = if listen.is_empty() { vec![default_listen()?] } else { listen };
+        let reach = Reach {
+            quic: layers.get("network.quic")?,
+            autonat: layers.get("network.autonat")?,
+            upnp: layers.get("network.upnp")?,
+            mdns: layers.get("network.mdns")?,
+        };
+        let listen = if listen.is_empty() { default_listen(p2p, reach.quic)? } else { listen };
         let default_rpc = SocketAddr::from((Ipv4Addr::LOCALHOST, rpc));
         Ok(Self {
             data_dir: layers.path("data_dir")?,
@@ -175,6 +182,7 @@ impl NodeConfig {
                 allow_private: layers.get("network.allow_private")?,
                 reserved: layers.peers("network.reserved")?,
                 only: layers.peers("network.only")?,
+                reach,
             },
             rpc: RpcSection {
                 enabled: layers.get("rpc.enabled")?,
@@ -220,11 +228,19 @@ fn limits(layers: &Layers) -> Result<LimitsSection, ConfigError> {
     Ok(LimitsSection { peers, upload_kib })
 }
 
-fn parse_default_listen(port: u16) -> Result<Multiaddr, ConfigError> {
-    let text = format!("/ip4/0.0.0.0/tcp/{port}");
-    timecoin_network::parse_address(&text).map_err(|error| ConfigError::Value {
-        key: "network.listen".into(),
-        origin: Origin::Default,
-        reason: error.to_string(),
-    })
+/// All of IPv4 and IPv6, over TCP and perhaps QUIC.
+fn default_listen(port: u16, quic: bool) -> Result<Vec<Multiaddr>, ConfigError> {
+    let mut transports = vec![format!("tcp/{port}")];
+    transports.extend(quic.then(|| format!("udp/{port}/quic-v1")));
+    let all = ["/ip4/0.0.0.0", "/ip6/::"]
+        .iter()
+        .flat_map(|host| transports.iter().map(move |transport| format!("{host}/{transport}")));
+    let parse = |text: String| {
+        timecoin_network::parse_address(&text).map_err(|error| ConfigError::Value {
+            key: "network.listen".into(),
+            origin: Origin::Default,
+            reason: error.to_string(),
+        })
+    };
+    all.map(parse).collect()
 }

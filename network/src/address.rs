@@ -75,6 +75,11 @@ pub(crate) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     }
 }
 
+/// Whether it is an address of QUIC.
+pub(crate) fn is_quic(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::QuicV1)
+}
+
 /// Whether the address begins with an IP that the internet does not route; names are not resolved.
 pub(crate) fn is_private(address: &Multiaddr) -> bool {
     ip(address).is_some_and(|ip| !is_global(ip))
@@ -85,7 +90,9 @@ pub(crate) fn is_private(address: &Multiaddr) -> bool {
 pub(crate) fn is_useful(address: &Multiaddr, via: &Multiaddr, allow_private: bool) -> bool {
     let parts: Vec<Protocol<'_>> =
         without_peer(address).iter().map(|part| part.acquire()).collect();
-    let [host, Protocol::Tcp(port)] = parts.as_slice() else {
+    let ([host, Protocol::Tcp(port)] | [host, Protocol::Udp(port), Protocol::QuicV1]) =
+        parts.as_slice()
+    else {
         return false;
     };
     if *port == 0 {
@@ -193,7 +200,9 @@ mod tests {
             ("/ip4/8.8.8.8/tcp/1", "/ip4/9.9.9.9/tcp/1", false, true),
             ("/dns4/example.org/tcp/1", "/ip4/9.9.9.9/tcp/1", false, true),
             ("/ip4/8.8.8.8/tcp/0", "/ip4/9.9.9.9/tcp/1", true, false),
-            ("/ip4/8.8.8.8/udp/1/quic-v1", "/ip4/9.9.9.9/tcp/1", true, false),
+            ("/ip4/8.8.8.8/udp/1/quic-v1", "/ip4/9.9.9.9/tcp/1", false, true),
+            ("/ip4/8.8.8.8/udp/1", "/ip4/9.9.9.9/tcp/1", true, false),
+            ("/ip4/8.8.8.8/udp/0/quic-v1", "/ip4/9.9.9.9/tcp/1", true, false),
             ("/ip4/10.0.0.1/tcp/1", "/ip4/9.9.9.9/tcp/1", false, false),
             ("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", true, true),
             ("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", true, false),

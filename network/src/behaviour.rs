@@ -8,10 +8,12 @@ use std::{num::NonZeroUsize, time::Duration};
 use libp2p::{
     PeerId, StreamProtocol,
     allow_block_list::{self, BlockedPeers},
+    autonat::v2::server as dial_back,
     identify,
     identity::Keypair,
-    kad, ping,
-    swarm::NetworkBehaviour,
+    kad, mdns, ping,
+    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+    upnp,
 };
 
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     gossip,
     meter::Meter,
     no_records::NoRecords,
+    probe::Probe,
     silence::BROKEN,
     stats::Stats,
     topic::{Lane, Names, Protocol, Topics},
@@ -43,6 +46,11 @@ pub(crate) struct Behaviour {
     ping: ping::Behaviour,
     identify: identify::Behaviour,
     pub(crate) kademlia: kad::Behaviour<NoRecords>,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+    // Learns whether others reach this node.
+    pub(crate) probe: Toggle<Probe>,
+    dial_back: Toggle<dial_back::Behaviour>,
+    upnp: Toggle<upnp::tokio::Behaviour>,
     // Carries bytes.
     pub(crate) fast: Meter,
     pub(crate) bulk: Meter,
@@ -63,6 +71,10 @@ impl Behaviour {
     ) -> Result<Self, NetworkError> {
         let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private, stats);
         let exchange = |protocol| exchange::behaviour(names, protocol);
+        // A local network has no router in between.
+        let is_public = !config.allow_private;
+        let autonat = config.reach.autonat && is_public;
+        let upnp = config.reach.upnp && is_public;
         Ok(Behaviour {
             blocked: allow_block_list::Behaviour::default(),
             gate: Gate::new(config),
@@ -71,6 +83,10 @@ impl Behaviour {
             ),
             identify: identify::Behaviour::new(identity(config, names, keypair)),
             kademlia: kademlia(names, keypair.public().to_peer_id())?,
+            mdns: config.reach.mdns.then(|| mdns(keypair)).transpose()?.into(),
+            probe: autonat.then(Probe::default).into(),
+            dial_back: autonat.then(dial_back::Behaviour::default).into(),
+            upnp: upnp.then(upnp::tokio::Behaviour::default).into(),
             fast: gossip(Lane::Fast)?,
             bulk: gossip(Lane::Bulk)?,
             status: exchange(Protocol::Status)?,
@@ -103,6 +119,11 @@ fn identity(config: &NetworkConfig, names: &Names, keypair: &Keypair) -> identif
         .with_agent_version(config.agent.clone())
         .with_push_listen_addr_updates(true)
         .with_cache_size(0)
+}
+
+fn mdns(keypair: &Keypair) -> Result<mdns::tokio::Behaviour, NetworkError> {
+    mdns::tokio::Behaviour::new(mdns::Config::default(), keypair.public().to_peer_id())
+        .map_err(|error| NetworkError::Mdns(error.to_string()))
 }
 
 /// Only a routing table: no records, no providers, and only peers that `discovery` inserts.

@@ -77,11 +77,14 @@ impl Candidate {
         self.record = Some((seq, bytes));
         let is_listed = |known: &Known| addresses.contains(&known.address);
         self.addresses.retain(|known| known.trust == Trust::Proved || is_listed(known));
-        for address in addresses {
-            let is_new = self.addresses.iter().all(|known| known.address != address);
-            if is_new && self.addresses.len() < ADDRESSES_MAX {
-                self.addresses.push(Known { address, trust: Trust::Untried });
-            }
+        addresses.into_iter().for_each(|address| self.hear(address));
+    }
+
+    /// Takes an address that nothing proves.
+    pub(crate) fn hear(&mut self, address: Multiaddr) {
+        let is_new = self.addresses.iter().all(|known| known.address != address);
+        if is_new && self.addresses.len() < ADDRESSES_MAX {
+            self.addresses.push(Known { address, trust: Trust::Untried });
         }
     }
 
@@ -97,13 +100,15 @@ impl Candidate {
         }
     }
 
-    /// The addresses to dial now. Those that are not proved are asked for with `may_try`, once.
+    /// The addresses to dial now, of one transport. Those that are not proved are asked for with `may_try`, once.
     pub(crate) fn take_addresses(
         &mut self,
         mut may_try: impl FnMut(&Multiaddr) -> bool,
     ) -> Vec<Multiaddr> {
+        let is_quic = self.is_quic_next();
         let mut taken = Vec::new();
-        for known in &mut self.addresses {
+        let of_transport = |known: &&mut Known| address::is_quic(&known.address) == is_quic;
+        for known in self.addresses.iter_mut().filter(of_transport) {
             let goes = match known.trust {
                 Trust::Proved => true,
                 Trust::Untried => may_try(&known.address),
@@ -117,6 +122,15 @@ impl Candidate {
             }
         }
         taken
+    }
+
+    /// QUIC is dialled after a failure, or where there is nothing else: the end of a process closes its
+    /// TCP connections at once, but a QUIC connection only when it times out.
+    fn is_quic_next(&self) -> bool {
+        let is_open = |known: &&Known| known.trust != Trust::Tried;
+        let mut open = self.addresses.iter().filter(is_open).map(|known| &known.address);
+        let has_quic = open.clone().any(address::is_quic);
+        has_quic && (self.failures % 2 == 1 || open.all(address::is_quic))
     }
 
     /// Takes over what an earlier start knew. An anchor is dialled like a peer that was just lost.
@@ -191,6 +205,19 @@ mod tests {
         assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(&good));
         candidate.renew((2, Bytes::new()), vec![bad]);
         assert_eq!(candidate.take_addresses(|_| true), [good], "a known address stays tried");
+    }
+
+    #[test]
+    fn quic_is_dialled_when_tcp_has_failed() {
+        let mut candidate = Candidate::new(false, Instant::now());
+        let [tcp, quic] = ["/ip4/9.9.9.9/tcp/1", "/ip4/9.9.9.9/udp/1/quic-v1"].map(address);
+        candidate.configure(quic.clone());
+        assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(&quic));
+        candidate.configure(tcp.clone());
+        for (failures, expected) in [(0, &tcp), (1, &quic), (2, &tcp)] {
+            candidate.failures = failures;
+            assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(expected));
+        }
     }
 
     #[test]

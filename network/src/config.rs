@@ -27,12 +27,33 @@ pub struct NetworkConfig {
     pub reserved: Vec<PeerId>,
     /// If it is not empty, no other peers are admitted or dialled: a private network.
     pub only: Vec<PeerId>,
+    /// How others reach this node.
+    pub reach: Reach,
     /// Bytes of blocks that are sent in a second on average, before compression; 0 is no limit.
     pub upload_bytes: u64,
     /// Connection limits.
     pub limits: PeerLimits,
     /// What the last start saved; empty at the first.
     pub saved: Saved,
+}
+
+/// The ways to be reached besides TCP. With `allow_private` the internet's are off whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Whether QUIC is spoken: over UDP, where TCP does not get through.
+    pub quic: bool,
+    /// Whether peers are asked to dial back (AutoNAT v2), and are dialled back when they ask.
+    pub autonat: bool,
+    /// Whether the router is asked to forward the ports (UPnP).
+    pub upnp: bool,
+    /// Whether nodes of the local network are found by multicast (mDNS); needs `allow_private`.
+    pub mdns: bool,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Reach { quic: true, autonat: true, upnp: true, mdns: false }
+    }
 }
 
 /// Limits on connections. [`PeerLimits::of`] derives them from the number of peers.
@@ -98,6 +119,7 @@ impl NetworkConfig {
             allow_private: false,
             reserved: Vec::new(),
             only: Vec::new(),
+            reach: Reach::default(),
             upload_bytes: 0,
             limits: PeerLimits::default(),
             saved: Saved::default(),
@@ -113,7 +135,10 @@ impl NetworkConfig {
         check_agent(&self.agent)?;
         check_limits(&self.limits)?;
         for address in self.listen.iter().chain(&self.external) {
-            check_tcp(address)?;
+            self.check_transport(address)?;
+        }
+        if self.reach.mdns && !self.allow_private {
+            return Err(ConfigError::MdnsWithoutPrivate);
         }
         for address in &self.bootstrap {
             self.check_bootstrap(address)?;
@@ -128,8 +153,16 @@ impl NetworkConfig {
             .filter_map(|address| address::peer_id(address).map(|peer| (peer, address.clone())))
     }
 
+    fn check_transport(&self, address: &Multiaddr) -> Result<(), ConfigError> {
+        check_form(address)?;
+        match address::is_quic(address) && !self.reach.quic {
+            true => Err(ConfigError::QuicOff { address: address.clone() }),
+            false => Ok(()),
+        }
+    }
+
     fn check_bootstrap(&self, address: &Multiaddr) -> Result<(), ConfigError> {
-        check_tcp(address)?;
+        self.check_transport(address)?;
         if address::peer_id(address).is_none() {
             return Err(ConfigError::BootstrapWithoutPeer { address: address.clone() });
         }
@@ -179,18 +212,23 @@ fn check_limits(limits: &PeerLimits) -> Result<(), ConfigError> {
     }
 }
 
-/// Accepts `/ip4|ip6|dns|dns4|dns6/.../tcp/...` with an optional `/p2p/...`, and `/dnsaddr/.../p2p/...`.
-fn check_tcp(address: &Multiaddr) -> Result<(), ConfigError> {
+/// Accepts `/ip4|ip6|dns|dns4|dns6/.../tcp/...` and `.../udp/.../quic-v1` with an optional `/p2p/...`, and
+/// `/dnsaddr/.../p2p/...`.
+fn check_form(address: &Multiaddr) -> Result<(), ConfigError> {
     let parts: Vec<Protocol<'_>> = address.iter().collect();
-    let fits = match parts.as_slice() {
-        [host, Protocol::Tcp(_)] | [host, Protocol::Tcp(_), Protocol::P2p(_)] => is_host(host),
-        [Protocol::Dnsaddr(_), Protocol::P2p(_)] => true,
+    let parts = match parts.as_slice() {
+        [rest @ .., Protocol::P2p(_)] => rest,
+        all => all,
+    };
+    let fits = match parts {
+        [host, Protocol::Tcp(_)] | [host, Protocol::Udp(_), Protocol::QuicV1] => is_host(host),
+        [Protocol::Dnsaddr(_)] => address::peer_id(address).is_some(),
         _ => false,
     };
     if fits {
         return Ok(());
     }
-    Err(ConfigError::NotTcp { address: address.clone() })
+    Err(ConfigError::NotTransport { address: address.clone() })
 }
 
 fn is_host(part: &Protocol<'_>) -> bool {
@@ -215,7 +253,10 @@ mod tests {
     fn config() -> NetworkConfig {
         NetworkConfig {
             agent: "timecoin/0.1.0".to_owned(),
-            listen: vec!["/ip4/0.0.0.0/tcp/24000".parse().unwrap()],
+            listen: vec![
+                "/ip4/0.0.0.0/tcp/24000".parse().unwrap(),
+                "/ip6/::/udp/24000/quic-v1".parse().unwrap(),
+            ],
             bootstrap: vec![
                 format!("/dns4/seed.example.org/tcp/24000/p2p/{PEER}").parse().unwrap(),
             ],
@@ -240,16 +281,24 @@ mod tests {
     #[test]
     fn every_error_says_what_to_write_instead() {
         type Change = fn(&mut NetworkConfig);
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 11] = [
             (|config| config.chain_tag.clear(), "chain tag"),
             (|config| config.chain_tag = "Main Net".to_owned(), "Main Net"),
             (|config| config.agent = "\u{1b}[31m".to_owned(), "printable"),
             (|config| config.limits.inbound_max = 51, "inbound_max"),
             (|config| config.limits.peers_max = 0, "peers_max"),
             (
-                |config| config.listen = vec!["/ip4/0.0.0.0/udp/24000/quic-v1".parse().unwrap()],
+                |config| config.listen = vec!["/ip4/0.0.0.0/udp/24000".parse().unwrap()],
                 "/ip4/0.0.0.0/tcp/24000",
             ),
+            (
+                |config| {
+                    config.listen = vec!["/ip4/0.0.0.0/udp/24000/quic-v1".parse().unwrap()];
+                    config.reach.quic = false;
+                },
+                "network.quic",
+            ),
+            (|config| config.reach.mdns = true, "allow_private"),
             (|config| config.bootstrap = vec!["/ip4/8.8.8.8/tcp/24000".parse().unwrap()], "/p2p/"),
             (
                 |config| {

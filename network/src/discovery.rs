@@ -117,6 +117,16 @@ impl Discovery {
         is_new
     }
 
+    /// A peer of the local network is at this address, unsigned: it is dialled once and proves itself.
+    pub(crate) fn hear(&mut self, peer: PeerId, address: Multiaddr, now: Instant) {
+        let is_useful = address::is_useful(&address, &address, self.allow_private);
+        let is_new = !self.candidates.contains_key(&peer);
+        if peer != self.local && is_useful && (!is_new || self.make_room()) {
+            let new = || Candidate::new(false, now);
+            self.candidates.entry(peer).or_insert_with(new).hear(address);
+        }
+    }
+
     /// The peer was reached at this address, or it connected from this address's host.
     pub(crate) fn prove(&mut self, peer: &PeerId, via: &Multiaddr, is_dialled: bool) {
         if let Some(candidate) = self.candidates.get_mut(peer) {

@@ -29,12 +29,27 @@ pub enum ConfigError {
         /// The broken rule.
         rule: &'static str,
     },
-    /// The address is not a TCP address.
-    #[error("address {address} is not a tcp address; write it like /ip4/0.0.0.0/tcp/24000")]
-    NotTcp {
+    /// The address names neither TCP nor QUIC.
+    #[error(
+        "address {address} is neither TCP nor QUIC; write it like /ip4/0.0.0.0/tcp/24000 or /ip4/0.0.0.0/udp/24000/quic-v1"
+    )]
+    NotTransport {
         /// The value.
         address: Multiaddr,
     },
+    /// The address is of QUIC, which is off.
+    #[error(
+        "address {address} needs QUIC, which is off; set network.quic = true, or write a TCP address"
+    )]
+    QuicOff {
+        /// The value.
+        address: Multiaddr,
+    },
+    /// mDNS finds private addresses, which are not dialled.
+    #[error(
+        "mDNS finds private addresses, and they are off; set allow_private for a local network"
+    )]
+    MdnsWithoutPrivate,
     /// The text is not a multiaddress.
     #[error(
         "{text:?} is not a multiaddress ({error}); write it like /ip4/203.0.113.7/tcp/24000/p2p/<peer id>"
@@ -97,6 +112,9 @@ pub enum NetworkError {
         /// How long the node waited.
         seconds: u64,
     },
+    /// The interfaces of this machine cannot be watched.
+    #[error("cannot look for nodes of the local network: {0}; set network.mdns = false")]
+    Mdns(String),
     /// Part of libp2p refused its parameters: a bug.
     #[error("cannot build the network: {0}")]
     Build(String),

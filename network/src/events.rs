@@ -5,7 +5,7 @@ use std::time::Instant;
 use libp2p::{
     PeerId,
     gossipsub::{self, MessageAcceptance, MessageId},
-    identify, ping,
+    identify, mdns, ping,
     request_response::{
         self as exchange, InboundFailure, InboundRequestId, OutboundFailure, OutboundRequestId,
     },
@@ -131,7 +131,20 @@ impl Node {
                 self.stats.counters.dials_unwanted.add_one();
                 self.discovery.wish(peer);
             }
-            BehaviourEvent::Identify(_) | BehaviourEvent::Blocked(_) => {}
+            BehaviourEvent::Probe(event) => {
+                tracing::debug!(address = %event.tested_addr, server = %event.server, is_reached = event.result.is_ok(), "dialled back");
+                self.evidence.tested(&event.tested_addr, event.result.is_ok());
+            }
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
+                for (peer, address) in found {
+                    self.discovery.hear(peer, address::without_peer(&address), now);
+                }
+            }
+            BehaviourEvent::Upnp(event) => tracing::info!(?event, "the router answers"),
+            BehaviourEvent::Identify(_)
+            | BehaviourEvent::Blocked(_)
+            | BehaviourEvent::Mdns(_)
+            | BehaviourEvent::DialBack(_) => {}
         }
     }
 
@@ -146,6 +159,10 @@ impl Node {
         }
         if let Some((via, is_dialled)) = self.peers.via(&peer) {
             self.discovery.prove(&peer, &address::without_peer(via), is_dialled);
+            match is_dialled {
+                true => self.test_reach(&info.observed_addr),
+                false => self.evidence.entered(via, now),
+            }
         }
         let kademlia_name = self.names.kademlia();
         let serves_kademlia = info.protocols.iter().any(|name| name.as_ref() == kademlia_name);
@@ -165,6 +182,14 @@ impl Node {
         };
         if self.peers.identified(peer, identity) {
             self.discovery.met(&peer, now);
+        }
+    }
+
+    /// An outbound peer sees this node there: others may reach it there.
+    fn test_reach(&mut self, observed: &libp2p::Multiaddr) {
+        let tests = self.evidence.observed(observed, self.swarm.listeners());
+        if let Some(probe) = self.swarm.behaviour_mut().probe.as_mut() {
+            tests.iter().for_each(|address| probe.test(address));
         }
     }
 

@@ -3,7 +3,8 @@
 //! It is asked before any other behaviour. Counts cover both directions and begin with the first
 //! byte of a handshake. A full node evicts an unprotected inbound peer to admit a new one
 //! (`eviction.rs`); reserved peers are always admitted and never evicted. Only dials
-//! that this node decided on leave: what another behaviour wants to dial is a wish ([`Event`]).
+//! that this node decided on leave: what another behaviour wants to dial is a wish ([`Event`]), but for a peer that
+//! asks to be dialled back at its own host.
 //!
 //! Invariants: every count is that of the open connections and handshakes, and no table holds more
 //! than these need; the table of buckets has at most [`BUCKETS_MAX`] entries.
@@ -11,6 +12,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
+    net::IpAddr,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -35,6 +37,8 @@ use crate::{
 
 /// Handshakes that one host may begin.
 const HANDSHAKES: Quota = Quota::per_second(1, 16);
+/// Handshakes that a dial back counts for.
+const DIAL_BACK_COST: u64 = 4;
 /// Hosts whose handshakes are counted; further ones share a bucket.
 const BUCKETS_MAX: usize = 4_096;
 /// Wishes that were not read yet; the rest is forgotten.
@@ -75,7 +79,10 @@ struct Connection {
     /// None while the handshake goes on.
     peer: Option<PeerId>,
     is_inbound: bool,
-    /// None for addresses to which no share applies.
+    is_quic: bool,
+    /// Where an inbound connection comes from.
+    from: Option<IpAddr>,
+    /// None for addresses to which no share applies, and during a handshake of QUIC.
     origin: Option<Origin>,
     since: Instant,
     /// It is being closed for another and counts no longer.
@@ -194,8 +201,25 @@ impl Gate {
         (!is_exempt).then(|| Origin::of(ip))
     }
 
-    /// An inbound handshake begins.
+    /// An inbound handshake begins. The sender of a UDP packet may be forged, so the host of a QUIC
+    /// connection counts when the handshake has ended.
     fn begin(&mut self, id: ConnectionId, remote: &Multiaddr, now: Instant) -> Result<(), Refusal> {
+        let is_quic = address::is_quic(remote);
+        let pending = |c: &Connection| c.is_inbound && c.peer.is_none() && c.is_quic == is_quic;
+        if self.count(pending) >= size(self.limits.pending_max) {
+            return Err(Refusal::Pending);
+        }
+        let origin = if is_quic { None } else { self.enter(remote, now)? };
+        let from = address::ip(remote);
+        let (peer, leaves) = (None, false);
+        let connection =
+            Connection { peer, is_inbound: true, is_quic, from, origin, since: now, leaves };
+        self.connections.insert(id, connection);
+        Ok(())
+    }
+
+    /// A connection from this address counts for its host, if there is room.
+    fn enter(&mut self, remote: &Multiaddr, now: Instant) -> Result<Option<Origin>, Refusal> {
         if let Some(ip) = address::ip(remote) {
             self.check_ban(&Party::host(ip), now)?;
         }
@@ -212,17 +236,10 @@ impl Gate {
                 return Err(Refusal::Rate(origin.host));
             }
         }
-        let pending = self.count(|connection| connection.is_inbound && connection.peer.is_none());
-        if pending >= size(self.limits.pending_max) {
-            return Err(Refusal::Pending);
-        }
         for prefix in origin.into_iter().flat_map(Origin::prefixes) {
             *self.shares.entry(prefix).or_default() += 1;
         }
-        let connection =
-            Connection { peer: None, is_inbound: true, origin, since: now, leaves: false };
-        self.connections.insert(id, connection);
-        Ok(())
+        Ok(origin)
     }
 
     fn bucket(&mut self, host: Prefix, now: Instant) -> &mut Bucket {
@@ -236,7 +253,19 @@ impl Gate {
     }
 
     /// An inbound handshake ended: the peer is known.
-    fn admit(&mut self, id: ConnectionId, peer: PeerId, now: Instant) -> Result<(), Refusal> {
+    fn admit(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        remote: &Multiaddr,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if address::is_quic(remote) {
+            let origin = self.enter(remote, now)?;
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.origin = origin;
+            }
+        }
         self.check_peer(&peer, now)?;
         self.check_twice(&peer)?;
         let inbound = self.count(|connection| connection.is_inbound && connection.peer.is_some());
@@ -299,9 +328,10 @@ impl Gate {
         &mut self,
         id: ConnectionId,
         peer: Option<PeerId>,
+        addresses: &[Multiaddr],
         now: Instant,
     ) -> Result<(), Refusal> {
-        if !self.permitted.remove(&id) {
+        if !self.permitted.remove(&id) && !self.is_dial_back(peer, addresses, now) {
             if let Some(peer) = peer {
                 self.note(Event::Wish(peer));
             }
@@ -314,10 +344,34 @@ impl Gate {
         if self.outbound_room() == 0 && !is_reserved {
             return Err(Refusal::Full);
         }
-        let connection =
-            Connection { peer: None, is_inbound: false, origin: None, since: now, leaves: false };
+        let connection = Connection {
+            peer: None,
+            is_inbound: false,
+            is_quic: false,
+            from: None,
+            origin: None,
+            since: now,
+            leaves: false,
+        };
         self.connections.insert(id, connection);
         Ok(())
+    }
+
+    /// Whether a peer asked to be dialled back (AutoNAT): only at the host that it is connected from, and
+    /// each dial costs that host as much as some handshakes.
+    fn is_dial_back(
+        &mut self,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        now: Instant,
+    ) -> bool {
+        let [address] = addresses else { return false };
+        let from = address::ip(address).filter(|_| peer.is_some());
+        let is_host = |c: &&Connection| c.is_inbound && c.peer == peer && c.from == from;
+        let Some(ip) = self.connections.values().find(is_host).and_then(|c| c.from) else {
+            return false;
+        };
+        self.bucket(Origin::of(ip).host, now).take(DIAL_BACK_COST, now)
     }
 
     /// A dial succeeded.
@@ -381,9 +435,9 @@ impl NetworkBehaviour for Gate {
         connection: ConnectionId,
         peer: PeerId,
         _local: &Multiaddr,
-        _remote: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(connection, peer, Instant::now()).map_err(ConnectionDenied::new)?;
+        self.admit(connection, peer, remote, Instant::now()).map_err(ConnectionDenied::new)?;
         Ok(dummy::ConnectionHandler)
     }
 
@@ -391,10 +445,10 @@ impl NetworkBehaviour for Gate {
         &mut self,
         connection: ConnectionId,
         peer: Option<PeerId>,
-        _addresses: &[Multiaddr],
+        addresses: &[Multiaddr],
         _role: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.dial(connection, peer, Instant::now()).map_err(ConnectionDenied::new)?;
+        self.dial(connection, peer, addresses, Instant::now()).map_err(ConnectionDenied::new)?;
         Ok(Vec::new())
     }
 

@@ -12,6 +12,7 @@ use crate::{
     address, envelope,
     error::{DialError, PublishError, RequestError},
     peers::{PeerInfo, Snapshot},
+    reach::Reachability,
     standing::{BAN_TIME_MAX, Ban, Party},
     stats::{NetworkStats, Stats},
     topic::{Lane, Protocol, Topic},
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     pub(crate) peers: Snapshot,
     pub(crate) stats: Stats,
     pub(crate) listen: watch::Receiver<Vec<Multiaddr>>,
+    pub(crate) reach: watch::Receiver<Reachability>,
     pub(crate) stop: watch::Sender<bool>,
     /// Closes when the swarm task has ended.
     pub(crate) ended: watch::Receiver<()>,
@@ -208,6 +210,11 @@ impl NetworkHandle {
     /// The addresses this node listens on now, without identity; see [`crate::bootstrap_address`].
     pub fn listen_addresses(&self) -> Vec<Multiaddr> {
         self.inner.listen.borrow().clone()
+    }
+
+    /// Whether others can reach this node.
+    pub fn reachability(&self) -> Reachability {
+        self.inner.reach.borrow().clone()
     }
 
     /// The current counters.

@@ -32,7 +32,9 @@ mod meter;
 mod no_records;
 mod origin;
 mod peers;
+mod probe;
 mod rate;
+mod reach;
 mod records;
 mod saved;
 mod silence;
@@ -53,13 +55,14 @@ pub use crate::{
         bootstrap_address, keypair_from_secret, parse_address, peer_id, peer_id_of,
         peer_id_of_public_key, random_keypair,
     },
-    config::{NetworkConfig, PeerLimits},
+    config::{NetworkConfig, PeerLimits, Reach},
     envelope::EnvelopeError,
     error::{ConfigError, DialError, NetworkError, PublishError, RequestError},
     exchange::{InboundRequest, Reply},
     gossip::{Gossip, Ticket, Verdict},
     handle::NetworkHandle,
     peers::{PeerEvent, PeerInfo},
+    reach::Reachability,
     saved::{Saved, SavedError},
     standing::{Ban, Party},
     start::start,

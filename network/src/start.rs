@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, UdpSocket},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,6 +29,7 @@ use crate::{
     handle::{BULK_QUEUE, Command, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
     peers::Peers,
     rate::Rates,
+    reach::{Evidence, Reachability},
     saved::Saved,
     stats::Stats,
     swarm::{Inlets, Node, Outlets},
@@ -57,8 +58,11 @@ const REPLY_QUEUE: usize = 4096;
 /// listening errors, each with its address and what to do.
 pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, NetworkError> {
     config.validate()?;
+    let mut listen_on = Vec::new();
     for address in &config.listen {
-        check_port_is_free(address)?;
+        if check_port_is_free(address)? {
+            listen_on.push(address.clone());
+        }
     }
     let names = Names::new(&config.chain_tag);
     let topics = Topics::new(&names);
@@ -67,7 +71,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let behaviour = Behaviour::new(&config, &names, &topics, &keypair, &stats)?;
     let traffic = Traffic::new(stats.clone());
     let mut swarm = new_swarm(&config, &keypair, behaviour, traffic.clone())?;
-    let early = listen(&mut swarm, &config.listen).await?;
+    let early = listen(&mut swarm, &listen_on).await?;
 
     let (replies, replies_inlet) = mpsc::channel(REPLY_QUEUE);
     let (fast_outlet, fast) = mpsc::channel(GOSSIP_QUEUE);
@@ -76,6 +80,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     let (peer_events, peers) = mpsc::channel(PEER_EVENT_QUEUE);
     let (saved_outlet, saved) = watch::channel(Arc::new(Saved::default()));
     let (listen_outlet, listening) = watch::channel(swarm.listeners().cloned().collect());
+    let (reach_outlet, reach) = watch::channel(Reachability::Unknown);
     let (fast_tickets, fast_verdicts) = Tickets::new();
     let (bulk_tickets, bulk_verdicts) = Tickets::new();
 
@@ -89,6 +94,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         peers: Peers::new(peer_events, traffic),
         discovery: Discovery::new(&config, local, now),
         rates: Rates::default(),
+        evidence: Evidence::default(),
         fast_tickets,
         bulk_tickets,
         asked: HashMap::new(),
@@ -101,13 +107,14 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
             requests: requests_outlet,
             replies,
             listen: listen_outlet,
+            reach: reach_outlet,
             saved: saved_outlet,
         },
         lag_warned_at: None,
         save_at: now + SAVE_AFTER,
         save_pause: SAVE_AFTER,
     };
-    let (handle, commands) = handle(local, &node.peers, stats, listening);
+    let (handle, commands) = handle(local, &node.peers, stats, (listening, reach));
     let inlets = Inlets {
         stop: commands.stop,
         high: commands.high,
@@ -134,7 +141,7 @@ fn new_swarm(
         .with_idle_connection_timeout(IDLE_TIMEOUT)
         .with_max_negotiating_inbound_streams(NEGOTIATING_MAX)
         .with_smart_dial();
-    let transport = transport::build(keypair, config.allow_private, traffic)?;
+    let transport = transport::build(keypair, config, &traffic)?;
     let mut swarm = Swarm::new(transport, behaviour, keypair.public().to_peer_id(), settings);
     for external in &config.external {
         swarm.add_external_address(address::without_peer(external));
@@ -155,7 +162,7 @@ fn handle(
     local: PeerId,
     peers: &Peers,
     stats: Stats,
-    listen: watch::Receiver<Vec<Multiaddr>>,
+    (listen, reach): (watch::Receiver<Vec<Multiaddr>>, watch::Receiver<Reachability>),
 ) -> (NetworkHandle, Commands) {
     let (high, high_inlet) = mpsc::channel(HIGH_QUEUE);
     let (low, low_inlet) = mpsc::channel(LOW_QUEUE);
@@ -163,7 +170,7 @@ fn handle(
     let (stop, stop_inlet) = watch::channel(false);
     let (ended_outlet, ended) = watch::channel(());
     let peers = peers.snapshot();
-    let inner = Inner { local, high, low, bulk, peers, stats, listen, stop, ended };
+    let inner = Inner { local, high, low, bulk, peers, stats, listen, reach, stop, ended };
     let commands = Commands {
         high: high_inlet,
         low: low_inlet,
@@ -176,21 +183,34 @@ fn handle(
 
 /// libp2p sets the port-reuse option on listeners, so a second node of the same user on the same
 /// port would start silently and take half of the first one's connections. A plain bind does not
-/// share the port.
-fn check_port_is_free(address: &Multiaddr) -> Result<(), NetworkError> {
+/// share the port. False for all addresses of IPv6 on a machine that has none.
+fn check_port_is_free(address: &Multiaddr) -> Result<bool, NetworkError> {
     let Some(socket) = socket_address(address) else {
-        return Ok(());
+        return Ok(true);
     };
-    match TcpListener::bind(socket) {
-        Ok(_) => Ok(()),
+    let bound = match address::is_quic(address) {
+        true => UdpSocket::bind(socket).map(drop),
+        false => TcpListener::bind(socket).map(drop),
+    };
+    match bound {
+        Ok(()) => Ok(true),
+        Err(error) if is_without_ipv6(socket, &error) => {
+            tracing::info!(%address, "not listening there: this machine has no IPv6");
+            Ok(false)
+        }
         Err(error) => Err(listen_error(address, &error)),
     }
+}
+
+fn is_without_ipv6(socket: SocketAddr, error: &io::Error) -> bool {
+    let others = [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied];
+    socket.is_ipv6() && socket.ip().is_unspecified() && !others.contains(&error.kind())
 }
 
 fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
     let ip = address::ip(address)?;
     let port = address.iter().find_map(|part| match part {
-        Part::Tcp(port) => Some(port),
+        Part::Tcp(port) | Part::Udp(port) => Some(port),
         _ => None,
     })?;
     (port != 0).then_some(SocketAddr::new(ip, port))

@@ -38,6 +38,7 @@ use crate::{
     handle::{Command, Publication},
     peers::Peers,
     rate::Rates,
+    reach::{Evidence, Reachability},
     records,
     saved::Saved,
     standing::{Offence, Party, Sentence},
@@ -81,6 +82,7 @@ pub(crate) struct Outlets {
     pub(crate) requests: mpsc::Sender<InboundRequest>,
     pub(crate) replies: mpsc::Sender<Answered>,
     pub(crate) listen: watch::Sender<Vec<Multiaddr>>,
+    pub(crate) reach: watch::Sender<Reachability>,
     pub(crate) saved: watch::Sender<Arc<Saved>>,
 }
 
@@ -97,6 +99,7 @@ pub(crate) struct Node {
     pub(crate) peers: Peers,
     pub(crate) discovery: Discovery,
     pub(crate) rates: Rates,
+    pub(crate) evidence: Evidence,
     pub(crate) fast_tickets: Tickets,
     pub(crate) bulk_tickets: Tickets,
     pub(crate) asked: Asked,
@@ -343,6 +346,7 @@ impl Node {
         self.turn_away_silent(now);
         self.look_around(now);
         self.refresh_views(now);
+        self.tell_reach(now);
         if self.save_at <= now {
             self.save(now);
         }
@@ -362,6 +366,27 @@ impl Node {
             }
             is_new
         });
+    }
+
+    fn tell_reach(&self, now: Instant) {
+        let verdict = self.evidence.verdict(now);
+        let is_new = self.outlets.reach.send_if_modified(|last| {
+            let is_new = *last != verdict;
+            last.clone_from(&verdict);
+            is_new
+        });
+        match verdict {
+            Reachability::Reachable { at } if is_new => {
+                tracing::info!(?at, "others can reach this node");
+            }
+            Reachability::OutboundOnly { tested } if is_new => {
+                tracing::warn!(
+                    ?tested,
+                    "behind NAT or a firewall: this node has outbound connections only; forward these ports to it, or ignore this"
+                );
+            }
+            _ => {}
+        }
     }
 
     fn measure_lag(&mut self, due: Instant, now: Instant) {

@@ -100,6 +100,8 @@ pub struct NetworkInfo {
     pub listen: Vec<String>,
     /// The same with the identity: the `bootstrap` of other nodes.
     pub bootstrap: Vec<String>,
+    /// Whether others can reach it: `unknown`, `reachable`, or `behind NAT: only outbound connections`.
+    pub reachability: String,
     /// Index of this node, if it is a masternode.
     pub masternode: Option<u16>,
     /// Connected peers.

@@ -264,6 +264,7 @@ fn answers_about_the_node() {
             peer_id: "12D3".into(),
             listen: vec!["/ip4/127.0.0.1/tcp/1".into()],
             bootstrap: vec!["/ip4/127.0.0.1/tcp/1/p2p/12D3".into()],
+            reachability: "unknown".into(),
             masternode: None,
             connections: 3,
             connections_in: 1,
@@ -275,7 +276,7 @@ fn answers_about_the_node() {
             incrementalrelayfee: fee,
             warnings: vec![],
         },
-        r#"{"version":100,"subversion":"/timecoin:0.1.0/","protocolversion":1,"chain":"dev","genesis":"ge","chain_id":"01020304","peer_id":"12D3","listen":["/ip4/127.0.0.1/tcp/1"],"bootstrap":["/ip4/127.0.0.1/tcp/1/p2p/12D3"],"masternode":null,"connections":3,"connections_in":1,"connections_out":2,"localrelay":true,"networkactive":true,"timeoffset":0,"relayfee":0.00010000,"incrementalrelayfee":0.00010000,"warnings":[]}"#,
+        r#"{"version":100,"subversion":"/timecoin:0.1.0/","protocolversion":1,"chain":"dev","genesis":"ge","chain_id":"01020304","peer_id":"12D3","listen":["/ip4/127.0.0.1/tcp/1"],"bootstrap":["/ip4/127.0.0.1/tcp/1/p2p/12D3"],"reachability":"unknown","masternode":null,"connections":3,"connections_in":1,"connections_out":2,"localrelay":true,"networkactive":true,"timeoffset":0,"relayfee":0.00010000,"incrementalrelayfee":0.00010000,"warnings":[]}"#,
     );
     frozen::<GetPeerInfo>(
         &vec![PeerView {

@@ -61,7 +61,7 @@ pub(super) const FIELDS: &[Field] = &[
         Form::List,
         "[]",
         "[\"/ip4/0.0.0.0/tcp/24000\"]",
-        "Multiaddresses to listen on. Default: all of IPv4 on port 24000 (main), 24100 (test) or 24200 (dev).",
+        "Multiaddresses to listen on. Default: TCP and QUIC on all of IPv4 and IPv6, port 24000 (main), 24100 (test) or 24200 (dev).",
     ),
     field(
         "network.external",
@@ -97,6 +97,34 @@ pub(super) const FIELDS: &[Field] = &[
         "[]",
         "[\"12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2\"]",
         "Peer ids of a private network: no others are admitted or dialled. Empty: everybody is.",
+    ),
+    field(
+        "network.quic",
+        Form::Literal,
+        "true",
+        "",
+        "Whether QUIC (UDP) is spoken besides TCP. It is dialled where TCP fails.",
+    ),
+    field(
+        "network.autonat",
+        Form::Literal,
+        "true",
+        "",
+        "Whether peers dial this node back to find out if others reach it, and it does the same for them.",
+    ),
+    field(
+        "network.upnp",
+        Form::Literal,
+        "true",
+        "",
+        "Whether the router is asked to forward the ports (UPnP).",
+    ),
+    field(
+        "network.mdns",
+        Form::Literal,
+        "false",
+        "",
+        "Whether nodes of the local network are found by multicast; needs allow_private.",
     ),
     field("rpc.enabled", Form::Literal, "true", "", "Whether the JSON-RPC server runs."),
     field(

@@ -45,7 +45,10 @@ fn the_defaults_follow_the_network_of_the_genesis() {
     let config = place.resolve("", &[], &[]).unwrap();
     assert_eq!(config.kind, Network::Dev);
     assert_eq!(config.rpc.listen.to_string(), "127.0.0.1:24201");
-    assert_eq!(config.network.listen[0].to_string(), "/ip4/0.0.0.0/tcp/24200");
+    let listen: Vec<String> = config.network.listen.iter().map(ToString::to_string).collect();
+    let all = ["/ip4/0.0.0.0/tcp/24200", "/ip4/0.0.0.0/udp/24200/quic-v1"];
+    assert_eq!(listen[..2], all);
+    assert_eq!(listen[2..], all.map(|address| address.replace("/ip4/0.0.0.0", "/ip6/::")));
     assert_eq!(config.data_dir, place.0.path().join("data"));
     assert_eq!(config.keys.consensus_key, None);
     assert_eq!(config.mempool, MempoolSection { bytes_mb: 300, transactions: 100_000 });

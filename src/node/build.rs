@@ -281,6 +281,7 @@ fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkCo
         allow_private: config.network.allow_private,
         reserved: config.network.reserved.clone(),
         only: config.network.only.clone(),
+        reach: config.network.reach,
         upload_bytes: config.limits.upload_kib * 1024,
         limits: config.limits.peers,
         saved,

@@ -330,3 +330,17 @@ fn what_was_saved_is_dialled_after_a_restart_anchors_first() {
     after.restore(&forged, now);
     assert!(after.candidates.is_empty());
 }
+
+#[test]
+fn a_neighbour_that_announces_itself_is_dialled_and_one_outside_is_not() {
+    let now = Instant::now();
+    let mut local = discovery(&[], now);
+    local.allow_private = true;
+    let mut public = discovery(&[], now);
+    let (neighbour, address) = (PeerId::random(), "/ip4/192.168.0.5/tcp/24000");
+    for discovery in [&mut local, &mut public] {
+        discovery.hear(neighbour, address.parse().unwrap(), now);
+    }
+    assert_eq!(due(&mut local, FEW, now), [neighbour]);
+    assert!(due(&mut public, FEW, now).is_empty());
+}

@@ -25,7 +25,7 @@ impl Door {
     fn enter(&mut self, ip: &str, peer: PeerId) -> Result<ConnectionId, Refusal> {
         let (id, remote) = (self.id(), format!("/ip4/{ip}/tcp/5").parse().unwrap());
         self.gate.begin(id, &remote, self.now)?;
-        match self.gate.admit(id, peer, self.now) {
+        match self.gate.admit(id, peer, &remote, self.now) {
             Ok(()) => Ok(id),
             Err(refusal) => {
                 self.gate.ended(id);
@@ -123,17 +123,17 @@ fn only_permitted_dials_leave_and_all_of_them_count() {
     let mut door = Door::new(PeerLimits::of(3), &[]);
     let peer = PeerId::random();
     let id = door.id();
-    assert_eq!(door.gate.dial(id, Some(peer), door.now), Err(Refusal::Unwanted));
+    assert_eq!(door.gate.dial(id, Some(peer), &[], door.now), Err(Refusal::Unwanted));
     assert!(matches!(door.gate.events.pop_front(), Some(Event::Wish(wished)) if wished == peer));
     let room = door.gate.outbound_room();
     for _ in 0..room {
         let id = door.id();
         door.gate.permit(id);
-        door.gate.dial(id, Some(PeerId::random()), door.now).unwrap();
+        door.gate.dial(id, Some(PeerId::random()), &[], door.now).unwrap();
     }
     let id = door.id();
     door.gate.permit(id);
-    assert_eq!(door.gate.dial(id, Some(peer), door.now), Err(Refusal::Full));
+    assert_eq!(door.gate.dial(id, Some(peer), &[], door.now), Err(Refusal::Full));
     assert_eq!(room, 2);
 }
 
@@ -147,7 +147,7 @@ fn a_private_network_admits_and_dials_nobody_else() {
     for (peer, outcome) in [(stranger, Err(Refusal::Unlisted)), (friend, Ok(()))] {
         let id = door.id();
         door.gate.permit(id);
-        assert_eq!(door.gate.dial(id, Some(peer), door.now), outcome);
+        assert_eq!(door.gate.dial(id, Some(peer), &[], door.now), outcome);
     }
 }
 
@@ -174,4 +174,41 @@ fn the_banned_are_refused_from_all_their_hosts_and_a_banned_host_with_all_its_pe
     }
     door.enter("10.0.0.7", other).unwrap();
     assert_eq!(door.enter("10.0.0.7", liar).unwrap_err(), Refusal::Banned);
+}
+
+#[test]
+fn a_forged_sender_of_udp_takes_nobodys_share() {
+    let mut door = Door::new(PeerLimits::of(50), &[]);
+    let quic = "/ip4/9.9.9.9/udp/5/quic-v1".parse().unwrap();
+    let ids: Vec<_> = (0..1_000).map(|_| door.id()).collect();
+    let begin = |id: &ConnectionId| door.gate.begin(*id, &quic, door.now).is_ok();
+    let begun: Vec<_> = ids.into_iter().filter(begin).collect();
+    assert_eq!(begun.len(), 64, "handshakes of QUIC have their own bound");
+    for _ in 0..3 {
+        door.enter("9.9.9.9", PeerId::random()).unwrap();
+    }
+    // A handshake that ends proves the sender, which then counts.
+    let admitted = door.gate.admit(begun[0], PeerId::random(), &quic, door.now);
+    assert!(matches!(admitted, Err(Refusal::Share(_))), "{admitted:?}");
+    begun.iter().for_each(|id| door.gate.ended(*id));
+    assert_eq!(door.gate.shares.values().max(), Some(&3));
+}
+
+#[test]
+fn a_peer_is_dialled_back_at_its_own_host_only_and_seldom() {
+    let mut door = Door::new(PeerLimits::of(50), &[]);
+    let peer = PeerId::random();
+    door.enter("9.9.9.9", peer).unwrap();
+    let mut dial = |peer, address: &str| {
+        let id = door.id();
+        let outcome = door.gate.dial(id, peer, &[address.parse().unwrap()], door.now);
+        door.gate.ended(id);
+        outcome
+    };
+    let (here, elsewhere) = ("/ip4/9.9.9.9/tcp/24000", "/ip4/8.8.8.8/tcp/24000");
+    assert_eq!(dial(Some(peer), elsewhere), Err(Refusal::Unwanted));
+    assert_eq!(dial(Some(PeerId::random()), here), Err(Refusal::Unwanted));
+    assert_eq!(dial(None, here), Err(Refusal::Unwanted));
+    let dialled = (0..100).filter(|_| dial(Some(peer), here).is_ok()).count();
+    assert_eq!(dialled, 3, "16 handshakes, one of them its own, and four for each");
 }

@@ -11,4 +11,5 @@ mod gossip;
 mod hostile;
 mod load;
 mod peers;
+mod reach;
 mod support;

@@ -36,6 +36,7 @@ impl Serve for GetNetworkInfo {
             peer_id: me.to_string(),
             bootstrap: texts(listen.iter().map(|address| bootstrap_address(address, me))),
             listen: texts(listen),
+            reachability: node.network.reachability().to_string(),
             masternode: status.me,
             connections: peers.len() as u64,
             connections_in: inbound as u64,
