@@ -63,6 +63,8 @@ pub struct NetworkSection {
     pub reserved: Vec<PeerId>,
     /// The only peers of a private network; empty for a public one.
     pub only: Vec<PeerId>,
+    /// Peers behind this node, which nobody else hears of.
+    pub private_peers: Vec<PeerId>,
     /// How others reach this node besides TCP.
     pub reach: Reach,
 }
@@ -182,6 +184,7 @@ impl NodeConfig {
                 allow_private: layers.get("network.allow_private")?,
                 reserved: layers.peers("network.reserved")?,
                 only: layers.peers("network.only")?,
+                private_peers: layers.peers("network.private_peers")?,
                 reach,
             },
             rpc: RpcSection {

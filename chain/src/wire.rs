@@ -9,8 +9,8 @@ use crate::{
     genesis::GenesisHash,
     limits::{TX_BATCH_BYTES_MAX, TX_BYTES_MAX},
     types::{
-        Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage, Status,
-        Transaction, TransactionBatch, VotesAnswer, VotesRequest,
+        Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate, ConsensusMessage, Presence,
+        Status, Transaction, TransactionBatch, VotesAnswer, VotesRequest,
     },
 };
 
@@ -35,6 +35,8 @@ pub enum Topic {
     Evidence,
     /// Batches of transactions.
     Transactions,
+    /// Which nodes the masternodes are.
+    Presences,
 }
 
 impl Topic {
@@ -160,6 +162,11 @@ impl Response {
 /// The topic and the encoded bytes of a consensus message.
 pub fn encode_message(message: &ConsensusMessage) -> (Topic, Vec<u8>) {
     (Topic::of(message), codec::encode(message))
+}
+
+/// The topic and the encoded bytes of a presence.
+pub fn encode_presence(presence: &Presence) -> (Topic, Vec<u8>) {
+    (Topic::Presences, codec::encode(presence))
 }
 
 /// Transaction bytes in one gossiped batch: below the topic's limit, with room for lengths.

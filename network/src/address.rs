@@ -29,6 +29,11 @@ pub fn peer_id_of(keypair: &Keypair) -> PeerId {
     keypair.public().to_peer_id()
 }
 
+/// The public key of an identity; none if it is not ed25519, as the identities of this program are.
+pub fn public_key_of(keypair: &Keypair) -> Option<[u8; 32]> {
+    keypair.public().try_into_ed25519().ok().map(|key| key.to_bytes())
+}
+
 /// The peer id that belongs to an ed25519 public key; `None` when the bytes are not a public key.
 pub fn peer_id_of_public_key(public_key: &[u8; 32]) -> Option<PeerId> {
     let key = ed25519::PublicKey::try_from_bytes(public_key).ok()?;

@@ -27,6 +27,8 @@ pub struct NetworkConfig {
     pub reserved: Vec<PeerId>,
     /// If it is not empty, no other peers are admitted or dialled: a private network.
     pub only: Vec<PeerId>,
+    /// Peers that are reserved and that nobody else is told about: this node is their sentry.
+    pub private: Vec<PeerId>,
     /// How others reach this node.
     pub reach: Reach,
     /// Bytes of blocks that are sent in a second on average, before compression; 0 is no limit.
@@ -119,6 +121,7 @@ impl NetworkConfig {
             allow_private: false,
             reserved: Vec::new(),
             only: Vec::new(),
+            private: Vec::new(),
             reach: Reach::default(),
             upload_bytes: 0,
             limits: PeerLimits::default(),

@@ -7,7 +7,7 @@
 //! besides the bootstrap nodes; each failure doubles the delay before the next attempt.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
 };
@@ -70,6 +70,8 @@ pub(crate) struct Discovery {
     candidates: HashMap<PeerId, Candidate>,
     /// Peers that somebody named and whose record is not here.
     wishes: VecDeque<PeerId>,
+    /// Peers that nobody is told about.
+    private: HashSet<PeerId>,
     feelers: Feelers,
     lookup_at: Instant,
     lookup_pause: Duration,
@@ -88,6 +90,7 @@ impl Discovery {
             outbound_target: usize::try_from(config.limits.outbound_target).unwrap_or(usize::MAX),
             candidates,
             wishes: VecDeque::new(),
+            private: config.private.iter().copied().collect(),
             feelers: Feelers::new(config.allow_private && config.limits.private_is_exempt),
             lookup_at: now,
             lookup_pause: LOOKUP_MIN,
@@ -152,10 +155,16 @@ impl Discovery {
 
     /// The records to answer with: of these peers, and of others that were met.
     pub(crate) fn records(&self, wanted: &[PeerId], asker: &PeerId) -> Vec<Bytes> {
-        let named = wanted.iter().filter_map(|peer| self.candidates.get(peer)?.record());
-        let is_other = |peer: &PeerId| peer != asker && !wanted.contains(peer);
-        let others = self.candidates.iter().filter(|(peer, _)| is_other(peer));
-        named.chain(others.filter_map(|(_, other)| other.record())).take(RECORDS_MAX).collect()
+        let open = self.candidates.iter().filter(|(peer, _)| self.is_told(peer));
+        let named = open.clone().filter(|(peer, _)| wanted.contains(peer));
+        let others = open.filter(|(peer, _)| *peer != asker && !wanted.contains(peer));
+        let records = named.chain(others).filter_map(|(_, candidate)| candidate.record());
+        records.take(RECORDS_MAX).collect()
+    }
+
+    /// Whether others may be told about this peer.
+    pub(crate) fn is_told(&self, peer: &PeerId) -> bool {
+        !self.private.contains(peer)
     }
 
     /// The peer identified itself as a peer of our chain.

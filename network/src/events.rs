@@ -166,7 +166,7 @@ impl Node {
         }
         let kademlia_name = self.names.kademlia();
         let serves_kademlia = info.protocols.iter().any(|name| name.as_ref() == kademlia_name);
-        if serves_kademlia {
+        if serves_kademlia && self.discovery.is_told(&peer) {
             let kademlia = &mut self.swarm.behaviour_mut().kademlia;
             // The peer's latest addresses replace its earlier ones; otherwise they would
             // accumulate.

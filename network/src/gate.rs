@@ -2,7 +2,7 @@
 //!
 //! It is asked before any other behaviour. Counts cover both directions and begin with the first
 //! byte of a handshake. A full node evicts an unprotected inbound peer to admit a new one
-//! (`eviction.rs`); reserved peers are always admitted and never evicted. Only dials
+//! (`eviction.rs`); reserved peers and masternodes are always admitted and never evicted. Only dials
 //! that this node decided on leave: what another behaviour wants to dial is a wish ([`Event`]), but for a peer that
 //! asks to be dialled back at its own host.
 //!
@@ -103,6 +103,8 @@ pub(crate) struct Gate {
     shares: HashMap<Prefix, u32>,
     merits: HashMap<PeerId, Merits>,
     reserved: HashSet<PeerId>,
+    /// Peers for which the application keeps places: masternodes.
+    kept: HashSet<PeerId>,
     /// If it is not empty, nobody else is admitted.
     only: HashSet<PeerId>,
     buckets: HashMap<Prefix, Bucket>,
@@ -123,7 +125,8 @@ impl Gate {
             connections: HashMap::new(),
             shares: HashMap::new(),
             merits: HashMap::new(),
-            reserved: config.reserved.iter().copied().collect(),
+            reserved: config.reserved.iter().chain(&config.private).copied().collect(),
+            kept: HashSet::new(),
             only: config.only.iter().copied().collect(),
             buckets: HashMap::new(),
             other_hosts: Bucket::full(HANDSHAKES, now),
@@ -138,6 +141,16 @@ impl Gate {
     /// The next dial with this id was decided by this node.
     pub(crate) fn permit(&mut self, dial: ConnectionId) {
         self.permitted.insert(dial);
+    }
+
+    /// Replaces the peers for which places are kept.
+    pub(crate) fn keep_places(&mut self, peers: &[PeerId]) {
+        self.kept = peers.iter().copied().collect();
+    }
+
+    /// Whether the peer is admitted to a full node and never evicted.
+    fn has_place(&self, peer: &PeerId) -> bool {
+        self.reserved.contains(peer) || self.kept.contains(peer)
     }
 
     pub(crate) fn measured(&mut self, peer: &PeerId, rtt: Duration) {
@@ -298,7 +311,7 @@ impl Gate {
             .iter()
             .filter(|(_, connection)| connection.is_inbound && !connection.leaves)
             .filter_map(|(id, connection)| {
-                let peer = connection.peer.filter(|peer| !self.reserved.contains(peer))?;
+                let peer = connection.peer.filter(|peer| !self.has_place(peer))?;
                 let merits = self.merits.get(&peer);
                 Some(Inbound {
                     id: *id,
@@ -311,8 +324,8 @@ impl Gate {
             .collect();
         let youngest = candidates.iter().max_by_key(|peer| peer.since).map(|peer| peer.id);
         let chosen = eviction::choose(candidates, self.key);
-        // A reserved peer is admitted even if every other peer is protected.
-        let forced = youngest.filter(|_| self.reserved.contains(newcomer));
+        // A peer with a place is admitted even if every other peer is protected.
+        let forced = youngest.filter(|_| self.has_place(newcomer));
         let Some(id) = chosen.or(forced) else { return false };
         let Some(connection) = self.connections.get_mut(&id) else { return false };
         connection.leaves = true;
@@ -340,8 +353,8 @@ impl Gate {
         if let Some(peer) = peer {
             self.check_peer(&peer, now)?;
         }
-        let is_reserved = peer.is_some_and(|peer| self.reserved.contains(&peer));
-        if self.outbound_room() == 0 && !is_reserved {
+        let has_place = peer.is_some_and(|peer| self.has_place(&peer));
+        if self.outbound_room() == 0 && !has_place {
             return Err(Refusal::Full);
         }
         let connection = Connection {

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     Blame {
         peer: PeerId,
     },
+    KeepPlaces {
+        peers: Vec<PeerId>,
+    },
     Ban {
         party: Party,
         reason: String,
@@ -182,6 +185,12 @@ impl NetworkHandle {
         tracing::debug!(%peer, reason, "an invalid answer");
         // A full queue is the node's trouble, not the peer's.
         let _ = self.inner.low.try_send(Command::Blame { peer });
+    }
+
+    /// These peers find a place whenever they connect, as the reserved ones do; replaces what was said before.
+    /// Never waits: when the swarm is behind, it is forgotten.
+    pub fn keep_places(&self, peers: Vec<PeerId>) {
+        let _ = self.inner.low.try_send(Command::KeepPlaces { peers });
     }
 
     /// Bans a peer or a host from now on and ends its connections. A ban lasts at most ten years.

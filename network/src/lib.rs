@@ -53,7 +53,7 @@ use tokio::sync::{mpsc, watch};
 pub use crate::{
     address::{
         bootstrap_address, keypair_from_secret, parse_address, peer_id, peer_id_of,
-        peer_id_of_public_key, random_keypair,
+        peer_id_of_public_key, public_key_of, random_keypair,
     },
     config::{NetworkConfig, PeerLimits, Reach},
     envelope::EnvelopeError,
@@ -78,7 +78,7 @@ pub struct Network {
     pub handle: NetworkHandle,
     /// Votes, proposals, certificates and evidence from peers.
     pub fast: mpsc::Receiver<Gossip>,
-    /// Transactions and heartbeats from peers.
+    /// Transactions and presences from peers.
     pub bulk: mpsc::Receiver<Gossip>,
     /// Requests from peers.
     pub requests: mpsc::Receiver<InboundRequest>,

@@ -60,7 +60,7 @@ const fn messages_quota(topic: Topic) -> Quota {
         Topic::Votes => Quota::per_second(4_000, 8_000),
         Topic::Certificates => Quota::per_second(1_000, 2_000),
         Topic::Transactions => Quota::per_second(2_000, 4_000),
-        Topic::Proposals | Topic::Evidence | Topic::Heartbeats => Quota::per_second(200, 400),
+        Topic::Proposals | Topic::Evidence | Topic::Presences => Quota::per_second(200, 400),
     }
 }
 

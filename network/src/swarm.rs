@@ -203,6 +203,7 @@ impl Node {
                 let _ = outcome.send(self.swarm.disconnect_peer_id(peer).is_ok());
             }
             Command::Blame { peer } => self.blame(peer, Offence::Invalid, Instant::now()),
+            Command::KeepPlaces { peers } => self.swarm.behaviour_mut().gate.keep_places(&peers),
             Command::Ban { party, reason, duration, outcome } => {
                 let now = Instant::now();
                 self.swarm.behaviour_mut().gate.standings.ban(party, reason, duration, now);

@@ -23,8 +23,8 @@ pub enum Topic {
     Evidence,
     /// Batches of transactions. Bulk instance.
     Transactions,
-    /// Telemetry of masternodes. Bulk instance.
-    Heartbeats,
+    /// Which nodes the masternodes are, signed by them. Bulk instance.
+    Presences,
 }
 
 /// One of the two gossipsub instances. On a shared instance a vote would wait behind all bulk
@@ -43,7 +43,7 @@ impl Topic {
         Topic::Certificates,
         Topic::Evidence,
         Topic::Transactions,
-        Topic::Heartbeats,
+        Topic::Presences,
     ];
 
     /// The maximum bytes of a message, before compression and without the envelope.
@@ -53,7 +53,7 @@ impl Topic {
             Topic::Proposals => MIB,
             Topic::Certificates | Topic::Evidence => 64 * KIB,
             Topic::Transactions => 128 * KIB,
-            Topic::Heartbeats => 512,
+            Topic::Presences => 512,
         }
     }
 
@@ -65,7 +65,7 @@ impl Topic {
             Topic::Certificates => "certificates",
             Topic::Evidence => "evidence",
             Topic::Transactions => "transactions",
-            Topic::Heartbeats => "heartbeats",
+            Topic::Presences => "presences",
         }
     }
 
@@ -82,7 +82,7 @@ impl Topic {
     pub(crate) const fn lane(self) -> Lane {
         match self {
             Topic::Votes | Topic::Proposals | Topic::Certificates | Topic::Evidence => Lane::Fast,
-            Topic::Transactions | Topic::Heartbeats => Lane::Bulk,
+            Topic::Transactions | Topic::Presences => Lane::Bulk,
         }
     }
 

@@ -99,6 +99,13 @@ pub(super) const FIELDS: &[Field] = &[
         "Peer ids of a private network: no others are admitted or dialled. Empty: everybody is.",
     ),
     field(
+        "network.private_peers",
+        Form::List,
+        "[]",
+        "[\"12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2\"]",
+        "Peer ids behind this node, for a sentry: they always find a place, and nobody else hears of them.",
+    ),
+    field(
         "network.quic",
         Form::Literal,
         "true",

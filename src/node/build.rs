@@ -22,9 +22,9 @@ use timecoin_chain::{
     engine::{Engine, EngineConfig, EngineStatus, HaltKind, Stored},
     genesis::Chain,
     mempool::MempoolLimits,
-    types::Millis,
+    types::{Millis, NodeKey},
 };
-use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, Saved};
+use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, Saved, public_key_of};
 use timecoin_store::{Store, StoreError, StoreOptions};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -117,6 +117,9 @@ impl Opened {
         let data_dir = self.config.data_dir.clone();
         let saved = memory::load(&data_dir);
         let network = network_config(&self.config, &self.chain, saved);
+        // Who is behind sentries or in a private network tells nobody where.
+        let is_private = !self.config.network.only.is_empty();
+        let node = public_key_of(&self.node_key).filter(|_| !is_private).map(NodeKey);
         let network = timecoin_network::start(network, self.node_key).await?;
         let me = self.consensus_key.as_ref().map(SecretKey::public_key);
         tracing::info!(
@@ -130,6 +133,7 @@ impl Opened {
         let engine_config = EngineConfig {
             chain: self.chain.clone(),
             signer,
+            node,
             mempool: mempool_limits(&self.config, &self.chain),
             doubts_record: true,
         };
@@ -281,6 +285,7 @@ fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkCo
         allow_private: config.network.allow_private,
         reserved: config.network.reserved.clone(),
         only: config.network.only.clone(),
+        private: config.network.private_peers.clone(),
         reach: config.network.reach,
         upload_bytes: config.limits.upload_kib * 1024,
         limits: config.limits.peers,

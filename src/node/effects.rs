@@ -15,7 +15,7 @@ use timecoin_chain::{
     types::{BlockHash, ConsensusMessage, Height, Millis, Transaction, TxId},
     wire::{self, Response, Ticket},
 };
-use timecoin_network::Topic;
+use timecoin_network::{Topic, peer_id_of_public_key};
 
 impl Shell {
     pub(super) async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), End> {
@@ -39,6 +39,14 @@ impl Shell {
     fn carry_out_one(&mut self, effect: Effect) {
         match effect {
             Effect::Publish { message, attempt } => self.publish(&message, attempt),
+            Effect::Announce(presence) => {
+                let (topic, bytes) = wire::encode_presence(&presence);
+                self.gossip(topic_of(topic), bytes, 0);
+            }
+            Effect::KeepPlaces(nodes) => {
+                let peers = nodes.iter().filter_map(|node| peer_id_of_public_key(&node.0));
+                self.network.keep_places(peers.collect());
+            }
             Effect::Regossip { transactions, attempt } => {
                 for batch in outbox::batches(&transactions) {
                     self.gossip(Topic::Transactions, batch, attempt);

@@ -59,19 +59,20 @@ pub(super) fn topic_of(topic: wire::Topic) -> Topic {
         wire::Topic::Certificates => Topic::Certificates,
         wire::Topic::Evidence => Topic::Evidence,
         wire::Topic::Transactions => Topic::Transactions,
+        wire::Topic::Presences => Topic::Presences,
     }
 }
 
-/// Maps the network's topic to the chain's; none if the chain does not use it.
-pub(super) fn chain_topic(topic: Topic) -> Option<wire::Topic> {
-    Some(match topic {
+/// Maps the network's topic to the chain's.
+pub(super) fn chain_topic(topic: Topic) -> wire::Topic {
+    match topic {
         Topic::Votes => wire::Topic::Votes,
         Topic::Proposals => wire::Topic::Proposals,
         Topic::Certificates => wire::Topic::Certificates,
         Topic::Evidence => wire::Topic::Evidence,
         Topic::Transactions => wire::Topic::Transactions,
-        Topic::Heartbeats => return None,
-    })
+        Topic::Presences => wire::Topic::Presences,
+    }
 }
 
 /// The response of a peer, or none if it is disconnected, busy or slow.

@@ -267,7 +267,7 @@ const ATTACKS: &[Attack] = &[
     rejected("garbage", Topic::Certificates, |_, index| noise(index, 40 * index)),
     rejected("garbage", Topic::Evidence, |_, index| noise(index, 40 * index)),
     rejected("garbage", Topic::Transactions, |_, index| noise(index, 40 * index)),
-    ignored("garbage", Topic::Heartbeats, |_, index| noise(index, 40 * index)),
+    ignored("garbage", Topic::Presences, |_, index| noise(index, 40 * index)),
     rejected("largest garbage", Topic::Proposals, |_, index| noise(index, 1 << 20)),
     rejected("zeros", Topic::Transactions, |_, index| {
         [&index.to_le_bytes()[..], &vec![0; 100_000]].concat()

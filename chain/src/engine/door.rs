@@ -12,7 +12,7 @@ use crate::{
 
 impl<V: LedgerView> Engine<V> {
     /// Heights and rounds that are let in.
-    pub(super) fn window(&self) -> Window {
+    pub(super) fn window(&self, now: Now) -> Window {
         let tip = self.tip.certificate.as_ref();
         Window {
             height: self.height(),
@@ -21,12 +21,14 @@ impl<V: LedgerView> Engine<V> {
             tip: tip.and_then(|tip| Some((tip.round, tip.block?))),
             evidence_age: self.ctx.params().evidence_age_blocks,
             ledger: self.tip.state.clone(),
+            wall: now.wall,
+            presences: self.presence.known(),
         }
     }
 
     /// Something comes to the door. What follows from it is work.
     pub(super) fn at_door(&mut self, now: Now, comes: impl FnOnce(&mut Pass<'_>)) {
-        let window = self.window();
+        let window = self.window(now);
         let actions = self.door.handle(now.mono, &window, comes);
         self.work.extend(actions.into_iter().map(Work::Passed));
     }
@@ -45,6 +47,7 @@ impl<V: LedgerView> Engine<V> {
             Action::Bodies(from, request, transactions) => {
                 self.on_bodies(now, from, &request, transactions);
             }
+            Action::Presence(presence) => self.presence.hear(presence, &mut self.out),
             Action::Attestation(attestation) => self.on_attestation(&attestation),
             Action::Blame(peer, reason) => self.out.push(Effect::Blame { peer, reason }),
             Action::Failed(from, request) => self.on_request_failed(now, from, &request),
@@ -92,7 +95,6 @@ impl<V: LedgerView> Engine<V> {
 
     /// The round or the height has moved on.
     pub(super) fn forget_outside_window(&mut self) {
-        let window = self.window();
-        self.door.forget(&window);
+        self.door.forget_before(self.height(), self.height.consensus.round());
     }
 }

@@ -5,10 +5,13 @@ use crate::{
     ledger::{BlockDelta, Execution},
     mempool::Reject,
     rules::Spend,
-    types::{Block, BlockHash, Certificate, ConsensusMessage, Millis, OutPoint, Transaction, TxId},
+    types::{
+        Block, BlockHash, Certificate, ConsensusMessage, Millis, NodeKey, OutPoint, Presence,
+        Transaction, TxId,
+    },
     wire::{Peer, Request, Response, Ticket},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What made a node stop for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,10 @@ pub enum Effect {
         /// Makes a repeated message differ, so that no duplicate cache drops it.
         attempt: u8,
     },
+    /// Gossip that this node is a masternode's.
+    Announce(Presence),
+    /// These nodes are masternodes': they find a place whenever they connect. Replaces what was said before.
+    KeepPlaces(BTreeSet<NodeKey>),
     /// Gossip own transactions again.
     Regossip {
         /// The transactions.

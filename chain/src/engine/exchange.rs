@@ -20,6 +20,7 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn on_peer_up(&mut self, now: Now, peer: Peer) {
         self.peers.planner.peer_up(peer);
         self.out.request(peer, Request::Status);
+        self.presence.hasten(now, &mut self.out);
         // Perhaps a partition heals: what was missed is not left to the next repetition.
         if !self.is_idle(now) || self.own.license.is_listening() {
             let request = self.votes_request();

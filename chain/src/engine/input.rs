@@ -28,6 +28,8 @@ pub enum Timer {
     Blocks,
     /// Own transactions are sent again, old ones expire.
     Mempool,
+    /// This node says that it is a masternode's.
+    Presence,
 }
 
 /// An event. What peers send is bytes; what comes of the node's own work is typed.

@@ -36,6 +36,7 @@ mod out;
 mod own_key;
 mod peers;
 mod pool;
+mod presence;
 mod proposal;
 mod propose;
 mod recent;
@@ -73,7 +74,7 @@ use crate::{
     inbound::Door,
     ledger::{LedgerState, LedgerView, Overlay},
     mempool::{Entry, Mempool, MempoolLimits},
-    types::{Certificate, Height, MasternodeSet, Millis, Now, TxId},
+    types::{Certificate, Height, MasternodeSet, Millis, NodeKey, Now, TxId},
 };
 use batch::Source;
 use context::Context;
@@ -85,6 +86,7 @@ use out::Out;
 use own_key::OwnKey;
 use peers::Peers;
 use pool::{MEMPOOL_PERIOD, Pool};
+use presence::PresenceRoom;
 use std::sync::Arc;
 use timing::Timing;
 use tip::Tip;
@@ -96,6 +98,8 @@ pub struct EngineConfig {
     pub chain: Arc<Chain>,
     /// Its consensus key; without one, or with one that is not a masternode's, it only observes.
     pub signer: Option<Arc<dyn Signer>>,
+    /// Its identity in the network, which a masternode tells the others; none if it is to stay unknown.
+    pub node: Option<NodeKey>,
     /// Bounds of its mempool.
     pub mempool: MempoolLimits,
     /// Whether the safety record is doubted: peers are asked for signatures of this key that it does
@@ -127,6 +131,7 @@ pub struct Engine<V> {
     peers: Peers,
     watch: Watch,
     door: Door,
+    presence: PresenceRoom,
     later: LaterMessages,
     timing: Timing,
     health: Health,
@@ -137,7 +142,7 @@ pub struct Engine<V> {
 impl<V: LedgerView> Engine<V> {
     /// A node that has done nothing yet. The first input is [`Input::Start`].
     pub fn new(config: EngineConfig, view: V, stored: Stored) -> Self {
-        let EngineConfig { chain, signer, mempool, doubts_record } = config;
+        let EngineConfig { chain, signer, node, mempool, doubts_record } = config;
         let set = Arc::new(chain.masternodes.clone());
         let me = signer.as_ref().and_then(|signer| set.index_of(&signer.public_key()));
         let members = set.len();
@@ -151,6 +156,7 @@ impl<V: LedgerView> Engine<V> {
             peers: Peers::default(),
             watch: Watch::default(),
             door,
+            presence: PresenceRoom::new(node),
             later: LaterMessages::default(),
             timing: Timing::new(members),
             health: Health::new(members),
@@ -210,12 +216,16 @@ impl<V: LedgerView> Engine<V> {
             Timer::Sync => self.on_sync_timer(now),
             Timer::Blocks => self.advance_sync(now),
             Timer::Mempool => self.pool.on_timer(now, &mut self.out),
+            Timer::Presence => {
+                self.presence.on_timer(&self.ctx, &self.own.license, now, &mut self.out);
+            }
         }
     }
 
     fn on_start(&mut self, now: Now) {
         self.out.set_timer(Timer::Sync, now.mono.plus(SYNC_PERIOD));
         self.out.set_timer(Timer::Mempool, now.mono.plus(MEMPOOL_PERIOD));
+        self.presence.hasten(now, &mut self.out);
         self.begin_signing(now);
         self.start_height(now);
     }

@@ -134,6 +134,8 @@ fn brief(effect: &Effect) -> String {
             format!("persist {}/{} with {} blocks", record.height, record.round, blocks.len())
         }
         Effect::Publish { message, attempt } => format!("publish {} {attempt}", kind_of(message)),
+        Effect::Announce(presence) => format!("announce until {}", presence.expires.0),
+        Effect::KeepPlaces(nodes) => format!("keep places for {}", nodes.len()),
         Effect::Regossip { transactions, .. } => format!("regossip {}", transactions.len()),
         Effect::Request { to, request } => format!("ask {} {request:?}", to.0),
         Effect::Respond { ticket, .. } => format!("respond {}", ticket.0),

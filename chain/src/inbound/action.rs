@@ -3,7 +3,7 @@ use super::Job;
 use crate::{
     crypto::Verified,
     rules::CertifiedBlock,
-    types::{Attestation, BodiesRequest, Certificate, ConsensusMessage, Transaction},
+    types::{Attestation, BodiesRequest, Certificate, ConsensusMessage, Presence, Transaction},
     wire::{Peer, Request, Ticket},
 };
 
@@ -37,6 +37,8 @@ pub enum Action {
     Bodies(Peer, BodiesRequest, Vec<Transaction>),
     /// What a masternode attests, as it was asked to.
     Attestation(Verified<Attestation>),
+    /// A masternode says which node is its own.
+    Presence(Verified<Presence>),
     /// A request has failed.
     Failed(Peer, Request),
     /// This peer answered what no honest node answers.

@@ -12,14 +12,15 @@ use crate::{
     rules::{self, CertifiedBlock},
     types::{
         Attestation, Block, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate,
-        ConsensusMessage, MasternodeSet, Status, Transaction, TransactionBatch, VotesAnswer, WTxId,
+        ConsensusMessage, MasternodeSet, Presence, Status, Transaction, TransactionBatch,
+        VotesAnswer, WTxId,
     },
     wire::{Protocol, Topic},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
 /// Processor time to check one signature, in microseconds, roughly.
-const SIGNATURE_US: u64 = 60;
+pub(super) const SIGNATURE_US: u64 = 60;
 /// Bytes decoded in a microsecond, roughly.
 const BYTES_EACH_US: u64 = 200;
 
@@ -43,6 +44,8 @@ pub(super) enum Task {
     Response(Protocol, Vec<u8>),
     /// Verify messages; the first that is wrong ends it.
     Verify(Arc<MasternodeSet>, Vec<ConsensusMessage>),
+    /// Verify a presence.
+    Presence(Presence),
     /// Verify an attestation.
     Attestation(Arc<MasternodeSet>, Box<Attestation>),
     /// Decode, compare with the request and verify final blocks.
@@ -72,6 +75,8 @@ impl Outcome {
 #[derive(Debug, Clone)]
 pub(super) enum Found {
     Message(Box<ConsensusMessage>, Digest),
+    Presence(Presence),
+    Present(Verified<Presence>),
     Transactions(Vec<Transaction>),
     Status(Option<Certificate>),
     Votes(Vec<ConsensusMessage>, Option<Box<Attestation>>),
@@ -93,6 +98,7 @@ impl Job {
                 bytes_price(bytes.len())
             }
             Task::Verify(_, messages) => messages.iter().map(price).sum(),
+            Task::Presence(_) => SIGNATURE_US,
             Task::Attestation(_, attestation) => {
                 SIGNATURE_US * (1 + count(attestation.votes.len()))
             }
@@ -115,6 +121,9 @@ impl Job {
                     .map(Found::Attested)
                     .map_err(|_| Fault("an attestation that is not valid"))
             }
+            Task::Presence(presence) => rules::verify_presence(scheme, &chain.hash, presence)
+                .map(Found::Present)
+                .map_err(|_| Fault("a presence that its masternode did not sign")),
             Task::Blocks(set, request, bytes) => read_blocks(scheme, chain, &set, request, &bytes),
             Task::Bodies(request, bytes) => read_bodies(&request, &bytes),
         };
@@ -152,6 +161,10 @@ pub(super) fn decode_gossip(topic: Topic, bytes: &[u8]) -> Result<Found, Fault> 
         let batch = codec::decode::<TransactionBatch>(bytes).ok();
         let batch = batch.map(|batch| batch.0).filter(|batch| !batch.is_empty());
         return batch.map(Found::Transactions).ok_or(Fault("not a batch of transactions"));
+    }
+    if topic == Topic::Presences {
+        let presence = codec::decode::<Presence>(bytes);
+        return presence.map(Found::Presence).map_err(|_| Fault("not a presence"));
     }
     let message = codec::decode::<ConsensusMessage>(bytes);
     let message = message.map_err(|_| Fault("not a consensus message"))?;

@@ -25,13 +25,13 @@ mod window;
 
 pub use action::{Action, Verdict};
 pub use job::{Job, JobId, Outcome};
-pub use window::Window;
+pub use window::{Presences, Window};
 
 use crate::{
     crypto::Verified,
     genesis::Chain,
     limits::{INBOUND_BATCHES_MAX, INBOUND_PEER_MESSAGES_MAX},
-    types::{ConsensusMessage, MasternodeSet, Millis},
+    types::{ConsensusMessage, Height, MasternodeSet, Millis, Presence, Round},
     wire::{Peer, Request, Ticket, Topic},
 };
 use job::{Fault, Found, Task};
@@ -56,6 +56,7 @@ const REJECTED_MAX: usize = 1_024;
 enum Content {
     Encoded(Vec<u8>),
     Message(Box<ConsensusMessage>, Digest),
+    Presence(Presence),
 }
 
 /// What a job is for.
@@ -63,6 +64,7 @@ enum Content {
 enum Purpose {
     Decode(Waiting<()>),
     Verify(Waiting<Digest>),
+    Presence(Waiting<()>),
     Response(Peer, Request),
     /// Messages of a response: the known ones, and the digests of those that are being verified.
     Messages(Peer, Request, Vec<Verified<ConsensusMessage>>, Vec<Digest>),
@@ -114,9 +116,9 @@ impl Door {
         pass.actions
     }
 
-    /// The node has moved on: what is outside the window is forgotten.
-    pub fn forget(&mut self, window: &Window) {
-        self.memory.forget_before(window.height, window.round);
+    /// The node has moved on to this height and round: what is outside its window is forgotten.
+    pub fn forget_before(&mut self, height: Height, round: Round) {
+        self.memory.forget_before(height, round);
     }
 
     /// Gossiped messages and bytes that wait or are in work.
@@ -166,6 +168,9 @@ impl Pass<'_> {
         }
         match job::decode_gossip(topic, &bytes) {
             Ok(Found::Message(message, digest)) => self.admit(waiting, message, digest),
+            Ok(Found::Presence(presence)) if self.is_worth(&presence) => {
+                self.enqueue(waiting.with(job::SIGNATURE_US, Content::Presence(presence)));
+            }
             Ok(_) => self.judge(ticket, Verdict::Ignore),
             Err(fault) => self.reject(&waiting, fault),
         }
@@ -181,6 +186,10 @@ impl Pass<'_> {
         }
         let price = job::price(&message);
         self.enqueue(waiting.with(price, Content::Message(message, digest)));
+    }
+
+    fn is_worth(&self, presence: &Presence) -> bool {
+        self.window.worth_of_presence(&self.door.set, presence) == Worth::Forward
     }
 
     fn worth(&mut self, message: &ConsensusMessage) -> Worth {
@@ -216,6 +225,15 @@ impl Pass<'_> {
                     });
                 }
                 Content::Message(message, digest) => self.verify(waiting, message, digest),
+                // Another one may have come meanwhile.
+                Content::Presence(presence) if !self.is_worth(&presence) => {
+                    self.drop_waiting(&waiting);
+                }
+                Content::Presence(presence) => {
+                    self.start_gossip(Task::Presence(presence), waiting.price, |price| {
+                        Purpose::Presence(waiting.with(price, ()))
+                    });
+                }
             }
         }
     }
@@ -253,6 +271,7 @@ impl Pass<'_> {
         match purpose {
             Purpose::Decode(waiting) => self.on_decoded(waiting, outcome.result),
             Purpose::Verify(waiting) => self.on_verified(waiting, outcome.result),
+            Purpose::Presence(waiting) => self.on_present(&waiting, outcome.result),
             Purpose::Response(from, request) => self.on_read(from, request, outcome.result),
             Purpose::Messages(from, request, known, digests) => match outcome.result {
                 Ok(Found::Verified(verified)) => {
@@ -295,6 +314,19 @@ impl Pass<'_> {
             }
             Ok(_) => self.judge(waiting.ticket, Verdict::Ignore),
             Err(fault) => self.reject(&waiting, fault),
+        }
+    }
+
+    fn on_present(&mut self, waiting: &Waiting<()>, result: Result<Found, Fault>) {
+        self.door.in_work_us = self.door.in_work_us.saturating_sub(waiting.price);
+        self.door.queue.judged(waiting);
+        match result {
+            Ok(Found::Present(presence)) if self.is_worth(&presence) => {
+                self.judge(waiting.ticket, Verdict::Accept);
+                self.actions.push(Action::Presence(presence));
+            }
+            Ok(_) => self.judge(waiting.ticket, Verdict::Ignore),
+            Err(fault) => self.reject(waiting, fault),
         }
     }
 

@@ -4,12 +4,24 @@
 //! ahead; what one masternode can sign alone has no use beyond. Certificates carry the weight of many and may come
 //! from any later round; a commit certificate from any later height, because it proves itself.
 use crate::{
+    crypto::PublicKey,
     ledger::LedgerState,
     limits::{ROUNDS_AHEAD_MAX, ROUNDS_KEPT},
-    types::{BlockHash, Certificate, ConsensusMessage, Height, Round, Vote, VoteKind},
+    types::{
+        BlockHash, Certificate, ConsensusMessage, Height, MasternodeSet, Millis, NodeKey, Presence,
+        Round, Timestamp, Vote, VoteKind,
+    },
     wire::Request,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// How far ahead of this node's clock a masternode's may be.
+const CLOCK_SKEW_MAX: Millis = Millis(60_000);
+/// A presence that is renewed more often is not forwarded.
+const RENEWAL_MIN: Millis = Millis(10_000);
+
+/// The node of each masternode, and until when that is known.
+pub type Presences = BTreeMap<PublicKey, (NodeKey, Timestamp)>;
 
 /// What a message is worth to this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +49,10 @@ pub struct Window {
     pub evidence_age: u64,
     /// The state before `height`: whose offence is recorded there.
     pub ledger: Arc<LedgerState>,
+    /// The wall clock, for presences.
+    pub wall: Timestamp,
+    /// The last presence of each masternode.
+    pub presences: Arc<Presences>,
 }
 
 impl Window {
@@ -63,6 +79,18 @@ impl Window {
                 )
             }
         }
+    }
+
+    /// What the presence of a member of the set is worth: something if it is renewed, and not too often.
+    pub(super) fn worth_of_presence(&self, set: &MasternodeSet, presence: &Presence) -> Worth {
+        let is_member = set.index_of(&presence.masternode).is_some();
+        let latest = self.wall.0.saturating_add(Presence::LIFE.0 + CLOCK_SKEW_MAX.0);
+        let is_valid = (self.wall.0..=latest).contains(&presence.expires.0);
+        let known = self.presences.get(&presence.masternode);
+        let is_due = known.is_none_or(|(_, expires)| {
+            presence.expires.0 >= expires.0.saturating_add(RENEWAL_MIN.0)
+        });
+        forward_if(is_member && is_valid && is_due)
     }
 
     /// Whether a message of a response is of use. A node that has just started asks for everything that its own key

@@ -6,7 +6,7 @@ use crate::{
     crypto::{SignatureCheck, SignatureScheme, Verified},
     limits::{BLOCK_TRANSACTIONS_MAX, OWN_VOTES_MAX},
     types::{
-        Attestation, Block, Certificate, GenesisHash, MasternodeSet, Proposal, Round,
+        Attestation, Block, Certificate, GenesisHash, MasternodeSet, Presence, Proposal, Round,
         RoundCertificate, Vote, VoteKind, WTxId,
     },
 };
@@ -100,6 +100,23 @@ pub fn verify_attestation(
         return Err(VoteError::BadSignature);
     }
     Ok(Verified::checked(attestation))
+}
+
+/// Verifies that the masternode's own key signed its presence. Whether the key is in the set is not looked at.
+///
+/// # Errors
+/// [`VoteError::BadSignature`].
+pub fn verify_presence(
+    scheme: &dyn SignatureScheme,
+    genesis: &GenesisHash,
+    presence: Presence,
+) -> Result<Verified<Presence>, VoteError> {
+    let Presence { masternode: key, node, expires, signature } = presence;
+    let message = Presence::message(genesis, node, expires);
+    match scheme.all_valid(&[SignatureCheck { key, message, signature }]) {
+        true => Ok(Verified::checked(presence)),
+        false => Err(VoteError::BadSignature),
+    }
 }
 
 /// Verifies a polka or commit certificate.

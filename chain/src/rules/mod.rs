@@ -28,8 +28,8 @@ pub(crate) use block::check_evidence_place;
 pub use block::{BlockContext, check_block, check_certified_block};
 pub use certified::{CertifiedBlock, CertifyError};
 pub use commit::{
-    VoteError, verify_attestation, verify_certificate, verify_proposal, verify_round_certificate,
-    verify_vote, verify_votes,
+    VoteError, verify_attestation, verify_certificate, verify_presence, verify_proposal,
+    verify_round_certificate, verify_vote, verify_votes,
 };
 pub use commitments::check_commitments;
 pub use error::RuleError;

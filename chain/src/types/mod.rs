@@ -8,6 +8,7 @@ mod height;
 mod id;
 mod masternode;
 mod message;
+mod presence;
 mod proposal;
 mod statement;
 mod transaction;
@@ -25,6 +26,7 @@ pub use message::{
     Attestation, BlocksAnswer, BlocksRequest, BodiesRequest, ConsensusMessage, Inquiry, Status,
     TransactionBatch, VotesAnswer, VotesRequest,
 };
+pub use presence::{NodeKey, Presence};
 pub use proposal::Proposal;
 pub use statement::ProposalStatement;
 pub use transaction::{

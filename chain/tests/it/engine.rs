@@ -5,6 +5,7 @@ mod decisions;
 mod evidence;
 mod fetch;
 mod payments;
+mod presence;
 mod proposals;
 mod repeat;
 
@@ -31,8 +32,8 @@ use timecoin_chain::{
     rules,
     types::{
         Attestation, Block, BlockHash, BodiesRequest, Certificate, ConsensusMessage, Height,
-        Inquiry, Millis, Now, OutPoint, Output, Proposal, Round, SignerSet, Timestamp, Transaction,
-        Vote, VoteKind, VotesAnswer, VotesRequest,
+        Inquiry, Millis, NodeKey, Now, OutPoint, Output, Proposal, Round, SignerSet, Timestamp,
+        Transaction, Vote, VoteKind, VotesAnswer, VotesRequest,
     },
     wire::Response,
 };
@@ -160,7 +161,8 @@ impl Node {
         let view = SharedView(Rc::new(RefCell::new(fixture.view.clone())));
         let mempool = MempoolLimits::for_params(chain.params());
         let signer = Arc::new(fixture.secrets[usize::from(me)].clone());
-        let config = EngineConfig { chain, signer: Some(signer), mempool, doubts_record };
+        let node = Some(NodeKey([7; 32]));
+        let config = EngineConfig { chain, signer: Some(signer), node, mempool, doubts_record };
         let safety = record.map(|record| Recovered { record, blocks: vec![] });
         let stored = Stored { state: fixture.state.clone(), tip: fixture.commit.clone(), safety };
         let wall = Timestamp(fixture.state.timestamp.0 + 20_000);

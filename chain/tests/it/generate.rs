@@ -9,9 +9,9 @@ use timecoin_chain::{
     types::{
         Amount, Attestation, Block, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest,
         Certificate, Coin, ConsensusMessage, Evidence, Header, Height, Inquiry, Lock, Masternode,
-        Millis, OutPoint, Output, Proposal, ProposalStatement, Round, RoundCertificate, SignerSet,
-        Status, Timestamp, Transaction, TransactionBatch, TxBody, TxId, TxKind, TxParts, Vote,
-        VoteKind, VotesAnswer, VotesRequest, WTxId, Witness,
+        Millis, NodeKey, OutPoint, Output, Presence, Proposal, ProposalStatement, Round,
+        RoundCertificate, SignerSet, Status, Timestamp, Transaction, TransactionBatch, TxBody,
+        TxId, TxKind, TxParts, Vote, VoteKind, VotesAnswer, VotesRequest, WTxId, Witness,
     },
 };
 
@@ -138,6 +138,7 @@ newtypes!(
     GenesisHash,
     Height,
     Millis,
+    NodeKey,
     PublicKey,
     Round,
     Timestamp,
@@ -183,6 +184,7 @@ structs! {
     Inquiry { of, nonce }
     Attestation { inquiry, height, votes, by, signature }
     VotesAnswer { messages, attestation }
+    Presence { masternode, node, expires, signature }
     BlocksRequest { from, count }
     Status { genesis, tip }
     Masternode { key, weight, payout }
@@ -315,7 +317,7 @@ macro_rules! each_canonical_type {
         $call! {
             Transaction, Block, Vote, Evidence, Certificate, RoundCertificate, Proposal,
             ConsensusMessage, TransactionBatch, BodiesRequest, VotesRequest, VotesAnswer,
-            BlocksRequest, BlocksAnswer, Status, Genesis, LedgerState, Coin,
+            BlocksRequest, BlocksAnswer, Status, Presence, Genesis, LedgerState, Coin,
         }
     };
 }

@@ -1,4 +1,5 @@
 //! What the door makes of bytes: verdicts, what is delivered, and what is verified at all.
+mod presence;
 mod queue;
 mod response;
 
@@ -6,15 +7,15 @@ use crate::fixture::{Fixture, pay, prevote_of};
 use std::sync::Arc;
 use timecoin_chain::{
     codec,
-    crypto::{Ed25519, Signature, Signer},
+    crypto::{Ed25519, SecretKey, Signature, Signer},
     genesis::Chain,
     inbound::{Action, Door, Job, Pass, Verdict, Window},
     types::{
         Attestation, BlockHash, BlocksAnswer, BlocksRequest, BodiesRequest, Certificate,
-        ConsensusMessage, Evidence, Height, Inquiry, Millis, Proposal, Round, SignerSet, Status,
-        TransactionBatch, Vote, VoteKind, VotesAnswer, VotesRequest,
+        ConsensusMessage, Evidence, Height, Inquiry, Millis, NodeKey, Presence, Proposal, Round,
+        SignerSet, Status, Timestamp, TransactionBatch, Vote, VoteKind, VotesAnswer, VotesRequest,
     },
-    wire::{Peer, Request, Ticket, Topic, encode_message},
+    wire::{Peer, Request, Ticket, Topic, encode_message, encode_presence},
 };
 
 const PEER: Peer = Peer(1);
@@ -50,6 +51,8 @@ impl Gate {
             tip: Some((Round(0), block.hash())),
             evidence_age: 5,
             ledger: Arc::new(fixture.state.clone()),
+            wall: Timestamp(1_000_000),
+            presences: Arc::default(),
         };
         Self {
             door: Door::new(chain.clone(), set),

@@ -212,3 +212,25 @@ fn a_peer_is_dialled_back_at_its_own_host_only_and_seldom() {
     let dialled = (0..100).filter(|_| dial(Some(peer), here).is_ok()).count();
     assert_eq!(dialled, 3, "16 handshakes, one of them its own, and four for each");
 }
+
+#[test]
+fn a_masternode_comes_into_a_full_node_and_stays_however_many_come_after_it() {
+    let mut door = Door::new(PeerLimits::of(25), &[]);
+    for net in 0..16 {
+        door.enter(&format!("9.{net}.9.9"), PeerId::random()).unwrap();
+    }
+    let (masternode, retired) = (PeerId::random(), PeerId::random());
+    door.gate.keep_places(&[masternode, retired]);
+    door.enter("8.8.8.8", masternode).unwrap();
+    assert!(!door.close().contains(&masternode));
+    door.gate.keep_places(&[masternode]);
+    let mut evicted = Vec::new();
+    for net in 0..200 {
+        door.now += Duration::from_secs(1);
+        // Some find every remaining peer protected.
+        let _ = door.enter(&format!("7.{net}.9.9"), PeerId::random());
+        evicted.extend(door.close());
+    }
+    assert!(!evicted.is_empty() && !evicted.contains(&masternode));
+    assert!(!door.gate.has_place(&retired));
+}

@@ -115,12 +115,12 @@ async fn a_repeat_passes_with_a_new_attempt_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_large_is_refused_and_having_no_peer_is_only_counted() {
     let alone = node(25, config()).await;
-    let error = alone.handle.publish(Topic::Heartbeats, noise(1, 513), 0);
+    let error = alone.handle.publish(Topic::Presences, noise(1, 513), 0);
     assert_eq!(
         error,
-        Err(PublishError::TooLarge { topic: Topic::Heartbeats, bytes: 513, limit: 512 })
+        Err(PublishError::TooLarge { topic: Topic::Presences, bytes: 513, limit: 512 })
     );
-    alone.handle.publish(Topic::Heartbeats, noise(1, 512), 0).unwrap();
+    alone.handle.publish(Topic::Presences, noise(1, 512), 0).unwrap();
     eventually("the counter", || alone.handle.stats().no_peers_subscribed == 1).await;
     alone.handle.shutdown().await;
     assert_eq!(alone.handle.publish(Topic::Votes, Bytes::new(), 0), Err(PublishError::Stopped));

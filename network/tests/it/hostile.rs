@@ -260,7 +260,7 @@ async fn until_cut<B: NetworkBehaviour>(swarm: &mut Swarm<B>, target: Multiaddr)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_floods_a_topic_is_cut_and_honest_messages_pass_meanwhile() {
     let names =
-        [("bulk", "noise".to_owned()), ("fast", format!("/timecoin/{TAG}/gossip/heartbeats/1"))];
+        [("bulk", "noise".to_owned()), ("fast", format!("/timecoin/{TAG}/gossip/presences/1"))];
     for (seed, (lane, topic)) in (120..).zip(names) {
         let first = node(seed, config()).await;
         let mut second = node(seed + 10, joining(&[&first])).await;

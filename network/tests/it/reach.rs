@@ -1,8 +1,8 @@
 //! Ways to be reached besides TCP over IPv4.
 
 use timecoin_network::{
-    Multiaddr, Network, NetworkConfig, PeerId, Reach, Topic, bootstrap_address, random_keypair,
-    start,
+    Multiaddr, Network, NetworkConfig, PeerId, Reach, Topic, bootstrap_address,
+    keypair_from_secret, peer_id_of, random_keypair, start,
 };
 
 use crate::support::{accept_next, config, eventually, meshed, node, noise};
@@ -79,4 +79,48 @@ async fn each_way_can_be_switched_off() {
     let config = NetworkConfig { reach: off, ..listening(&[QUIC]) };
     let error = start(config, random_keypair()).await.unwrap_err().to_string();
     assert!(error.contains("network.quic = true"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_behind_two_sentries_is_heard_and_known_to_nobody_else() {
+    let hidden_key = keypair_from_secret([130; 32]);
+    let hidden_id = peer_id_of(&hidden_key);
+    let sentry = || NetworkConfig { private: vec![hidden_id], ..config() };
+    let first = node(131, sentry()).await;
+    let bootstrap = vec![address_with(&first, "")];
+    let second = node(132, NetworkConfig { bootstrap: bootstrap.clone(), ..sentry() }).await;
+    let behind = NetworkConfig {
+        bootstrap: vec![address_with(&first, ""), address_with(&second, "")],
+        only: vec![first.handle.local_peer_id(), second.handle.local_peer_id()],
+        ..config()
+    };
+    let hidden = start(behind, hidden_key).await.unwrap();
+    let mut stranger = node(133, NetworkConfig { bootstrap, ..config() }).await;
+    meshed(&[&hidden.handle, &stranger.handle], 2, Topic::Votes).await;
+
+    hidden.handle.publish(Topic::Votes, noise(3, 300), 0).unwrap();
+    for sentry in [&first, &second] {
+        assert!(sentry.handle.peers().iter().any(|peer| peer.peer == hidden_id));
+    }
+    let mut sentries = [first, second];
+    for sentry in &mut sentries {
+        assert_eq!(accept_next(&mut sentry.fast).await, noise(3, 300));
+    }
+    assert_eq!(accept_next(&mut stranger.fast).await, noise(3, 300));
+
+    // What the stranger saves for its next start names its two peers and nobody else.
+    let [first, mut second] = sentries;
+    eventually("the stranger has saved its peers", || {
+        let saved = String::from_utf8(stranger.saved.borrow().to_bytes()).unwrap();
+        assert!(!saved.contains(&hidden_id.to_string()), "{saved}");
+        [&first, &second]
+            .iter()
+            .all(|peer| saved.contains(&peer.handle.local_peer_id().to_string()))
+    })
+    .await;
+    first.handle.shutdown().await;
+    meshed(&[&hidden.handle, &stranger.handle], 1, Topic::Votes).await;
+    hidden.handle.publish(Topic::Votes, noise(4, 300), 0).unwrap();
+    assert_eq!(accept_next(&mut second.fast).await, noise(4, 300));
+    assert_eq!(accept_next(&mut stranger.fast).await, noise(4, 300));
 }

@@ -130,6 +130,8 @@ pub enum Met {
     StrangerAnswered,
     /// A stranger was blamed for its answer.
     StrangerBlamed,
+    /// A node keeps places for all masternodes.
+    AllPresent,
     /// A stranger was thrown out because of what it sent.
     StrangerRefused,
 }
@@ -200,6 +202,7 @@ impl Met {
         Self::SecondHostStopped,
         Self::StrangerAnswered,
         Self::StrangerBlamed,
+        Self::AllPresent,
         Self::StrangerRefused,
     ];
 }

@@ -11,12 +11,14 @@ use crate::{
     wire::{self, Gossip, Payload},
     world::{Event, Work, World},
 };
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 use timecoin_chain::{
     engine::{Effect, Report},
     inbound::Job,
     mempool::Reject,
-    types::{ConsensusMessage, EvidenceKind, Height, Round, Transaction, TxId, Vote, VoteKind},
+    types::{
+        ConsensusMessage, EvidenceKind, Height, NodeKey, Round, Transaction, TxId, Vote, VoteKind,
+    },
     wire::{Peer, Ticket},
 };
 
@@ -37,6 +39,8 @@ impl World {
             Effect::Relay { transactions } => {
                 self.publish(node, wire::gossip_transactions(&transactions, 0));
             }
+            Effect::Announce(presence) => self.publish(node, wire::gossip_presence(&presence)),
+            Effect::KeepPlaces(nodes) => self.keeps_places(node, nodes),
             Effect::Judge { ticket, verdict } => self.judged(node, ticket, verdict),
             Effect::Blame { peer, reason } => self.blame(node, peer, reason),
             Effect::Run(job) => self.run_job(node, job),
@@ -121,6 +125,19 @@ impl World {
         }
         if accused.is_none() {
             self.coverage.met(Met::StrangerBlamed);
+        }
+    }
+
+    fn keeps_places(&mut self, node: usize, nodes: BTreeSet<NodeKey>) {
+        let members = &self.setup.masternodes;
+        let is_member = |of: &NodeKey| members.iter().any(|member| member.public_key().0 == of.0);
+        let (are_members, are_all) = (nodes.iter().all(is_member), nodes.len() == members.len());
+        if self.is_honest(node) && !are_members {
+            let detail = format!("node {node} keeps places for {nodes:?}");
+            self.expect(Err(Violation::new("places are kept for masternodes only", detail)));
+        }
+        if are_all {
+            self.coverage.met(Met::AllPresent);
         }
     }
 

@@ -290,6 +290,7 @@ pub(crate) fn describe(payload: &Payload) -> String {
     let message = match payload {
         Payload::Transactions(count) => return format!("{count} transactions"),
         Payload::Garbage => return "garbage".into(),
+        Payload::Presence => return "a presence".into(),
         Payload::Consensus(message) => message,
     };
     match &**message {

@@ -9,6 +9,8 @@ const HOUR_MS: u64 = 3_600_000;
 const FLOOD_STREAM: u64 = 6;
 /// The random stream that draws whether a seed has bad blocks.
 const BAD_BLOCKS_STREAM: u64 = 8;
+/// One seed in so many has masternodes that say which nodes they are.
+const PRESENCES_EVERY: u64 = 4;
 /// One seed in so many has bad blocks.
 const BAD_BLOCKS_EVERY: u64 = 50;
 
@@ -181,6 +183,8 @@ pub struct Faults {
     pub byzantine: Option<Role>,
     /// Whether signatures are real.
     pub real_signatures: bool,
+    /// Whether masternodes say which nodes they are.
+    pub presences: bool,
     /// A second host with a masternode's key.
     pub second_host: Option<SecondHost>,
     /// A large masternode set that is flooded.
@@ -192,7 +196,7 @@ pub struct Faults {
 impl Faults {
     /// The faults of a seed, the rest of which is drawn from `rng`. It may be said that it is a flood.
     pub fn of_seed(seed: u64, rng: &mut Rng, is_flood: bool) -> Self {
-        let drawn = Self::draw(rng);
+        let drawn = Self { presences: seed.is_multiple_of(PRESENCES_EVERY), ..Self::draw(rng) };
         let has_bad_blocks = Rng::stream(seed, BAD_BLOCKS_STREAM).below(BAD_BLOCKS_EVERY) == 0;
         match Flood::draw(&mut Rng::stream(seed, FLOOD_STREAM), is_flood) {
             Some(flood) => {
@@ -263,6 +267,7 @@ impl Faults {
             tiny_mempools: rng.chance(150),
             byzantine: class(rng, 400, Role::draw),
             real_signatures: rng.chance(30),
+            presences: false,
             second_host: class(rng, 200, |rng| SecondHost {
                 starts: rng.between(2 * SECOND, 20 * SECOND),
                 pause: rng.between(0, 200 * MS),
@@ -312,6 +317,7 @@ impl Faults {
             tiny_mempools: false,
             byzantine: None,
             real_signatures: false,
+            presences: false,
             second_host: None,
             flood: None,
             bad_blocks: false,

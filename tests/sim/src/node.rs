@@ -164,6 +164,7 @@ impl Node {
         let config = EngineConfig {
             chain: setup.chain.clone(),
             signer: self.signer.clone(),
+            node: setup.node_of(self.signer.as_deref()),
             mempool: self.mempool.clone(),
             doubts_record,
         };

@@ -58,7 +58,9 @@ impl Label {
     /// Of gossip.
     pub fn of_gossip(payload: &Payload) -> Self {
         let message = match payload {
-            Payload::Transactions(_) | Payload::Garbage => return Self::of(Kind::Transactions),
+            Payload::Transactions(_) | Payload::Presence | Payload::Garbage => {
+                return Self::of(Kind::Transactions);
+            }
             Payload::Consensus(message) => message,
         };
         let (kind, round) = match &**message {

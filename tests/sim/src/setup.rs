@@ -4,7 +4,7 @@ use std::sync::Arc;
 use timecoin_chain::{
     crypto::{SignatureScheme, Signer},
     genesis::{Allocation, Chain, Genesis, Network, Params, Timeout},
-    types::{Amount, Height, Lock, Masternode, Millis, Round, Timestamp},
+    types::{Amount, Height, Lock, Masternode, Millis, NodeKey, Round, Timestamp},
 };
 
 /// When the chain begins, on a perfect wall clock.
@@ -35,6 +35,7 @@ pub struct Setup {
     /// The signers of the hoard; all must sign to spend it.
     pub hoarders: Vec<Arc<dyn Signer>>,
     turns: Vec<u16>,
+    presences: bool,
 }
 
 impl Setup {
@@ -93,7 +94,13 @@ impl Setup {
             accounts,
             hoarders,
             turns,
+            presences: faults.presences,
         }
+    }
+
+    /// The node of a masternode, as others know it, if masternodes say so on this chain.
+    pub fn node_of(&self, signer: Option<&dyn Signer>) -> Option<NodeKey> {
+        signer.filter(|_| self.presences).map(|signer| NodeKey(signer.public_key().0))
     }
 
     /// The lock of the hoard.

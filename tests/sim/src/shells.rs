@@ -277,6 +277,7 @@ fn engine(
     let config = EngineConfig {
         chain: setup.chain.clone(),
         signer: Some(signer),
+        node: None,
         mempool: MempoolLimits::for_params(setup.chain.params()),
         doubts_record: true,
     };

@@ -123,7 +123,7 @@ impl Strangers {
                 ConsensusMessage::Vote(vote) => Some(vote),
                 _ => None,
             },
-            Payload::Transactions(_) | Payload::Garbage => None,
+            Payload::Transactions(_) | Payload::Presence | Payload::Garbage => None,
         })
     }
 
@@ -198,7 +198,7 @@ impl Strangers {
                 ConsensusMessage::Proposal(proposal) => Some(proposal.clone()),
                 _ => None,
             },
-            Payload::Transactions(_) | Payload::Garbage => None,
+            Payload::Transactions(_) | Payload::Presence | Payload::Garbage => None,
         });
         let Some(mut forged) = like else { return self.consensus(|own| own.vote(sight)) };
         forged.signature = self.signature();
@@ -211,12 +211,13 @@ impl Strangers {
     }
 
     fn garbage(&mut self) -> Missile {
-        const TOPICS: [Topic; 5] = [
+        const TOPICS: [Topic; 6] = [
             Topic::Votes,
             Topic::Proposals,
             Topic::Certificates,
             Topic::Evidence,
             Topic::Transactions,
+            Topic::Presences,
         ];
         let topic = TOPICS[self.rng.index(TOPICS.len())];
         let length = 1 + self.rng.index(2_000);

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::rc::Rc;
 use timecoin_chain::{
     codec,
-    types::{BlocksAnswer, ConsensusMessage, Transaction},
+    types::{BlocksAnswer, ConsensusMessage, Presence, Transaction},
     wire::{self, Request, Response, Topic},
 };
 
@@ -19,6 +19,8 @@ pub enum Payload {
     Consensus(Box<ConsensusMessage>),
     /// Transactions.
     Transactions(usize),
+    /// A presence.
+    Presence,
     /// Bytes that say nothing.
     Garbage,
 }
@@ -62,6 +64,13 @@ pub fn gossip_transactions(transactions: &[Transaction], attempt: u8) -> Gossip 
     let payload = Payload::Transactions(transactions.len());
     let id = digest(attempt, &bytes);
     Gossip { id, topic: Topic::Transactions, payload, bytes, is_altered: false }
+}
+
+/// A presence as gossip.
+pub fn gossip_presence(presence: &Presence) -> Gossip {
+    let (topic, bytes) = wire::encode_presence(presence);
+    let id = digest(0, &bytes);
+    Gossip { id, topic, payload: Payload::Presence, bytes, is_altered: false }
 }
 
 /// Bytes that say nothing, as gossip.

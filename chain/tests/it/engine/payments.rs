@@ -64,7 +64,7 @@ impl Node {
         let disk = Disk::default();
         *disk.view.borrow_mut() = fixture.view.clone();
         let mempool = MempoolLimits::for_params(chain.params());
-        let config = EngineConfig { chain, signer: None, mempool, doubts_record: true };
+        let config = EngineConfig { chain, signer: None, node: None, mempool, doubts_record: true };
         let stored =
             Stored { state: fixture.state.clone(), tip: fixture.commit.clone(), safety: None };
         let wall = Timestamp(fixture.state.timestamp.0 + 20_000);

@@ -63,6 +63,12 @@ pub(super) fn consensus(lines: &mut Lines) {
     let attestation =
         Attestation { inquiry, height, votes: heard, by: 0x0304, signature: signature(7) };
     lines.hash("attestation.signing_message", &message);
+    let (masternode, node) = (public(3), NodeKey([4; 32]));
+    let presence =
+        Presence { masternode, node, expires: Timestamp(0x0506), signature: signature(8) };
+    lines.value("presence", &presence);
+    let message = Presence::message(&genesis, node, presence.expires);
+    lines.hash("presence.signing_message", &message);
     let messages = messages.map(|(_, message)| message).to_vec();
     let answer = VotesAnswer { messages, attestation: None };
     lines.value("votes_answer", &answer);

@@ -65,7 +65,9 @@ impl Shells {
                 let named = record.blocks();
                 safety.blocks.retain(|block| named.contains(&block.hash()));
             }
-            Effect::Cancel { .. }
+            Effect::Announce(_)
+            | Effect::KeepPlaces(_)
+            | Effect::Cancel { .. }
             | Effect::Regossip { .. }
             | Effect::Relay { .. }
             | Effect::Admission { .. }

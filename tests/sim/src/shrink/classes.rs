@@ -5,7 +5,7 @@ use crate::faults::{Faults, Flood, Rhythm, Unsynced};
 pub(super) type Off = fn(&mut Faults, &Faults);
 
 /// All classes.
-pub(super) const CLASSES: [Off; 35] = [
+pub(super) const CLASSES: [Off; 36] = [
     |faults, calm| faults.flood = calm.flood,
     |faults, calm| faults.bad_blocks = calm.bad_blocks,
     |faults, calm| faults.byzantine = calm.byzantine,
@@ -39,6 +39,7 @@ pub(super) const CLASSES: [Off; 35] = [
     |faults, calm| faults.tiny_mempools = calm.tiny_mempools,
     |faults, calm| faults.forward = calm.forward,
     |faults, calm| faults.real_signatures = calm.real_signatures,
+    |faults, calm| faults.presences = calm.presences,
     |faults, calm| faults.second_host = calm.second_host,
     |faults, calm| faults.payment = calm.payment,
     |faults, calm| faults.delay = calm.delay,
