@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use timecoin_chain::genesis::Network;
-use timecoin_network::{Multiaddr, PeerId, PeerLimits, Reach};
+use timecoin_network::{Multiaddr, PeerId, PeerLimits, Reach, VERSION_MAX, VERSION_MIN};
 
 /// The whole configuration of a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,8 @@ pub struct NetworkSection {
     pub only: Vec<PeerId>,
     /// Peers behind this node, which nobody else hears of.
     pub private_peers: Vec<PeerId>,
+    /// The newest protocol version to speak.
+    pub version_max: u32,
     /// How others reach this node besides TCP.
     pub reach: Reach,
 }
@@ -185,6 +187,8 @@ impl NodeConfig {
                 reserved: layers.peers("network.reserved")?,
                 only: layers.peers("network.only")?,
                 private_peers: layers.peers("network.private_peers")?,
+                version_max: layers
+                    .number("network.version_max", u64::from(VERSION_MIN)..=VERSION_MAX.into())?,
                 reach,
             },
             rpc: RpcSection {

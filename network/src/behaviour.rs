@@ -70,7 +70,7 @@ impl Behaviour {
         stats: &Stats,
     ) -> Result<Self, NetworkError> {
         let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private, stats);
-        let exchange = |protocol| exchange::behaviour(names, protocol);
+        let exchange = |protocol| exchange::behaviour(names, protocol, config);
         // A local network has no router in between.
         let is_public = !config.allow_private;
         let autonat = config.reach.autonat && is_public;

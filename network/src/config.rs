@@ -5,7 +5,12 @@
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
-use crate::{address, error::ConfigError, saved::Saved};
+use crate::{
+    address,
+    error::ConfigError,
+    saved::Saved,
+    version::{Features, VERSION_MAX, VERSION_MIN},
+};
 
 /// The configuration of one node, resolved once at start.
 #[derive(Clone, Debug)]
@@ -31,6 +36,10 @@ pub struct NetworkConfig {
     pub private: Vec<PeerId>,
     /// How others reach this node.
     pub reach: Reach,
+    /// What this node offers.
+    pub features: Features,
+    /// The newest protocol version to speak.
+    pub version_max: u32,
     /// Bytes of blocks that are sent in a second on average, before compression; 0 is no limit.
     pub upload_bytes: u64,
     /// Connection limits.
@@ -123,6 +132,8 @@ impl NetworkConfig {
             only: Vec::new(),
             private: Vec::new(),
             reach: Reach::default(),
+            features: Features::default(),
+            version_max: VERSION_MAX,
             upload_bytes: 0,
             limits: PeerLimits::default(),
             saved: Saved::default(),
@@ -139,6 +150,9 @@ impl NetworkConfig {
         check_limits(&self.limits)?;
         for address in self.listen.iter().chain(&self.external) {
             self.check_transport(address)?;
+        }
+        if !(VERSION_MIN..=VERSION_MAX).contains(&self.version_max) {
+            return Err(ConfigError::Version { version: self.version_max });
         }
         if self.reach.mdns && !self.allow_private {
             return Err(ConfigError::MdnsWithoutPrivate);

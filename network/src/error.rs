@@ -2,7 +2,10 @@
 
 use libp2p::{Multiaddr, PeerId};
 
-use crate::topic::{Protocol, Topic};
+use crate::{
+    topic::{Protocol, Topic},
+    version::{VERSION_MAX, VERSION_MIN},
+};
 
 /// An invalid field of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +47,12 @@ pub enum ConfigError {
     QuicOff {
         /// The value.
         address: Multiaddr,
+    },
+    /// The version is not one that this program speaks.
+    #[error("protocol version {version} is unknown; write one from {VERSION_MIN} to {VERSION_MAX}")]
+    Version {
+        /// The value.
+        version: u32,
     },
     /// mDNS finds private addresses, which are not dialled.
     #[error(

@@ -26,6 +26,7 @@ use crate::{
     standing::Offence,
     swarm::Node,
     topic::{Lane, Protocol, Topic},
+    version::{self, Apart},
 };
 
 type ExchangeEvent = exchange::Event<bytes::Bytes, Response>;
@@ -153,6 +154,11 @@ impl Node {
             self.refuse_foreign(peer, &info, now);
             return;
         }
+        let theirs = info.protocols.iter().map(AsRef::as_ref);
+        let version = match version::agree(&self.names, theirs, self.version_max) {
+            Ok(version) => version,
+            Err(apart) => return self.refuse_version(peer, &apart, now),
+        };
         let listen = self.useful_addresses(&peer, &info.listen_addrs);
         if let Some(record) = info.signed_peer_record.and_then(Record::verify) {
             self.discovery.learn(peer, (record.seq, record.bytes), listen.clone(), now);
@@ -178,6 +184,7 @@ impl Node {
         let identity = Identity {
             agent: printable(&info.agent_version),
             protocol_version: printable(&info.protocol_version),
+            version,
             listen,
         };
         if self.peers.identified(peer, identity) {
@@ -200,6 +207,18 @@ impl Node {
         let reason = format!(
             "serves the chain {theirs:?}, this node serves {ours:?}; compare the genesis files"
         );
+        self.refuse(peer, reason, now);
+    }
+
+    fn refuse_version(&mut self, peer: PeerId, apart: &Apart, now: Instant) {
+        match apart {
+            Apart::PeerIsNewer(_) => self.stats.counters.refused_newer.add_one(),
+            Apart::PeerIsOlder(_) => self.stats.counters.refused_older.add_one(),
+        }
+        self.refuse(peer, apart.to_string(), now);
+    }
+
+    fn refuse(&mut self, peer: PeerId, reason: String, now: Instant) {
         tracing::debug!(%peer, %reason, "refused a peer");
         self.peers.refused(peer, reason);
         self.swarm.behaviour_mut().kademlia.remove_peer(&peer);
@@ -236,7 +255,11 @@ impl Node {
                     None => self.blame(peer, Offence::Malformed, now),
                 }
             }
-            exchange::Message::Response { response: Response::Busy, .. } => {}
+            // Records have one version, without features.
+            exchange::Message::Response {
+                response: Response::Busy | Response::Featured(..),
+                ..
+            } => {}
         }
     }
 
@@ -352,7 +375,7 @@ impl Node {
                     self.on_request((protocol, request_id), peer, request, channel, now)
                 }
                 exchange::Message::Response { request_id, response } => {
-                    self.on_response(protocol, request_id, response)
+                    self.on_response(protocol, peer, request_id, response)
                 }
             },
             exchange::Event::OutboundFailure { peer, request_id, error, .. } => {
@@ -415,9 +438,19 @@ impl Node {
         }
     }
 
-    fn on_response(&mut self, protocol: Protocol, id: OutboundRequestId, answer: Response) {
+    fn on_response(
+        &mut self,
+        protocol: Protocol,
+        peer: PeerId,
+        id: OutboundRequestId,
+        answer: Response,
+    ) {
         let result = match answer {
             Response::Bytes(bytes) => Ok(bytes),
+            Response::Featured(features, bytes) => {
+                self.peers.offers(&peer, features);
+                Ok(bytes)
+            }
             Response::Busy => {
                 self.stats.protocol(protocol).refused.add_one();
                 Err(RequestError::Busy)

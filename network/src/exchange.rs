@@ -1,7 +1,8 @@
 //! Requests and responses: the codec of the four protocols, and what the application sees of them.
 //!
 //! On the wire a frame is `[length u32 be][bytes]`. A request's bytes are an envelope; an answer's first byte says
-//! whether an envelope follows (0) or the peer is busy (1, nothing follows).
+//! whether an envelope follows (0) or the peer is busy (1, nothing follows). From version 2 of `status` on, the
+//! features of the answering node (u64 be) come before the envelope.
 //!
 //! Invariants: a frame's length is compared with its protocol's limit before a byte of it is allocated; packing and
 //! unpacking happen in the connection's task, never in the swarm's.
@@ -17,11 +18,13 @@ use libp2p::{
 use tokio::sync::mpsc;
 
 use crate::{
+    config::NetworkConfig,
     envelope::{self, EnvelopeError},
     error::NetworkError,
     records,
     stats::Stats,
     topic::{Names, Protocol},
+    version::{Features, VERSION_MIN},
 };
 
 /// Exchanges of records in flight on one connection.
@@ -116,18 +119,27 @@ pub(crate) struct Answered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Response {
     Bytes(Bytes),
+    /// The same with the features of the answering node. Never sent as such: the codec adds them.
+    Featured(Features, Bytes),
     Busy,
 }
 
 pub(crate) type Behaviour = exchange::Behaviour<Codec>;
 
-pub(crate) fn behaviour(names: &Names, protocol: Protocol) -> Result<Behaviour, NetworkError> {
+pub(crate) fn behaviour(
+    names: &Names,
+    protocol: Protocol,
+    config: &NetworkConfig,
+) -> Result<Behaviour, NetworkError> {
     let codec = Codec {
         request_max: protocol.request_bytes_max(),
         response_max: protocol.response_bytes_max(),
         compressible: protocol.compressible(),
+        features: config.features,
     };
-    build(names.exchange(protocol), codec, protocol.streams_max())
+    let versions = (VERSION_MIN..=protocol.version().min(config.version_max)).rev();
+    let names = versions.map(|version| names.exchange(protocol, version));
+    build(names.collect(), codec, protocol.streams_max())
 }
 
 /// The exchange of peer records, which the application does not see.
@@ -136,17 +148,22 @@ pub(crate) fn records(names: &Names) -> Result<Behaviour, NetworkError> {
         request_max: records::REQUEST_BYTES_MAX,
         response_max: records::RESPONSE_BYTES_MAX,
         compressible: false,
+        features: Features::default(),
     };
-    build(names.records(), codec, RECORDS_STREAMS)
+    build(vec![names.records()], codec, RECORDS_STREAMS)
 }
 
-fn build(name: String, codec: Codec, streams: usize) -> Result<Behaviour, NetworkError> {
-    let name = StreamProtocol::try_from_owned(name)
-        .map_err(|error| NetworkError::Build(error.to_string()))?;
+fn build(names: Vec<String>, codec: Codec, streams: usize) -> Result<Behaviour, NetworkError> {
+    let name = |name| {
+        let name = StreamProtocol::try_from_owned(name);
+        let name = name.map_err(|error| NetworkError::Build(error.to_string()))?;
+        Ok((name, ProtocolSupport::Full))
+    };
+    let names = names.into_iter().map(name).collect::<Result<Vec<_>, NetworkError>>()?;
     let config = exchange::Config::default()
         .with_request_timeout(Protocol::TIMEOUT)
         .with_max_concurrent_streams(streams);
-    Ok(exchange::Behaviour::with_codec(codec, [(name, ProtocolSupport::Full)], config))
+    Ok(exchange::Behaviour::with_codec(codec, names, config))
 }
 
 /// Reads and writes the frames of one protocol.
@@ -155,6 +172,12 @@ pub(crate) struct Codec {
     request_max: usize,
     response_max: usize,
     compressible: bool,
+    features: Features,
+}
+
+/// Whether an answer of this protocol begins with features.
+fn is_featured(name: &StreamProtocol) -> bool {
+    name.as_ref().ends_with("/status/2")
 }
 
 impl exchange::Codec for Codec {
@@ -171,13 +194,21 @@ impl exchange::Codec for Codec {
         envelope::decode(&frame, limit).map_err(malformed)
     }
 
-    async fn read_response<T>(&mut self, _name: &StreamProtocol, io: &mut T) -> io::Result<Response>
+    async fn read_response<T>(&mut self, name: &StreamProtocol, io: &mut T) -> io::Result<Response>
     where
         T: AsyncRead + Unpin + Send,
     {
         let limit = self.response_max;
-        let frame = read_frame(io, limit + envelope::HEADER_BYTES + 1).await?;
+        let head = envelope::HEADER_BYTES + 1 + size_of::<Features>();
+        let frame = read_frame(io, limit + head).await?;
         match frame.split_first() {
+            Some((&ANSWER, rest)) if is_featured(name) => {
+                let (features, wire) =
+                    rest.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
+                let features = Features(u64::from_be_bytes(*features));
+                let bytes = envelope::decode(wire, limit).map_err(malformed)?;
+                Ok(Response::Featured(features, bytes))
+            }
             Some((&ANSWER, wire)) => {
                 envelope::decode(wire, limit).map(Response::Bytes).map_err(malformed)
             }
@@ -204,7 +235,7 @@ impl exchange::Codec for Codec {
 
     async fn write_response<T>(
         &mut self,
-        _name: &StreamProtocol,
+        name: &StreamProtocol,
         io: &mut T,
         answer: Response,
     ) -> io::Result<()>
@@ -213,11 +244,15 @@ impl exchange::Codec for Codec {
     {
         match answer {
             Response::Busy => write_frame(io, &[BUSY], &[]).await,
-            Response::Bytes(bytes) => {
+            Response::Bytes(bytes) | Response::Featured(_, bytes) => {
                 let wire = envelope::encode(&bytes, 0, self.compressible);
                 // A slow reader holds one copy, not two.
                 drop(bytes);
-                write_frame(io, &[ANSWER], &wire).await
+                let mut head = vec![ANSWER];
+                if is_featured(name) {
+                    head.extend(self.features.0.to_be_bytes());
+                }
+                write_frame(io, &head, &wire).await
             }
         }
     }
@@ -273,6 +308,22 @@ mod tests {
             request_max: protocol.request_bytes_max(),
             response_max: protocol.response_bytes_max(),
             compressible: protocol.compressible(),
+            features: Features(7),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_features_come_with_a_status_of_version_2_and_not_before() {
+        let bytes = Bytes::from_static(b"a tip");
+        for (name, expected) in [
+            ("/timecoin/tc/status/1", Response::Bytes(bytes.clone())),
+            ("/timecoin/tc/status/2", Response::Featured(Features(7), bytes.clone())),
+        ] {
+            let name = StreamProtocol::new(name);
+            let mut wire = Cursor::new(Vec::new());
+            codec().write_response(&name, &mut wire, Response::Bytes(bytes.clone())).await.unwrap();
+            wire.set_position(0);
+            assert_eq!(codec().read_response(&name, &mut wire).await.unwrap(), expected);
         }
     }
 

@@ -79,6 +79,7 @@ pub struct NetworkHandle {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) local: PeerId,
+    pub(crate) version_max: u32,
     /// Consensus: fast topics, status and votes requests.
     pub(crate) high: mpsc::Sender<Command>,
     /// Everything else but bulk gossip.
@@ -224,6 +225,11 @@ impl NetworkHandle {
     /// Whether others can reach this node.
     pub fn reachability(&self) -> Reachability {
         self.inner.reach.borrow().clone()
+    }
+
+    /// The newest protocol version that this node speaks.
+    pub fn version_max(&self) -> u32 {
+        self.inner.version_max
     }
 
     /// The current counters.

@@ -45,6 +45,7 @@ mod swarm;
 mod topic;
 mod traffic;
 mod transport;
+mod version;
 
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub use crate::{
     start::start,
     stats::{NetworkStats, ProtocolStats, Sample, TopicStats},
     topic::{Protocol, Topic},
+    version::{Features, VERSION_MAX, VERSION_MIN},
 };
 
 /// A running network. Queues may be dropped: their items are then dropped, ignored or answered

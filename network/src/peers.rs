@@ -20,6 +20,7 @@ use crate::{
     origin::Prefix,
     topic::Topic,
     traffic::{Flow, Traffic},
+    version::Features,
 };
 
 /// A peer has this long to identify itself.
@@ -72,6 +73,10 @@ pub struct PeerInfo {
     pub agent: String,
     /// The chain it serves.
     pub protocol_version: String,
+    /// The newest protocol version that both speak.
+    pub version: u32,
+    /// What it offers; known after its first `status` of version 2.
+    pub features: Option<Features>,
     /// Addresses it can be dialled at, filtered.
     pub listen: Vec<Multiaddr>,
     /// Topics on which messages are exchanged directly with it.
@@ -111,6 +116,7 @@ struct Connection {
 pub(crate) struct Identity {
     pub(crate) agent: String,
     pub(crate) protocol_version: String,
+    pub(crate) version: u32,
     pub(crate) listen: Vec<Multiaddr>,
 }
 
@@ -192,6 +198,8 @@ impl Peers {
             rtt: None,
             agent: identity.agent,
             protocol_version: identity.protocol_version,
+            version: identity.version,
+            features: None,
             listen: identity.listen,
             mesh: Vec::new(),
             score: 0,
@@ -221,6 +229,13 @@ impl Peers {
     pub(crate) fn expect(&self, peer: &PeerId, bytes: usize) {
         if let Some(connection) = self.connections.get(peer).and_then(|all| all.first()) {
             connection.flow.expect(bytes);
+        }
+    }
+
+    /// The peer has said what it offers.
+    pub(crate) fn offers(&self, peer: &PeerId, features: Features) {
+        if let Some(mut info) = self.snapshot.get_mut(peer) {
+            info.features = Some(features);
         }
     }
 
@@ -381,6 +396,7 @@ mod tests {
         Identity {
             agent: "test/1".to_owned(),
             protocol_version: "tc-test".to_owned(),
+            version: 1,
             listen: Vec::new(),
         }
     }

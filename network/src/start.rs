@@ -90,6 +90,7 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         names,
         topics,
         allow_private: config.allow_private,
+        version_max: config.version_max,
         stats: stats.clone(),
         peers: Peers::new(peer_events, traffic),
         discovery: Discovery::new(&config, local, now),
@@ -114,7 +115,8 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
         save_at: now + SAVE_AFTER,
         save_pause: SAVE_AFTER,
     };
-    let (handle, commands) = handle(local, &node.peers, stats, (listening, reach));
+    let (handle, commands) =
+        handle((local, config.version_max), &node.peers, stats, (listening, reach));
     let inlets = Inlets {
         stop: commands.stop,
         high: commands.high,
@@ -159,7 +161,7 @@ struct Commands {
 }
 
 fn handle(
-    local: PeerId,
+    (local, version_max): (PeerId, u32),
     peers: &Peers,
     stats: Stats,
     (listen, reach): (watch::Receiver<Vec<Multiaddr>>, watch::Receiver<Reachability>),
@@ -170,7 +172,8 @@ fn handle(
     let (stop, stop_inlet) = watch::channel(false);
     let (ended_outlet, ended) = watch::channel(());
     let peers = peers.snapshot();
-    let inner = Inner { local, high, low, bulk, peers, stats, listen, reach, stop, ended };
+    let inner =
+        Inner { local, version_max, high, low, bulk, peers, stats, listen, reach, stop, ended };
     let commands = Commands {
         high: high_inlet,
         low: low_inlet,

@@ -81,6 +81,10 @@ counters! {
     publish_queue_full,
     /// Peers turned away because they serve another chain.
     refused_chain,
+    /// Peers turned away because they speak only newer protocol versions.
+    refused_newer,
+    /// Peers turned away because they speak only older protocol versions.
+    refused_older,
     /// Peers turned away because they did not identify themselves in time.
     refused_silent,
     /// Peers disconnected for unknown topics or for going on over their quotas.

@@ -95,6 +95,7 @@ pub(crate) struct Node {
     pub(crate) names: Names,
     pub(crate) topics: Topics,
     pub(crate) allow_private: bool,
+    pub(crate) version_max: u32,
     pub(crate) stats: Stats,
     pub(crate) peers: Peers,
     pub(crate) discovery: Discovery,

@@ -172,6 +172,14 @@ impl Protocol {
         !matches!(self, Protocol::Votes)
     }
 
+    /// The newest version of its messages; see `version.rs`.
+    pub(crate) const fn version(self) -> u32 {
+        match self {
+            Protocol::Status => 2,
+            Protocol::Blocks | Protocol::Transactions | Protocol::Votes => 1,
+        }
+    }
+
     /// Exchanges in flight on one connection, both directions together; more fail. Block requests
     /// are made one at a time; other answers are smaller, or several are requested at once.
     pub(crate) const fn streams_max(self) -> usize {
@@ -221,8 +229,12 @@ impl Names {
         format!("/timecoin/{}/records/1", self.tag)
     }
 
-    pub(crate) fn exchange(&self, protocol: Protocol) -> String {
-        format!("/timecoin/{}/{}/1", self.tag, protocol.name())
+    pub(crate) fn exchange(&self, protocol: Protocol, version: u32) -> String {
+        format!("{}{version}", self.exchange_prefix(protocol))
+    }
+
+    pub(crate) fn exchange_prefix(&self, protocol: Protocol) -> String {
+        format!("/timecoin/{}/{}/", self.tag, protocol.name())
     }
 }
 
@@ -268,7 +280,7 @@ mod tests {
     fn every_name_carries_the_tag_and_is_unique() {
         let names = Names::new("tc-1a2b3c4d");
         let mut all: Vec<String> = Topic::ALL.map(|topic| names.topic(topic)).to_vec();
-        all.extend(Protocol::ALL.map(|protocol| names.exchange(protocol)));
+        all.extend(Protocol::ALL.map(|protocol| names.exchange(protocol, 1)));
         all.extend([
             names.lane(Lane::Fast),
             names.lane(Lane::Bulk),

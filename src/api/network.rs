@@ -143,6 +143,12 @@ pub struct PeerView {
     pub subver: String,
     /// Its protocol.
     pub protocol: String,
+    /// The newest protocol version that both speak.
+    pub version: u32,
+    /// What it offers, 64 bits in hexadecimal; zero until it has said so.
+    pub services: String,
+    /// The bits with a name: `NETWORK` serves every block.
+    pub servicesnames: Vec<String>,
     /// Where it says it listens.
     pub listen: Vec<String>,
     /// The topics in whose mesh it is.

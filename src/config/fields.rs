@@ -133,6 +133,13 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "Whether nodes of the local network are found by multicast; needs allow_private.",
     ),
+    field(
+        "network.version_max",
+        Form::Literal,
+        "2",
+        "",
+        "The newest protocol version to speak, 1 or 2; lower it only to go back after an upgrade.",
+    ),
     field("rpc.enabled", Form::Literal, "true", "", "Whether the JSON-RPC server runs."),
     field(
         "rpc.listen",

@@ -24,7 +24,9 @@ use timecoin_chain::{
     mempool::MempoolLimits,
     types::{Millis, NodeKey},
 };
-use timecoin_network::{Keypair, Network, NetworkConfig, NetworkError, Saved, public_key_of};
+use timecoin_network::{
+    Features, Keypair, Network, NetworkConfig, NetworkError, Saved, public_key_of,
+};
 use timecoin_store::{Store, StoreError, StoreOptions};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -287,6 +289,8 @@ fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkCo
         only: config.network.only.clone(),
         private: config.network.private_peers.clone(),
         reach: config.network.reach,
+        features: Features::NETWORK,
+        version_max: config.network.version_max,
         upload_bytes: config.limits.upload_kib * 1024,
         limits: config.limits.peers,
         saved,

@@ -40,13 +40,16 @@ use crate::support::{
 
 /// What every hostile peer speaks, and one thing more.
 #[derive(NetworkBehaviour)]
-struct Hostile<B: NetworkBehaviour> {
+pub(crate) struct Hostile<B: NetworkBehaviour> {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     trick: B,
 }
 
-fn hostile<B: NetworkBehaviour>(seed: u8, trick: impl FnOnce(PeerId) -> B) -> Swarm<Hostile<B>> {
+pub(crate) fn hostile<B: NetworkBehaviour>(
+    seed: u8,
+    trick: impl FnOnce(PeerId) -> B,
+) -> Swarm<Hostile<B>> {
     let keypair = Keypair::ed25519_from_bytes([seed; 32]).unwrap();
     let mut swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()

@@ -13,3 +13,4 @@ mod load;
 mod peers;
 mod reach;
 mod support;
+mod versions;

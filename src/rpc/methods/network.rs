@@ -12,7 +12,9 @@ use crate::{
     },
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use timecoin_network::{Ban, Multiaddr, Party, PeerInfo, bootstrap_address, parse_address};
+use timecoin_network::{
+    Ban, Multiaddr, NetworkStats, Party, PeerInfo, bootstrap_address, parse_address,
+};
 
 /// How long a ban lasts if nothing else is asked for, as in Bitcoin Core.
 const BAN_TIME: Duration = Duration::from_secs(86_400);
@@ -29,7 +31,7 @@ impl Serve for GetNetworkInfo {
         Ok(NetworkInfo {
             version: version_number(),
             subversion: format!("/timecoin:{}/", env!("CARGO_PKG_VERSION")),
-            protocolversion: 1,
+            protocolversion: node.network.version_max().into(),
             chain: network_name(context.network()).into(),
             genesis: chain.hash.to_string(),
             chain_id: chain.id().to_string(),
@@ -46,9 +48,23 @@ impl Serve for GetNetworkInfo {
             timeoffset: 0,
             relayfee: relay,
             incrementalrelayfee: relay,
-            warnings: status.halted.iter().cloned().chain(status.stall_reason()).collect(),
+            warnings: status
+                .halted
+                .iter()
+                .cloned()
+                .chain(status.stall_reason())
+                .chain(too_old(&node.network.stats()))
+                .collect(),
         })
     }
+}
+
+/// What an operator is told when the rest of the network has moved on.
+fn too_old(stats: &NetworkStats) -> Option<String> {
+    (stats.refused_newer > 0).then(|| {
+        let peers = stats.refused_newer;
+        format!("this node is too old for {peers} peers that it met; install a newer release (the data stays as it is)")
+    })
 }
 
 /// Major, minor and patch with two digits each, as Bitcoin Core counts.
@@ -66,6 +82,7 @@ fn texts(addresses: impl IntoIterator<Item = Multiaddr>) -> Vec<String> {
 }
 
 fn peer_view(id: u64, peer: &PeerInfo) -> PeerView {
+    let features = peer.features.unwrap_or_default();
     let since = peer.connected_since.duration_since(UNIX_EPOCH);
     let micros = |rtt: std::time::Duration| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
     PeerView {
@@ -77,6 +94,9 @@ fn peer_view(id: u64, peer: &PeerInfo) -> PeerView {
         pingtime: peer.rtt.map(|rtt| Seconds(micros(rtt))),
         subver: peer.agent.clone(),
         protocol: peer.protocol_version.clone(),
+        version: peer.version,
+        services: features.to_string(),
+        servicesnames: features.names().into_iter().map(str::to_owned).collect(),
         listen: texts(peer.listen.iter().cloned()),
         mesh: peer.mesh.iter().map(|topic| topic.name().to_owned()).collect(),
         score: peer.score,

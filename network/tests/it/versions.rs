@@ -1,0 +1,63 @@
+//! Nodes of different releases.
+
+use futures::StreamExt;
+use libp2p::{StreamProtocol, kad};
+use timecoin_network::{Features, NetworkConfig, PeerEvent, Protocol, VERSION_MAX};
+
+use crate::{
+    hostile::hostile,
+    support::{TAG, address_of, config, connected, eventually, joining, node, within},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_and_a_new_node_work_together_and_two_new_ones_tell_their_features() {
+    let offering = |config| NetworkConfig { features: Features::NETWORK, ..config };
+    let old = node(140, NetworkConfig { version_max: 1, ..offering(config()) }).await;
+    let newer = node(141, offering(joining(&[&old]))).await;
+    let asker = node(142, offering(joining(&[&old, &newer]))).await;
+    let expected = [(old, 1, None), (newer, VERSION_MAX, Some(Features::NETWORK))];
+    for (asked, version, features) in expected {
+        let (peer, mut requests) = (asked.handle.local_peer_id(), asked.requests);
+        tokio::spawn(async move {
+            while let Some(request) = requests.recv().await {
+                request.reply.send(vec![7; 9].into());
+            }
+        });
+        let info = || asker.handle.peers().into_iter().find(|info| info.peer == peer);
+        eventually("connected", || info().is_some()).await;
+        let answer = asker.handle.request(peer, Protocol::Status, Vec::new().into()).await;
+        assert_eq!(answer.unwrap(), vec![7; 9]);
+        let info = info().unwrap();
+        assert_eq!((info.version, info.features), (version, features));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_too_old_says_so() {
+    let mut node = node(143, config()).await;
+    let mut future = hostile(144, |peer| {
+        // A server names its protocol, which is all that is needed.
+        let name = StreamProtocol::try_from_owned(format!("/timecoin/{TAG}/status/9")).unwrap();
+        let store = kad::store::MemoryStore::new(peer);
+        let mut server = kad::Behaviour::with_config(peer, store, kad::Config::new(name));
+        server.set_mode(Some(kad::Mode::Server));
+        server
+    });
+    future.dial(address_of(&node)).unwrap();
+    let running = tokio::spawn(async move {
+        loop {
+            future.select_next_some().await;
+        }
+    });
+    match within("a refusal", node.peers.recv()).await {
+        Some(PeerEvent::Refused { reason, .. }) => {
+            assert!(reason.contains("9 to 9") && reason.contains("newer release"), "{reason}");
+        }
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+    assert_eq!(node.handle.stats().refused_newer, 1);
+    running.abort();
+    // One that speaks the same versions is welcome.
+    let _other = crate::support::node(145, joining(&[&node])).await;
+    connected(&mut node).await;
+}
