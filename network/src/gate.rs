@@ -149,7 +149,7 @@ impl Gate {
     }
 
     /// Whether the peer is admitted to a full node and never evicted.
-    fn has_place(&self, peer: &PeerId) -> bool {
+    pub(crate) fn has_place(&self, peer: &PeerId) -> bool {
         self.reserved.contains(peer) || self.kept.contains(peer)
     }
 

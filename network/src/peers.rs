@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 
 use crate::{
     candidate,
+    gate::Gate,
     origin::Prefix,
+    standing::Party,
     topic::Topic,
     traffic::{Flow, Traffic},
     version::Features,
@@ -81,6 +83,8 @@ pub struct PeerInfo {
     pub listen: Vec<Multiaddr>,
     /// Topics on which messages are exchanged directly with it.
     pub mesh: Vec<Topic>,
+    /// Whether a place is kept for it: a masternode's node, or a reserved one.
+    pub has_place: bool,
     /// Its standing, from -100 to 100: negative for broken rules, positive for messages that were accepted.
     pub score: i32,
     /// Bytes read from it since it connected, without encryption and framing.
@@ -202,6 +206,7 @@ impl Peers {
             features: None,
             listen: identity.listen,
             mesh: Vec::new(),
+            has_place: false,
             score: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -239,18 +244,20 @@ impl Peers {
         }
     }
 
-    /// Renews what changes all the time: mesh, score and bytes.
+    /// Renews what changes all the time: mesh, score, place and bytes.
     pub(crate) fn refresh(
         &self,
         mut mesh_of: impl FnMut(&PeerId) -> Vec<Topic>,
-        score_of: impl Fn(&PeerId) -> f64,
+        gate: &Gate,
+        now: Instant,
     ) {
         for mut info in self.snapshot.iter_mut() {
             let peer = *info.key();
             info.mesh = mesh_of(&peer);
             #[expect(clippy::cast_possible_truncation, reason = "a score is between -100 and 100")]
-            let score = score_of(&peer).round() as i32;
+            let score = gate.standings.score(Party::Peer(peer), now).round() as i32;
             info.score = score;
+            info.has_place = gate.has_place(&peer);
             if let Some(connection) = self.connections.get(&peer).and_then(|all| all.first()) {
                 (info.bytes_in, info.bytes_out) = connection.flow.bytes();
             }

@@ -557,11 +557,8 @@ impl Node {
                 meshes.entry(*peer).or_default().push(topic);
             }
         }
-        let standings = &behaviour.gate.standings;
-        self.peers.refresh(
-            |peer| meshes.remove(peer).unwrap_or_default(),
-            |peer| standings.score(Party::Peer(*peer), now),
-        );
+        let mesh_of = |peer: &PeerId| meshes.remove(peer).unwrap_or_default();
+        self.peers.refresh(mesh_of, &behaviour.gate, now);
         let known = u64::try_from(self.peers.known_count()).unwrap_or(u64::MAX);
         self.stats.counters.peers_gauge.set(known);
     }

@@ -153,6 +153,8 @@ pub struct PeerView {
     pub listen: Vec<String>,
     /// The topics in whose mesh it is.
     pub mesh: Vec<String>,
+    /// Whether a place is kept for it: a masternode's node, or a reserved one.
+    pub has_place: bool,
     /// Its standing, from -100 to 100.
     pub score: i32,
     /// Bytes received from it.

@@ -293,11 +293,12 @@ fn answers_about_the_node() {
             servicesnames: vec!["NETWORK".into()],
             listen: vec![],
             mesh: vec!["votes".into()],
+            has_place: true,
             score: -3,
             bytesrecv: 1,
             bytessent: 2,
         }],
-        r#"[{"id":0,"peer":"12D3","addr":"/ip4/127.0.0.1/tcp/1","inbound":true,"conntime":5,"pingtime":1.000250,"subver":"timecoin/0.1.0","protocol":"tc","version":2,"services":"0000000000000001","servicesnames":["NETWORK"],"listen":[],"mesh":["votes"],"score":-3,"bytesrecv":1,"bytessent":2}]"#,
+        r#"[{"id":0,"peer":"12D3","addr":"/ip4/127.0.0.1/tcp/1","inbound":true,"conntime":5,"pingtime":1.000250,"subver":"timecoin/0.1.0","protocol":"tc","version":2,"services":"0000000000000001","servicesnames":["NETWORK"],"listen":[],"mesh":["votes"],"has_place":true,"score":-3,"bytesrecv":1,"bytessent":2}]"#,
     );
 }
 

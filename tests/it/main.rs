@@ -13,6 +13,7 @@
 //! | `start_refused` | nodes that do not start or do not connect, and their errors |
 //! | `hostile` | what a hostile peer can send |
 //! | `stopping` | signals and `testnet down` |
+//! | `upgrade` | nodes of two releases in one network |
 //! | `http` | the RPC server byte by byte |
 //! | `net`, `process`, `ports`, `room` | networks of processes, and their cleanup |
 //! | `money`, `wait` | signed payments; waiting with time limits |
@@ -41,4 +42,5 @@ mod second_host;
 mod standing;
 mod start_refused;
 mod stopping;
+mod upgrade;
 mod wait;

@@ -99,6 +99,7 @@ fn peer_view(id: u64, peer: &PeerInfo) -> PeerView {
         servicesnames: features.names().into_iter().map(str::to_owned).collect(),
         listen: texts(peer.listen.iter().cloned()),
         mesh: peer.mesh.iter().map(|topic| topic.name().to_owned()).collect(),
+        has_place: peer.has_place,
         score: peer.score,
         bytesrecv: peer.bytes_in,
         bytessent: peer.bytes_out,
