@@ -7,6 +7,7 @@
 mod error;
 mod fields;
 mod layers;
+mod memory;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -135,6 +136,8 @@ pub struct LimitsSection {
     pub peers: PeerLimits,
     /// KiB of blocks sent in a second on average; 0 is no limit.
     pub upload_kib: u64,
+    /// Bytes of memory of the process above which strangers are refused; 0 is no limit.
+    pub memory_bytes: u64,
 }
 
 /// The ports of a kind of network: peers, then RPC.
@@ -232,7 +235,11 @@ fn limits(layers: &Layers) -> Result<LimitsSection, ConfigError> {
         ..derived
     };
     let upload_kib = layers.number("limits.upload_kib", 0..=1 << 30)?;
-    Ok(LimitsSection { peers, upload_kib })
+    let memory_bytes = match layers.optional::<u64>("limits.memory_mib")? {
+        None => memory::default_limit(),
+        Some(_) => layers.number::<u64>("limits.memory_mib", 0..=1 << 30)? * 1024 * 1024,
+    };
+    Ok(LimitsSection { peers, upload_kib, memory_bytes })
 }
 
 /// All of IPv4 and IPv6, over TCP and perhaps QUIC.

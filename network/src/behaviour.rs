@@ -70,7 +70,7 @@ impl Behaviour {
         stats: &Stats,
     ) -> Result<Self, NetworkError> {
         let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private, stats);
-        let exchange = |protocol| exchange::behaviour(names, protocol, config);
+        let exchange = |protocol| exchange::behaviour(names, protocol, config, stats);
         // A local network has no router in between.
         let is_public = !config.allow_private;
         let autonat = config.reach.autonat && is_public;
@@ -93,7 +93,7 @@ impl Behaviour {
             blocks: exchange(Protocol::Blocks)?,
             transactions: exchange(Protocol::Transactions)?,
             votes: exchange(Protocol::Votes)?,
-            records: exchange::records(names)?,
+            records: exchange::records(names, stats)?,
         })
     }
 

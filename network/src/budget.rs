@@ -81,6 +81,16 @@ impl<K: Eq + Hash> Budget<K> {
         Budget { open: HashMap::new(), upload: (upload > 0).then(|| Bucket::full(quota, now)) }
     }
 
+    /// Bytes of blocks that are sent in a second on average; 0 is no limit.
+    pub(crate) fn upload_bytes(&self) -> u64 {
+        self.upload.as_ref().map_or(0, |upload| upload.quota().tokens)
+    }
+
+    /// Whether that limit delays answers now.
+    pub(crate) fn upload_is_spent(&mut self, now: Instant) -> bool {
+        self.upload.as_mut().is_some_and(|upload| upload.is_empty(now))
+    }
+
     /// Reserves the largest answer of this protocol; returns false and reserves nothing if it does
     /// not fit.
     pub(crate) fn reserve(

@@ -44,6 +44,8 @@ pub(crate) struct Candidate {
     /// When it was last connected.
     pub(crate) met_at: Instant,
     pub(crate) failures: u32,
+    /// Why the last dial failed; none since it was met.
+    pub(crate) last_error: Option<String>,
     pub(crate) dial_at: Instant,
     /// Other events do not shorten this: the peer was refused, or the application disconnected it.
     pub(crate) not_before: Instant,
@@ -59,6 +61,7 @@ impl Candidate {
             tried: false,
             met_at: now,
             failures: 0,
+            last_error: None,
             dial_at: now,
             not_before: now,
         }
@@ -155,6 +158,11 @@ impl Candidate {
             anchor,
             proved: proved.map(|known| known.address.to_string()).collect(),
         })
+    }
+
+    /// Its addresses, and which of them are proved.
+    pub(crate) fn known_addresses(&self) -> impl Iterator<Item = (&Multiaddr, bool)> {
+        self.addresses.iter().map(|known| (&known.address, known.trust == Trust::Proved))
     }
 
     /// The netgroup of its first public address.

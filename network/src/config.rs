@@ -42,6 +42,8 @@ pub struct NetworkConfig {
     pub version_max: u32,
     /// Bytes of blocks that are sent in a second on average, before compression; 0 is no limit.
     pub upload_bytes: u64,
+    /// Bytes of memory of this process above which only reserved peers are admitted; 0 is no limit.
+    pub memory_bytes: u64,
     /// Connection limits.
     pub limits: PeerLimits,
     /// What the last start saved; empty at the first.
@@ -135,6 +137,7 @@ impl NetworkConfig {
             features: Features::default(),
             version_max: VERSION_MAX,
             upload_bytes: 0,
+            memory_bytes: 0,
             limits: PeerLimits::default(),
             saved: Saved::default(),
         }

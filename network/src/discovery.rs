@@ -20,6 +20,7 @@ use crate::{
     candidate::{self, Candidate},
     config::NetworkConfig,
     feelers::Feelers,
+    journal::short,
     origin::Prefix,
     records::{RECORDS_MAX, Record, WANTED_MAX},
     saved::{Saved, SavedPeer},
@@ -171,7 +172,7 @@ impl Discovery {
     pub(crate) fn met(&mut self, peer: &PeerId, now: Instant) {
         if let Some(candidate) = self.candidates.get_mut(peer) {
             (candidate.met, candidate.tried) = (true, true);
-            candidate.met_at = now;
+            (candidate.met_at, candidate.last_error) = (now, None);
         }
         // A new peer knows others.
         self.lookup_pause = LOOKUP_MIN;
@@ -185,6 +186,7 @@ impl Discovery {
         if now.saturating_duration_since(candidate.met_at) >= STAY {
             candidate.failures = 0;
         }
+        candidate.met_at = now;
         let pause = PAUSE_MIN.saturating_mul(1 << candidate.failures.min(16)).min(PAUSE_MAX);
         candidate.dial_at = now + jittered(pause);
         candidate.failures = candidate.failures.saturating_add(1).min(STAY_FAILURES);
@@ -211,6 +213,13 @@ impl Discovery {
         let is_hopeless = !candidate.met && candidate.failures >= attempts;
         if !candidate.bootstrap && (is_hopeless || candidate.is_exhausted()) {
             self.candidates.remove(peer);
+        }
+    }
+
+    /// Why the last dial failed, for operators.
+    pub(crate) fn note_error(&mut self, peer: &PeerId, error: &str) {
+        if let Some(candidate) = self.candidates.get_mut(peer) {
+            candidate.last_error = Some(short(error));
         }
     }
 
@@ -353,5 +362,7 @@ fn jittered(pause: Duration) -> Duration {
     pause.saturating_mul(permille) / 1000
 }
 
+mod book;
+pub use book::{Book, BookCounts, BookEntry};
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use libp2p::{
     request_response::{
         self as exchange, InboundFailure, InboundRequestId, OutboundFailure, OutboundRequestId,
     },
-    swarm::{ConnectionId, DialError as SwarmDialError, SwarmEvent},
+    swarm::{ConnectionId, DialError as SwarmDialError, ListenError, SwarmEvent},
 };
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -21,12 +21,14 @@ use crate::{
     exchange::{InboundRequest, Reply, Response},
     gate::{self, Refusal},
     gossip::{Gossip, Open},
+    journal,
     peers::{Closed, Identity, printable},
     records::{self, Record},
     standing::Offence,
     swarm::Node,
     topic::{Lane, Protocol, Topic},
     version::{self, Apart},
+    why::Why,
 };
 
 type ExchangeEvent = exchange::Event<bytes::Bytes, Response>;
@@ -54,8 +56,9 @@ impl Node {
                 self.on_dial_failed(peer_id, connection_id, &error, now)
             }
             SwarmEvent::IncomingConnectionError { error, .. } => {
-                if matches!(error, libp2p::swarm::ListenError::Denied { .. }) {
+                if let ListenError::Denied { cause } = &error {
                     self.stats.counters.inbound_denied.add_one();
+                    self.journal.refused(journal::why(cause), &self.stats, now);
                 }
                 tracing::debug!(%error, "an inbound connection failed");
             }
@@ -71,17 +74,27 @@ impl Node {
                 );
             }
             SwarmEvent::ListenerError { error, .. } => {
-                tracing::warn!(%error, "accepting connections failed; check the limit of open files");
+                if let Some(others) = self.rations.listen.take(now) {
+                    tracing::warn!(%error, others, "accepting connections failed; check the limit of open files");
+                }
             }
             _ => {}
         }
     }
 
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId, reason: String, now: Instant) {
-        match self.peers.closed(&peer, connection, reason) {
+        let reason = self.journal.reason(&peer, reason);
+        match self.peers.closed(&peer, connection, reason.clone()) {
             Closed::StillConnected => return,
-            Closed::Gone => self.discovery.lost(&peer, now),
-            Closed::NeverKnown => self.discovery.failed(&peer, now),
+            Closed::Gone => {
+                self.journal.gone(peer, &reason, true);
+                self.discovery.lost(&peer, now);
+            }
+            Closed::NeverKnown => {
+                self.journal.gone(peer, &reason, false);
+                self.discovery.note_error(&peer, &reason);
+                self.discovery.failed(&peer, now);
+            }
         }
         self.rates.remove(&peer);
     }
@@ -93,16 +106,18 @@ impl Node {
         error: &SwarmDialError,
         now: Instant,
     ) {
+        self.note_denied(error, now);
         if is_wish(error) {
             return;
         }
         self.stats.counters.dials_failed.add_one();
         if let Some((address, outcome)) = self.dials.remove(&connection) {
-            let reason = error.to_string();
+            let reason = journal::dial_reason(error);
             let _ = outcome.send(Err(DialError::Failed { address, reason }));
         }
         if let Some(peer) = peer {
             tracing::debug!(%peer, %error, "dialling failed");
+            self.discovery.note_error(&peer, &journal::dial_reason(error));
             self.discovery.failed(&peer, now);
         }
     }
@@ -126,10 +141,11 @@ impl Node {
             BehaviourEvent::Gate(gate::Event::Evicted(peer)) => {
                 self.stats.counters.evicted.add_one();
                 tracing::debug!(%peer, "a peer leaves for another one");
+                self.note_departure(peer, "left its place to another peer");
                 self.discovery.postpone(&peer, now);
             }
             BehaviourEvent::Gate(gate::Event::Wish(peer)) => {
-                self.stats.counters.dials_unwanted.add_one();
+                self.journal.refused(Why::Unwanted, &self.stats, now);
                 self.discovery.wish(peer);
             }
             BehaviourEvent::Probe(event) => {
@@ -203,7 +219,7 @@ impl Node {
     fn refuse_foreign(&mut self, peer: PeerId, info: &identify::Info, now: Instant) {
         let theirs = printable(&info.protocol_version);
         let ours = self.names.tag();
-        self.stats.counters.refused_chain.add_one();
+        self.journal.refused(Why::Chain, &self.stats, now);
         let reason = format!(
             "serves the chain {theirs:?}, this node serves {ours:?}; compare the genesis files"
         );
@@ -211,18 +227,21 @@ impl Node {
     }
 
     fn refuse_version(&mut self, peer: PeerId, apart: &Apart, now: Instant) {
-        match apart {
-            Apart::PeerIsNewer(_) => self.stats.counters.refused_newer.add_one(),
-            Apart::PeerIsOlder(_) => self.stats.counters.refused_older.add_one(),
-        }
+        let why = match apart {
+            Apart::PeerIsNewer(_) => Why::Newer,
+            Apart::PeerIsOlder(_) => Why::Older,
+        };
+        self.journal.refused(why, &self.stats, now);
         self.refuse(peer, apart.to_string(), now);
     }
 
     fn refuse(&mut self, peer: PeerId, reason: String, now: Instant) {
         tracing::debug!(%peer, %reason, "refused a peer");
-        self.peers.refused(peer, reason);
+        self.peers.refused(peer, reason.clone());
         self.swarm.behaviour_mut().kademlia.remove_peer(&peer);
         self.discovery.refused(&peer, now);
+        self.discovery.note_error(&peer, &reason);
+        self.note_departure(peer, &reason);
         self.turn_away(peer, now);
     }
 
@@ -308,6 +327,7 @@ impl Node {
             }
             gossipsub::Event::SlowPeer { peer_id, .. } => {
                 self.stats.counters.slow_peer.add_one();
+                self.journal.slow(peer_id, now);
                 tracing::debug!(peer = %peer_id, lane = lane.name(), "a peer does not take its messages in time");
             }
             _ => {}

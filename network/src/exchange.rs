@@ -7,7 +7,7 @@
 //! Invariants: a frame's length is compared with its protocol's limit before a byte of it is allocated; packing and
 //! unpacking happen in the connection's task, never in the swarm's.
 
-use std::io;
+use std::{io, time::Instant};
 
 use bytes::Bytes;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -29,6 +29,8 @@ use crate::{
 
 /// Exchanges of records in flight on one connection.
 const RECORDS_STREAMS: usize = 2;
+/// Bytes of the length before a frame.
+const LENGTH_BYTES: usize = 4;
 const ANSWER: u8 = 0;
 const BUSY: u8 = 1;
 
@@ -71,8 +73,10 @@ impl Reply {
     pub fn send(mut self, bytes: Bytes) {
         let limit = self.protocol.response_bytes_max();
         if bytes.len() > limit {
-            tracing::warn!(protocol = %self.protocol, bytes = bytes.len(), limit, "an answer exceeds its limit and is not sent");
             self.stats.protocol(self.protocol).answer_too_large.add_one();
+            if let Some(others) = self.stats.may_warn_of_answers(Instant::now()) {
+                tracing::warn!(protocol = %self.protocol, bytes = bytes.len(), limit, others, "an answer exceeds its limit and is not sent");
+            }
             return;
         }
         self.answer(Response::Bytes(bytes));
@@ -130,12 +134,14 @@ pub(crate) fn behaviour(
     names: &Names,
     protocol: Protocol,
     config: &NetworkConfig,
+    stats: &Stats,
 ) -> Result<Behaviour, NetworkError> {
     let codec = Codec {
         request_max: protocol.request_bytes_max(),
         response_max: protocol.response_bytes_max(),
         compressible: protocol.compressible(),
         features: config.features,
+        tally: Tally { stats: stats.clone(), protocol: Some(protocol) },
     };
     let versions = (VERSION_MIN..=protocol.version().min(config.version_max)).rev();
     let names = versions.map(|version| names.exchange(protocol, version));
@@ -143,12 +149,13 @@ pub(crate) fn behaviour(
 }
 
 /// The exchange of peer records, which the application does not see.
-pub(crate) fn records(names: &Names) -> Result<Behaviour, NetworkError> {
+pub(crate) fn records(names: &Names, stats: &Stats) -> Result<Behaviour, NetworkError> {
     let codec = Codec {
         request_max: records::REQUEST_BYTES_MAX,
         response_max: records::RESPONSE_BYTES_MAX,
         compressible: false,
         features: Features::default(),
+        tally: Tally { stats: stats.clone(), protocol: None },
     };
     build(vec![names.records()], codec, RECORDS_STREAMS)
 }
@@ -166,13 +173,38 @@ fn build(names: Vec<String>, codec: Codec, streams: usize) -> Result<Behaviour, 
     Ok(exchange::Behaviour::with_codec(codec, names, config))
 }
 
+/// Counts the bytes of one protocol; none is the exchange of records.
+#[derive(Clone, Debug)]
+struct Tally {
+    stats: Stats,
+    protocol: Option<Protocol>,
+}
+
+impl Tally {
+    fn received(&self, frame: &[u8]) {
+        let bytes = LENGTH_BYTES + frame.len();
+        match self.protocol {
+            Some(protocol) => self.stats.protocol(protocol).bytes_in.add_size(bytes),
+            None => self.stats.counters.records_bytes_in.add_size(bytes),
+        }
+    }
+
+    fn sent(&self, bytes: usize) {
+        match self.protocol {
+            Some(protocol) => self.stats.protocol(protocol).bytes_out.add_size(bytes),
+            None => self.stats.counters.records_bytes_out.add_size(bytes),
+        }
+    }
+}
+
 /// Reads and writes the frames of one protocol.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Codec {
     request_max: usize,
     response_max: usize,
     compressible: bool,
     features: Features,
+    tally: Tally,
 }
 
 /// Whether an answer of this protocol begins with features.
@@ -191,6 +223,7 @@ impl exchange::Codec for Codec {
     {
         let limit = self.request_max;
         let frame = read_frame(io, limit + envelope::HEADER_BYTES).await?;
+        self.tally.received(&frame);
         envelope::decode(&frame, limit).map_err(malformed)
     }
 
@@ -201,6 +234,7 @@ impl exchange::Codec for Codec {
         let limit = self.response_max;
         let head = envelope::HEADER_BYTES + 1 + size_of::<Features>();
         let frame = read_frame(io, limit + head).await?;
+        self.tally.received(&frame);
         match frame.split_first() {
             Some((&ANSWER, rest)) if is_featured(name) => {
                 let (features, wire) =
@@ -230,7 +264,7 @@ impl exchange::Codec for Codec {
         T: AsyncWrite + Unpin + Send,
     {
         let wire = envelope::encode(&request, 0, self.compressible);
-        write_frame(io, &[], &wire).await
+        write_frame(io, &[], &wire, &self.tally).await
     }
 
     async fn write_response<T>(
@@ -243,7 +277,7 @@ impl exchange::Codec for Codec {
         T: AsyncWrite + Unpin + Send,
     {
         match answer {
-            Response::Busy => write_frame(io, &[BUSY], &[]).await,
+            Response::Busy => write_frame(io, &[BUSY], &[], &self.tally).await,
             Response::Bytes(bytes) | Response::Featured(_, bytes) => {
                 let wire = envelope::encode(&bytes, 0, self.compressible);
                 // A slow reader holds one copy, not two.
@@ -252,7 +286,7 @@ impl exchange::Codec for Codec {
                 if is_featured(name) {
                     head.extend(self.features.0.to_be_bytes());
                 }
-                write_frame(io, &head, &wire).await
+                write_frame(io, &head, &wire, &self.tally).await
             }
         }
     }
@@ -262,7 +296,7 @@ async fn read_frame<T>(io: &mut T, limit: usize) -> io::Result<Vec<u8>>
 where
     T: AsyncRead + Unpin + Send,
 {
-    let mut length = [0; 4];
+    let mut length = [0; LENGTH_BYTES];
     io.read_exact(&mut length).await?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
     if length > limit {
@@ -276,7 +310,7 @@ where
     Ok(frame)
 }
 
-async fn write_frame<T>(io: &mut T, head: &[u8], body: &[u8]) -> io::Result<()>
+async fn write_frame<T>(io: &mut T, head: &[u8], body: &[u8], tally: &Tally) -> io::Result<()>
 where
     T: AsyncWrite + Unpin + Send,
 {
@@ -284,7 +318,9 @@ where
     let mut start = length.to_be_bytes().to_vec();
     start.extend_from_slice(head);
     io.write_all(&start).await?;
-    io.write_all(body).await
+    io.write_all(body).await?;
+    tally.sent(start.len() + body.len());
+    Ok(())
 }
 
 fn malformed(error: EnvelopeError) -> io::Error {
@@ -303,12 +339,17 @@ mod tests {
     const NAME: StreamProtocol = StreamProtocol::new("/test/1");
 
     fn codec() -> Codec {
+        counting(&Stats::default())
+    }
+
+    fn counting(stats: &Stats) -> Codec {
         let protocol = Protocol::Blocks;
         Codec {
             request_max: protocol.request_bytes_max(),
             response_max: protocol.response_bytes_max(),
             compressible: protocol.compressible(),
             features: Features(7),
+            tally: Tally { stats: stats.clone(), protocol: Some(protocol) },
         }
     }
 
@@ -342,6 +383,26 @@ mod tests {
             wire.set_position(0);
             assert_eq!(codec().read_response(&NAME, &mut wire).await.unwrap(), answer);
         }
+    }
+
+    #[tokio::test]
+    async fn bytes_are_counted_as_they_travel() {
+        let (stats, mut wire) = (Stats::default(), Cursor::new(Vec::new()));
+        let mut codec = counting(&stats);
+        codec.write_request(&NAME, &mut wire, Bytes::from_static(b"from 7")).await.unwrap();
+        codec.write_response(&NAME, &mut wire, Response::Busy).await.unwrap();
+        let sent = u64::try_from(wire.get_ref().len()).unwrap();
+        assert_eq!(stats.snapshot().protocol(Protocol::Blocks).bytes_out, sent);
+        wire.set_position(0);
+        codec.read_request(&NAME, &mut wire).await.unwrap();
+        codec.read_response(&NAME, &mut wire).await.unwrap();
+        let counted = stats.snapshot().protocol(Protocol::Blocks);
+        assert_eq!((counted.bytes_in, counted.bytes_out), (sent, sent));
+        codec.tally.protocol = None;
+        wire.set_position(0);
+        codec.read_request(&NAME, &mut wire).await.unwrap();
+        assert_eq!(stats.snapshot().protocol(Protocol::Blocks), counted);
+        assert!(stats.snapshot().records_bytes_in > 6);
     }
 
     #[tokio::test]

@@ -55,6 +55,8 @@ pub(crate) enum Refusal {
     Pending,
     #[error("all places are taken")]
     Full,
+    #[error("this process uses more memory than its limit")]
+    Memory,
     #[error("the peer has enough connections")]
     Twice,
     #[error("the peer or its host is banned")]
@@ -111,6 +113,8 @@ pub(crate) struct Gate {
     other_hosts: Bucket,
     permitted: HashSet<ConnectionId>,
     pub(crate) standings: Standings,
+    /// Only reserved peers come in then.
+    pub(crate) is_out_of_memory: bool,
     closing: VecDeque<(PeerId, ConnectionId)>,
     events: VecDeque<Event>,
     key: u64,
@@ -132,6 +136,7 @@ impl Gate {
             other_hosts: Bucket::full(HANDSHAKES, now),
             permitted: HashSet::new(),
             standings,
+            is_out_of_memory: false,
             closing: VecDeque::new(),
             events: VecDeque::new(),
             key: RandomState::new().hash_one(()),
@@ -281,6 +286,7 @@ impl Gate {
         }
         self.check_peer(&peer, now)?;
         self.check_twice(&peer)?;
+        self.check_memory(&peer)?;
         let inbound = self.count(|connection| connection.is_inbound && connection.peer.is_some());
         let all = self.count(|connection| connection.peer.is_some());
         let is_full =
@@ -510,5 +516,7 @@ impl NetworkBehaviour for Gate {
     }
 }
 
+mod occupancy;
+pub use occupancy::Occupancy;
 #[cfg(test)]
 mod tests;

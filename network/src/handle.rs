@@ -9,10 +9,13 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    address, envelope,
+    address,
+    discovery::Book,
+    envelope,
     error::{DialError, PublishError, RequestError},
     peers::{PeerInfo, Snapshot},
     reach::Reachability,
+    report::{Mesh, Question},
     standing::{BAN_TIME_MAX, Ban, Party},
     stats::{NetworkStats, Stats},
     topic::{Lane, Protocol, Topic},
@@ -67,6 +70,7 @@ pub(crate) enum Command {
     Bans {
         outcome: oneshot::Sender<Vec<Ban>>,
     },
+    Ask(Question),
 }
 
 /// The application's end of the network. Clones share one swarm, which stops with [`NetworkHandle::shutdown`] or when
@@ -208,6 +212,18 @@ impl NetworkHandle {
     /// The bans in force, ordered by party.
     pub async fn bans(&self) -> Vec<Ban> {
         self.ask(|outcome| Command::Bans { outcome }).await.unwrap_or_default()
+    }
+
+    /// The address book: one peer, or at most `count` of all, which is at most 1,000. Empty when the
+    /// network has stopped.
+    pub async fn book(&self, only: Option<PeerId>, count: usize) -> Book {
+        let question = |answer| Command::Ask(Question::Book { only, count, answer });
+        self.ask(question).await.unwrap_or_default()
+    }
+
+    /// The state of the mesh; none when the network has stopped.
+    pub async fn mesh(&self) -> Option<Mesh> {
+        self.ask(|answer| Command::Ask(Question::Mesh { answer })).await
     }
 
     /// None when the network has stopped.

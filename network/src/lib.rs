@@ -28,14 +28,18 @@ mod feelers;
 mod gate;
 mod gossip;
 mod handle;
+mod journal;
+mod memory;
 mod meter;
 mod no_records;
 mod origin;
 mod peers;
 mod probe;
 mod rate;
+mod ration;
 mod reach;
 mod records;
+mod report;
 mod saved;
 mod silence;
 mod standing;
@@ -46,6 +50,8 @@ mod topic;
 mod traffic;
 mod transport;
 mod version;
+mod vitals;
+mod why;
 
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};
 use std::sync::Arc;
@@ -57,19 +63,24 @@ pub use crate::{
         peer_id_of_public_key, public_key_of, random_keypair,
     },
     config::{NetworkConfig, PeerLimits, Reach},
+    discovery::{Book, BookCounts, BookEntry},
     envelope::EnvelopeError,
     error::{ConfigError, DialError, NetworkError, PublishError, RequestError},
     exchange::{InboundRequest, Reply},
+    gate::Occupancy,
     gossip::{Gossip, Ticket, Verdict},
     handle::NetworkHandle,
+    journal::{Departure, Refused, Slow},
     peers::{PeerEvent, PeerInfo},
     reach::Reachability,
+    report::{Mesh, ip_and_port, is_public, netgroup, transport},
     saved::{Saved, SavedError},
     standing::{Ban, Party},
     start::start,
     stats::{NetworkStats, ProtocolStats, Sample, TopicStats},
     topic::{Protocol, Topic},
     version::{Features, VERSION_MAX, VERSION_MIN},
+    why::Why,
 };
 
 /// A running network. Queues may be dropped: their items are then dropped, ignored or answered

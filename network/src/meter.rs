@@ -86,6 +86,9 @@ struct State {
     /// Peers without a connection, oldest first.
     gone: VecDeque<PeerId>,
     offences: Vec<(PeerId, Offence)>,
+    /// Messages that gossipsub was given and has not delivered yet. What is left when it has nothing
+    /// more to deliver had come before.
+    undelivered: [usize; Topic::ALL.len()],
 }
 
 struct Quotas {
@@ -114,6 +117,7 @@ impl Transform {
             peers: HashMap::new(),
             gone: VecDeque::new(),
             offences: Vec::new(),
+            undelivered: [0; Topic::ALL.len()],
         })))
     }
 }
@@ -155,6 +159,7 @@ impl State {
             return Entry::Refused;
         };
         let lane = self.lane;
+        self.stats.topic(topic).bytes_in.add_size(wire.len());
         let quotas = self.peers.entry(from).or_insert_with(|| Quotas::new(lane, now));
         // The declared length: unpacking costs that much, and messages over the quota are not
         // unpacked.
@@ -169,7 +174,10 @@ impl State {
             return Entry::Emptied;
         }
         match envelope::check_header(wire, topic.bytes_max()) {
-            Ok(()) => Entry::Whole,
+            Ok(()) => {
+                self.undelivered[topic.index()] += 1;
+                Entry::Whole
+            }
             Err(error) => {
                 self.stats.topic(topic).malformed.add_one();
                 tracing::debug!(%topic, peer = %from, %error, "refused an envelope");
@@ -187,6 +195,22 @@ impl State {
         quotas.is_reported |= offence != Offence::Malformed;
         if is_new && self.offences.len() < OFFENCES_MAX {
             self.offences.push((peer, offence));
+        }
+    }
+
+    /// Gossipsub delivers a message. The empty one stands for those over a quota.
+    fn delivers(&mut self, message: &Message) {
+        let topic = self.topics.of(&message.topic).filter(|_| !message.data.is_empty());
+        if let Some(topic) = topic {
+            let undelivered = &mut self.undelivered[topic.index()];
+            *undelivered = undelivered.saturating_sub(1);
+        }
+    }
+
+    /// Gossipsub has nothing more to deliver.
+    fn count_duplicates(&mut self) {
+        for (topic, undelivered) in Topic::ALL.into_iter().zip(&mut self.undelivered) {
+            self.stats.topic(topic).duplicates.add_size(std::mem::take(undelivered));
         }
     }
 
@@ -313,7 +337,15 @@ impl NetworkBehaviour for Meter {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        self.inner.poll(context)
+        let polled = self.inner.poll(context);
+        match &polled {
+            Poll::Ready(ToSwarm::GenerateEvent(gossipsub::Event::Message { message, .. })) => {
+                lock(&self.shared).delivers(message);
+            }
+            Poll::Pending => lock(&self.shared).count_duplicates(),
+            Poll::Ready(_) => {}
+        }
+        polled
     }
 }
 
@@ -370,6 +402,27 @@ mod tests {
         assert!(whole_of(peer) < 10);
         // What another peer sends is not affected.
         assert_eq!(whole_of(PeerId::random()), 100);
+    }
+
+    #[test]
+    fn what_gossipsub_does_not_deliver_had_come_before() {
+        let (now, peer) = (Instant::now(), PeerId::random());
+        let (mut state, topics) = state(peer, now);
+        let hash = topics.hash(Topic::Votes);
+        let wire = envelope::encode(&[1; 8], 0, false);
+        for _ in 0..3 {
+            assert_eq!(state.enter(&hash, &wire, now), Entry::Whole);
+        }
+        let mut message =
+            Message { source: None, data: wire.clone(), sequence_number: None, topic: hash };
+        state.delivers(&message);
+        message.data.clear();
+        state.delivers(&message);
+        state.count_duplicates();
+        state.count_duplicates();
+        let votes = state.stats.snapshot().topic(Topic::Votes);
+        assert_eq!(votes.duplicates, 2);
+        assert_eq!(votes.bytes_in, 3 * u64::try_from(wire.len()).unwrap());
     }
 
     #[test]

@@ -51,6 +51,10 @@ impl Bucket {
         Bucket { quota, milli_tokens: quota.burst.saturating_mul(1000), debt: 0, filled_at: now }
     }
 
+    pub(crate) fn quota(&self) -> Quota {
+        self.quota
+    }
+
     /// Takes `cost` tokens; returns false and takes none if there are too few.
     pub(crate) fn take(&mut self, cost: u64, now: Instant) -> bool {
         self.refill(now);

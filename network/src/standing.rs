@@ -263,6 +263,11 @@ impl Standings {
         bans
     }
 
+    /// The number of bans in force.
+    pub(crate) fn bans_count(&self, now: Instant) -> usize {
+        self.bans.values().filter(|ban| ban.until > now).count()
+    }
+
     fn entry(&mut self, party: Party, now: Instant) -> &mut Score {
         if self.scores.len() >= SCORES_MAX && !self.scores.contains_key(&party) {
             let distance = |score: &Score| score.now(now).abs();
@@ -385,7 +390,9 @@ mod tests {
             let party = Party::Peer(PeerId::random());
             standings.ban(party, String::new(), Duration::from_secs(seconds + 1), now);
         }
-        assert_eq!(standings.bans(now).len(), BANS_MAX);
+        assert_eq!((standings.bans(now).len(), standings.bans_count(now)), (BANS_MAX, BANS_MAX));
+        let later = now + Duration::from_secs(u64::try_from(BANS_MAX).unwrap());
+        assert_eq!(standings.bans_count(later), 10);
     }
 
     #[test]

@@ -2,15 +2,22 @@
 //!
 //! Counters only grow; the names of gauges end in `_gauge`. Reading never blocks the swarm.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
 };
 
-use crate::topic::{Protocol, Topic};
+use crate::{
+    ration::Ration,
+    topic::{Protocol, Topic},
+    why::Why,
+};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $help:literal])+ $name:ident,)*) => {
         /// Counters without a label.
         #[derive(Debug, Default)]
         pub(crate) struct Counters { $(pub(crate) $name: Counter,)* }
@@ -22,7 +29,9 @@ macro_rules! counters {
             pub topics: [TopicStats; Topic::ALL.len()],
             /// Per protocol, in the order of [`Protocol::ALL`].
             pub protocols: [ProtocolStats; Protocol::ALL.len()],
-            $($(#[$doc])* pub $name: u64,)*
+            /// Connections and peers turned away by each reason, in the order of [`Why::ALL`].
+            pub refused: [u64; Why::ALL.len()],
+            $($(#[doc = $help])+ pub $name: u64,)*
         }
 
         impl Stats {
@@ -30,6 +39,7 @@ macro_rules! counters {
                 NetworkStats {
                     topics: std::array::from_fn(|index| self.topics[index].snapshot()),
                     protocols: std::array::from_fn(|index| self.protocols[index].snapshot()),
+                    refused: std::array::from_fn(|index| self.refused[index].get()),
                     $($name: self.counters.$name.get(),)*
                 }
             }
@@ -37,20 +47,27 @@ macro_rules! counters {
 
         impl NetworkStats {
             fn unlabelled(&self) -> Vec<Sample> {
-                vec![$(Sample { name: stringify!($name), label: None, value: self.$name },)*]
+                vec![$(Sample {
+                    name: stringify!($name),
+                    help: help(concat!($($help,)+)),
+                    label: None,
+                    value: self.$name,
+                },)*]
             }
         }
     };
 }
 
 macro_rules! labelled {
-    ($(#[$outer:meta])* $cells:ident => $plain:ident { $($(#[$doc:meta])* $name:ident = $metric:literal,)* }) => {
+    ($(#[$outer:meta])* $cells:ident => $plain:ident by $key:literal {
+        $($(#[doc = $help:literal])+ $name:ident = $metric:literal,)*
+    }) => {
         #[derive(Debug, Default)]
         pub(crate) struct $cells { $(pub(crate) $name: Counter,)* }
 
         $(#[$outer])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $plain { $($(#[$doc])* pub $name: u64,)* }
+        pub struct $plain { $($(#[doc = $help])+ pub $name: u64,)* }
 
         impl $cells {
             fn snapshot(&self) -> $plain {
@@ -60,7 +77,12 @@ macro_rules! labelled {
 
         impl $plain {
             fn samples(&self, label: &'static str) -> Vec<Sample> {
-                vec![$(Sample { name: $metric, label: Some(label), value: self.$name },)*]
+                vec![$(Sample {
+                    name: $metric,
+                    help: help(concat!($($help,)+)),
+                    label: Some(($key, label)),
+                    value: self.$name,
+                },)*]
             }
         }
     };
@@ -79,16 +101,6 @@ counters! {
     publish_failed,
     /// Messages refused because the queue to the swarm was full.
     publish_queue_full,
-    /// Peers turned away because they serve another chain.
-    refused_chain,
-    /// Peers turned away because they speak only newer protocol versions.
-    refused_newer,
-    /// Peers turned away because they speak only older protocol versions.
-    refused_older,
-    /// Peers turned away because they did not identify themselves in time.
-    refused_silent,
-    /// Peers disconnected for unknown topics or for going on over their quotas.
-    refused_offence,
     /// Peers and hosts that were banned.
     banned,
     /// Inbound connections turned away by a limit.
@@ -99,13 +111,23 @@ counters! {
     dials,
     /// Dials that failed.
     dials_failed,
-    /// Dials to peers that Kademlia named, which were stopped: their signed records are asked for.
-    dials_unwanted,
-    /// Peers connected now (a gauge).
+    /// Peers connected now.
     peers_gauge,
-    /// How late the last tick of the swarm loop came, in milliseconds (a gauge).
+    /// Bans in force.
+    bans_gauge,
+    /// Peers in the address book that were never connected.
+    book_new_gauge,
+    /// Peers in the address book that were connected once.
+    book_tried_gauge,
+    /// Bytes of exchanges of peer records received, as on the stream.
+    records_bytes_in,
+    /// Bytes of exchanges of peer records sent, as on the stream.
+    records_bytes_out,
+    /// Resident memory above which strangers are not admitted; 0 is no limit.
+    memory_limit_bytes_gauge,
+    /// How late the last tick of the swarm loop came, in milliseconds.
     loop_lag_ms_gauge,
-    /// The greatest delay of a tick since the start, in milliseconds (a gauge).
+    /// The greatest delay of a tick since the start, in milliseconds.
     loop_lag_ms_max_gauge,
     /// Iterations of the swarm loop.
     loop_turns,
@@ -119,7 +141,7 @@ counters! {
 
 labelled! {
     /// Counters of one topic.
-    TopicCells => TopicStats {
+    TopicCells => TopicStats by "topic" {
         /// Messages published here.
         published = "gossip_published",
         /// Well-formed messages handed to the application.
@@ -138,12 +160,18 @@ labelled! {
         over_quota = "gossip_over_quota",
         /// Messages whose verdict came too late or never.
         unanswered = "gossip_unanswered",
+        /// Messages that had come before, most of them from another peer.
+        duplicates = "gossip_duplicates",
+        /// Bytes of messages received, as they came, refused ones and duplicates included.
+        bytes_in = "gossip_bytes_in",
+        /// Peers with which messages of the topic are exchanged directly.
+        mesh = "gossip_mesh_peers_gauge",
     }
 }
 
 labelled! {
     /// Counters of one request protocol.
-    ProtocolCells => ProtocolStats {
+    ProtocolCells => ProtocolStats by "protocol" {
         /// Requests received and handed to the application.
         received = "requests_received",
         /// Requests sent.
@@ -158,6 +186,10 @@ labelled! {
         refused = "requests_refused",
         /// Answers that exceeded their limit and were replaced by a busy answer: a bug of this node.
         answer_too_large = "answers_too_large",
+        /// Bytes of requests and answers received, as on the stream.
+        bytes_in = "requests_bytes_in",
+        /// Bytes of requests and answers sent, as on the stream.
+        bytes_out = "requests_bytes_out",
     }
 }
 
@@ -166,8 +198,10 @@ labelled! {
 pub struct Sample {
     /// The metric's name without prefix.
     pub name: &'static str,
-    /// The topic or protocol.
-    pub label: Option<&'static str>,
+    /// What it counts, in a sentence without its full stop.
+    pub help: &'static str,
+    /// The kind and the name of what it is counted by: a topic, a protocol or a reason.
+    pub label: Option<(&'static str, &'static str)>,
     /// The value.
     pub value: u64,
 }
@@ -183,6 +217,11 @@ impl NetworkStats {
         self.protocols[protocol.index()]
     }
 
+    /// Connections and peers turned away for one reason.
+    pub fn refused(&self, why: Why) -> u64 {
+        self.refused[why.index()]
+    }
+
     /// Every number with its name, in a fixed order. Names ending in `_gauge` may fall.
     pub fn samples(&self) -> Vec<Sample> {
         let topics =
@@ -190,8 +229,19 @@ impl NetworkStats {
         let protocols = Protocol::ALL
             .into_iter()
             .flat_map(|protocol| self.protocol(protocol).samples(protocol.name()));
-        topics.chain(protocols).chain(self.unlabelled()).collect()
+        let refused = Why::ALL.into_iter().map(|why| Sample {
+            name: "refused",
+            help: "Connections and peers turned away",
+            label: Some(("reason", why.name())),
+            value: self.refused(why),
+        });
+        topics.chain(protocols).chain(refused).chain(self.unlabelled()).collect()
     }
+}
+
+/// The documentation of a counter as one sentence without its full stop.
+fn help(documentation: &'static str) -> &'static str {
+    documentation.trim().trim_end_matches('.')
 }
 
 /// A counter that any thread may increment.
@@ -207,8 +257,16 @@ impl Counter {
         self.0.fetch_add(count, Relaxed);
     }
 
+    pub(crate) fn add_size(&self, size: usize) {
+        self.add(u64::try_from(size).unwrap_or(u64::MAX));
+    }
+
     pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Relaxed);
+    }
+
+    pub(crate) fn set_size(&self, size: usize) {
+        self.set(u64::try_from(size).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn raise_to(&self, value: u64) {
@@ -231,6 +289,9 @@ pub(crate) struct Cells {
     pub(crate) counters: Counters,
     pub(crate) topics: [TopicCells; Topic::ALL.len()],
     pub(crate) protocols: [ProtocolCells; Protocol::ALL.len()],
+    pub(crate) refused: [Counter; Why::ALL.len()],
+    /// Locked for a moment when an answer is too large, which is a bug of this node.
+    answers_ration: Mutex<Ration>,
 }
 
 impl std::ops::Deref for Stats {
@@ -242,6 +303,11 @@ impl std::ops::Deref for Stats {
 }
 
 impl Stats {
+    /// Whether an answer that is too large may be logged now: the number of those before.
+    pub(crate) fn may_warn_of_answers(&self, now: Instant) -> Option<u64> {
+        self.answers_ration.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+    }
+
     pub(crate) fn topic(&self, topic: Topic) -> &TopicCells {
         &self.topics[topic.index()]
     }
@@ -270,5 +336,15 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_sample_says_what_it_counts_and_all_of_one_name_say_the_same() {
+        let samples = Stats::default().snapshot().samples();
+        for sample in &samples {
+            assert!(sample.help.len() > 10 && !sample.help.ends_with('.'), "{sample:?}");
+            let same = samples.iter().filter(|other| other.name == sample.name);
+            assert!(same.into_iter().all(|other| other.help == sample.help), "{sample:?}");
+        }
     }
 }

@@ -36,22 +36,24 @@ use crate::{
     exchange::{Answered, InboundRequest, Response},
     gossip::{Gossip, Judged, Open, Tickets, Verdict},
     handle::{Command, Publication},
+    journal::{self, Journal},
+    memory::Memory,
     peers::Peers,
     rate::Rates,
+    ration::Rations,
     reach::{Evidence, Reachability},
     records,
     saved::Saved,
     standing::{Offence, Party, Sentence},
     stats::Stats,
     topic::{Lane, Names, Protocol, Topic, Topics},
+    why::Why,
 };
 
 /// Gossipsub 0.50 re-arms its heartbeat without registering for the wake-up, so on a quiet swarm
 /// nothing polls it and mesh repair, score decay and message expiry stop. Each tick polls the swarm
 /// again; ticks must be much more frequent than the heartbeat of 700 ms.
 const TICK: Duration = Duration::from_millis(250);
-/// Peers notice a tick this late.
-const LAG_WARNING: Duration = Duration::from_millis(500);
 const EVENTS_PER_TURN: usize = 64;
 const HIGH_PER_TURN: usize = 64;
 const LOW_PER_TURN: usize = 32;
@@ -62,7 +64,7 @@ const REFUSED_MAX: usize = 256;
 /// The longest interval between two looks at what the next start is given.
 const SAVE_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Outbound peers that the next start dials first: those that were connected longest.
-const ANCHORS: usize = 2;
+pub(crate) const ANCHORS: usize = 2;
 
 /// The sources of work.
 pub(crate) struct Inlets {
@@ -111,7 +113,9 @@ pub(crate) struct Node {
     /// Peers of other chains and when they may connect again.
     pub(crate) refused: VecDeque<(Instant, PeerId)>,
     pub(crate) outlets: Outlets,
-    pub(crate) lag_warned_at: Option<Instant>,
+    pub(crate) journal: Journal,
+    pub(crate) memory: Memory,
+    pub(crate) rations: Rations,
     /// When to look next whether the state for the next start has changed.
     pub(crate) save_at: Instant,
     /// From then to the next look: longer and longer.
@@ -200,6 +204,7 @@ impl Node {
             }
             Command::Disconnect { peer, outcome } => {
                 self.discovery.postpone(&peer, Instant::now());
+                self.note_departure(peer, "disconnected by the operator");
                 // The application may have stopped waiting.
                 let _ = outcome.send(self.swarm.disconnect_peer_id(peer).is_ok());
             }
@@ -220,6 +225,7 @@ impl Node {
             Command::Bans { outcome } => {
                 let _ = outcome.send(self.swarm.behaviour().gate.standings.bans(Instant::now()));
             }
+            Command::Ask(question) => self.on_question(question, Instant::now()),
         }
     }
 
@@ -281,7 +287,8 @@ impl Node {
                 self.dials.insert(id, (address, outcome));
             }
             Err(error) => {
-                let reason = error.to_string();
+                self.note_denied(&error, Instant::now());
+                let reason = journal::dial_reason(&error);
                 let _ = outcome.send(Err(DialError::Failed { address, reason }));
             }
         }
@@ -340,6 +347,7 @@ impl Node {
     fn on_tick(&mut self, due: Instant) {
         let now = Instant::now();
         self.measure_lag(due, now);
+        self.watch_memory(now);
         for lane in [Lane::Fast, Lane::Bulk] {
             self.expire_tickets(lane, now);
         }
@@ -349,6 +357,7 @@ impl Node {
         self.look_around(now);
         self.refresh_views(now);
         self.tell_reach(now);
+        self.refresh_gauges(now);
         if self.save_at <= now {
             self.save(now);
         }
@@ -368,41 +377,6 @@ impl Node {
             }
             is_new
         });
-    }
-
-    fn tell_reach(&self, now: Instant) {
-        let verdict = self.evidence.verdict(now);
-        let is_new = self.outlets.reach.send_if_modified(|last| {
-            let is_new = *last != verdict;
-            last.clone_from(&verdict);
-            is_new
-        });
-        match verdict {
-            Reachability::Reachable { at } if is_new => {
-                tracing::info!(?at, "others can reach this node");
-            }
-            Reachability::OutboundOnly { tested } if is_new => {
-                tracing::warn!(
-                    ?tested,
-                    "behind NAT or a firewall: this node has outbound connections only; forward these ports to it, or ignore this"
-                );
-            }
-            _ => {}
-        }
-    }
-
-    fn measure_lag(&mut self, due: Instant, now: Instant) {
-        let lag = now.saturating_duration_since(due);
-        let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
-        self.stats.counters.loop_lag_ms_gauge.set(millis);
-        self.stats.counters.loop_lag_ms_max_gauge.raise_to(millis);
-        let quiet = self
-            .lag_warned_at
-            .is_none_or(|at| now.saturating_duration_since(at) > Duration::from_secs(60));
-        if lag > LAG_WARNING && quiet {
-            self.lag_warned_at = Some(now);
-            tracing::warn!(lag_ms = millis, "the network loop is late; this machine is overloaded");
-        }
     }
 
     fn expire_tickets(&mut self, lane: Lane, now: Instant) {
@@ -456,12 +430,14 @@ impl Node {
         match gate.blame(peer, via.as_ref(), offence, now) {
             Sentence::Nothing => {}
             Sentence::Disconnect => {
-                self.stats.counters.refused_offence.add_one();
+                self.journal.refused(Why::Offence, &self.stats, now);
+                self.note_departure(peer, reason);
                 tracing::debug!(%peer, reason, "disconnected a peer");
                 self.peers.refused(peer, reason.to_owned());
                 self.turn_away(peer, now);
             }
             Sentence::Ban(party) => {
+                self.journal.refused(Why::Offence, &self.stats, now);
                 self.peers.refused(peer, format!("{party} is banned: {reason}"));
                 self.on_banned(party);
             }
@@ -482,6 +458,7 @@ impl Node {
                 self.discovery.forget(&peer);
             }
             if party == Party::Peer(peer) || is_of_host {
+                self.note_departure(peer, "banned");
                 // It may have left meanwhile.
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
@@ -490,7 +467,7 @@ impl Node {
 
     fn turn_away_silent(&mut self, now: Instant) {
         for peer in self.peers.silent(now) {
-            self.stats.counters.refused_silent.add_one();
+            self.journal.refused(Why::Silent, &self.stats, now);
             self.peers.refused(peer, "did not identify itself in time".to_owned());
             let _ = self.swarm.disconnect_peer_id(peer);
         }
@@ -540,6 +517,8 @@ impl Node {
             Err(error) => {
                 tracing::debug!(%peer, %error, "cannot dial");
                 self.stats.counters.dials_failed.add_one();
+                self.note_denied(&error, now);
+                self.discovery.note_error(&peer, &journal::dial_reason(&error));
                 self.discovery.failed(&peer, now);
             }
         }

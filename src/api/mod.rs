@@ -24,6 +24,7 @@ mod consensus;
 mod control;
 mod events;
 mod mempool;
+mod mesh;
 mod network;
 mod number;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use consensus::*;
 pub use control::*;
 pub use events::*;
 pub use mempool::*;
+pub use mesh::*;
 pub use network::*;
 pub use number::{JsonAmount, Level, Seconds};
 pub use transactions::*;

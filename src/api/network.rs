@@ -135,6 +135,12 @@ pub struct PeerView {
     pub addr: String,
     /// Whether it dialled.
     pub inbound: bool,
+    /// `inbound`, or `outbound-full-relay` as Bitcoin Core calls what this node dialled.
+    pub connection_type: String,
+    /// `tcp`, `quic` or `relayed`.
+    pub transport: String,
+    /// The netgroup of its address: a /16, or an IPv6 /32. None for a name.
+    pub netgroup: Option<String>,
     /// Since when it is connected, in seconds since 1970-01-01 UTC.
     pub conntime: u64,
     /// The round trip.

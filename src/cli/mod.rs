@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `start`, `init` | a node: run it, prepare its directory |
-//! | `status`, `health`, `net`, `rpc` | ask a running node |
+//! | `status`, `health`, `net`, `net_doctor`, `rpc` | ask a running node |
 //! | `keys`, `wallet` | secrets and money |
 //! | `guard`, `guard_file` | the safety record of a consensus key, and the file that carries it to another host |
 //! | `target`, `config_args` | the node a command is about: a running one, or one by its configuration |
@@ -16,6 +16,7 @@ mod health;
 mod init;
 mod keys;
 mod net;
+mod net_doctor;
 mod pretty;
 mod rpc;
 mod start;
@@ -59,7 +60,7 @@ enum Command {
     Keys(keys::KeysCommand),
     /// Call a method of a running node's JSON-RPC server.
     Rpc(rpc::RpcArgs),
-    /// The peers of a running node: list, ban, connect, disconnect.
+    /// The peers of a running node: list, ban, connect, disconnect, and what is wrong with them.
     #[command(subcommand)]
     Net(net::NetCommand),
     /// Whether a node is ready: exit code 0 if ready, 8 while it syncs, 7 if no node answers.
@@ -128,6 +129,9 @@ mod tests {
             "net ban 192.0.2.7 --hours 12 --net net --node val0",
             "net unban 192.0.2.7",
             "net bans",
+            "net book",
+            "net book 12D3 --json",
+            "net doctor --json --net net --node val0",
             "net add /ip4/192.0.2.7/tcp/24000/p2p/12D3",
             "net drop 12D3",
             "health",

@@ -236,6 +236,13 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "KiB of blocks sent to syncing peers in a second on average; 0: no limit.",
     ),
+    field(
+        "limits.memory_mib",
+        Form::Literal,
+        "",
+        "2048",
+        "Memory of the process in MiB above which only reserved peers are admitted; 0: no limit. Default: 80 % of what the machine or its control group gives; none but on Linux.",
+    ),
 ];
 
 /// The most similar known key, if one is similar.

@@ -103,6 +103,7 @@ fn a_wrong_value_is_named_with_its_place() {
         ("[network]\nlisten = [\"127.0.0.1:1\"]", "network.listen"),
         ("[store]\ncache_mb = 0", "store.cache_mb"),
         ("[limits]\npeers = -1", "limits.peers"),
+        ("[limits]\nmemory_mib = \"2 GiB\"", "limits.memory_mib"),
         ("[log]\nformat = \"xml\"", "log.format"),
         ("genesis = \"none.json\"", "none.json"),
         ("[rpc", "config.toml"),
@@ -140,4 +141,13 @@ fn the_rendered_file_sets_what_it_is_told_and_shows_the_rest() {
     let all: Vec<&str> = all.collect();
     place.resolve(&all.join("\n"), &[], &[]).unwrap();
     assert!(render(&[("rpc.port", toml::Value::Integer(1))]).is_err());
+}
+
+#[test]
+fn memory_is_limited_by_default_and_not_at_all_by_0() {
+    let place = NodeDir::new();
+    let limit = |text: &str| place.resolve(text, &[], &[]).unwrap().limits.memory_bytes;
+    assert_eq!(limit("[limits]\nmemory_mib = 300\n"), 300 * 1024 * 1024);
+    assert_eq!(limit("[limits]\nmemory_mib = 0\n"), 0);
+    assert_eq!(limit(""), memory::default_limit());
 }

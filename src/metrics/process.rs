@@ -6,22 +6,25 @@ pub(crate) const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Figures of this process.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     /// Memory in use.
-    pub(super) resident_bytes: u64,
+    pub(crate) resident_bytes: u64,
     /// Seconds of processor time, user and system.
-    pub(super) cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// Open files and sockets.
-    pub(super) open_fds: u64,
+    pub(crate) open_fds: u64,
+    /// How many there may be, if there is a limit.
+    pub(crate) open_fds_max: Option<u64>,
 }
 
 impl Process {
-    pub(super) fn read() -> Option<Self> {
+    pub(crate) fn read() -> Option<Self> {
         Some(Self {
             resident_bytes: number(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")?
                 * 1_024,
             cpu_seconds: cpu_seconds(&fs::read_to_string("/proc/self/stat").ok()?)?,
             open_fds: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
+            open_fds_max: number(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files"),
         })
     }
 }
@@ -55,6 +58,9 @@ mod tests {
         assert_eq!(number("VmRSS:\t many", "VmRSS:"), None);
         let io = "rchar: 1\nwrite_bytes: 4096\ncancelled_write_bytes: 5\n";
         assert_eq!(number(io, "write_bytes:"), Some(4_096));
+        let limits = "Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files\n";
+        assert_eq!(number(limits, "Max open files"), Some(1_024));
+        assert_eq!(number("Max open files  unlimited  unlimited  files", "Max open files"), None);
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20 0 9 0 100";
         assert_eq!(cpu_seconds(stat), Some(4.0));
         assert_eq!(cpu_seconds("7 (a) S 1"), None);

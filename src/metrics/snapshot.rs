@@ -149,6 +149,9 @@ impl Snapshot {
         let (memory, files) = (process.resident_bytes, process.open_fds);
         out.gauge("process_resident_memory_bytes", "Memory in use", memory)?;
         out.gauge("process_open_fds", "Open files and sockets", files)?;
+        if let Some(files_max) = process.open_fds_max {
+            out.gauge("process_max_fds", "How many there may be", files_max)?;
+        }
         let help = "Processor time, user and system";
         out.metric("process_cpu_seconds", help, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, f64>(&process.cpu_seconds, None)
@@ -183,7 +186,6 @@ impl Writer<'_, '_> {
 
     /// Counters of the network under one name; those named gauges may fall.
     fn samples(&mut self, name: &str, samples: &[&Sample]) -> fmt::Result {
-        let key = if name.starts_with("gossip") { "topic" } else { "protocol" };
         let (kind, plain) = match name.strip_suffix("_gauge") {
             Some(plain) => (MetricType::Gauge, plain),
             None => (MetricType::Counter, name),
@@ -193,10 +195,11 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         let name = format!("timecoin_net_{plain}");
-        let mut metric = self.metric(&name, "See the network's counters", kind)?;
+        let help = samples.first().map_or("", |sample| sample.help);
+        let mut metric = self.metric(&name, help, kind)?;
         for sample in samples {
             match sample.label {
-                Some(label) => figure(metric.encode_family(&[(key, label)])?, kind, sample.value)?,
+                Some(label) => figure(metric.encode_family(&[label])?, kind, sample.value)?,
                 None => return figure(metric, kind, sample.value),
             }
         }

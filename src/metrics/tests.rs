@@ -8,16 +8,17 @@ use timecoin_chain::{
 use timecoin_network::Sample;
 
 fn snapshot() -> Snapshot {
-    let sample = |name, label, value| Sample { name, label, value };
+    let sample = |name, label, value| Sample { name, help: "What it counts", label, value };
     Snapshot {
         status: Arc::new(crate::rpc::tests::status()),
         peers: 3,
         inbound: 1,
         network: vec![
-            sample("gossip_received", Some("votes"), 7),
+            sample("gossip_received", Some(("topic", "votes")), 7),
             sample("slow_peer", None, 2),
-            sample("gossip_received", Some("proposals"), 5),
-            sample("requests_sent", Some("blocks"), 4),
+            sample("refused", Some(("reason", "full")), 6),
+            sample("gossip_received", Some(("topic", "proposals")), 5),
+            sample("requests_sent", Some(("protocol", "blocks")), 4),
             sample("loop_lag_ms_gauge", None, 9),
             sample("peers_gauge", None, 3),
         ],
@@ -100,6 +101,8 @@ fn a_scrape_shows_the_node() {
         "timecoin_net_gossip_received_total{topic=\"proposals\"} 5",
         "timecoin_net_requests_sent_total{protocol=\"blocks\"} 4",
         "timecoin_net_slow_peer_total 2",
+        "timecoin_net_refused_total{reason=\"full\"} 6",
+        "# HELP timecoin_net_refused What it counts",
         "timecoin_net_loop_lag_ms 9",
         "timecoin_mempool_transactions 3",
         "timecoin_mempool_bytes 600",

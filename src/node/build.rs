@@ -292,6 +292,7 @@ fn network_config(config: &NodeConfig, chain: &Chain, saved: Saved) -> NetworkCo
         features: Features::NETWORK,
         version_max: config.network.version_max,
         upload_bytes: config.limits.upload_kib * 1024,
+        memory_bytes: config.limits.memory_bytes,
         limits: config.limits.peers,
         saved,
     }

@@ -246,6 +246,43 @@ pub(super) const METHODS: &[Method] = &[
         summary: "How many peers are connected.",
     },
     Method {
+        name: "getmeshbook",
+        group: "Network",
+        params: &[
+            may("count", Kind::Number, "How many entries. At most, and by default, 1,000."),
+            may("peer", Kind::Text, "Only this peer id."),
+        ],
+        result: "{counts: {tried, new, bootstrap, netgroups, largest: [{netgroup, peers}]}, \
+                 entries: [{peer, addresses: [{address, proved}], netgroup, state, connected, \
+                 bootstrap, anchor, failures, last_error, time, next_dial_ms}]}. state is tried if \
+                 the peer was connected once, else new; last_error says why the last dial failed.",
+        summary: "The address book: whom this node may dial, when, and why it failed.",
+    },
+    Method {
+        name: "getmeshinfo",
+        group: "Network",
+        params: &[],
+        result: "{external, reserved, connections: {inbound, inbound_max, outbound, outbound_max, \
+                 outbound_target, outbound_netgroups, pending, pending_max, evicted}, topics: \
+                 [{topic, mesh, published, received, accepted, ignored, rejected, duplicates, \
+                 over_quota, dropped, bytesrecv}], lanes: [{lane, peers}], protocols: [{protocol, \
+                 received, sent, failed, busy, bytesrecv, bytessent}], book, bans, refusals: \
+                 [{reason, text, count, seconds_ago}], slow: {count, peer, seconds_ago}, recent: \
+                 [{peer, reason, time}], loop_lag_ms, loop_lag_max_ms, memory, memory_max, \
+                 open_files, open_files_max}. book is counts of getmeshbook; recent are the last 32 \
+                 peers that disconnected.",
+        summary: "The state of the mesh: limits, gossip, refusals, departures.",
+    },
+    Method {
+        name: "getnettotals",
+        group: "Network",
+        params: &[],
+        result: "{totalbytesrecv, totalbytessent, timemillis, uploadtarget: {timeframe, target, \
+                 target_reached, serve_historical_blocks}}. The target is limits.upload_kib, in \
+                 bytes for 1 second.",
+        summary: "Bytes received and sent since the start.",
+    },
+    Method {
         name: "getnetworkinfo",
         group: "Network",
         params: &[],
@@ -256,11 +293,23 @@ pub(super) const METHODS: &[Method] = &[
         summary: "This node among its peers.",
     },
     Method {
+        name: "getnodeaddresses",
+        group: "Network",
+        params: &[
+            may("count", Kind::Number, "How many. 0: at most 1,000. Default 1."),
+            may("network", Kind::Text, "ipv4 or ipv6. Default: both."),
+        ],
+        result: "[{time, services, address, port, network}]. time is when the node was last \
+                 connected or learned of.",
+        summary: "IP addresses of known nodes; getmeshbook has all that is known of them.",
+    },
+    Method {
         name: "getpeerinfo",
         group: "Network",
         params: &[],
-        result: "[{id, peer, addr, inbound, conntime, pingtime, subver, protocol, listen, mesh, \
-                 score, bytesrecv, bytessent}]. score is from -100 to 100.",
+        result: "[{id, peer, addr, inbound, connection_type, transport, netgroup, conntime, \
+                 pingtime, subver, protocol, listen, mesh, score, bytesrecv, bytessent}]. transport \
+                 is tcp, quic or relayed; score is from -100 to 100.",
         summary: "The connected peers.",
     },
     Method {

@@ -115,7 +115,7 @@ fn a_peer_of_another_chain_is_never_connected_and_both_sides_say_why() {
         assert_eq!(node.peers(), friends);
         assert_eq!(foreigner.peers(), [].into());
     });
-    assert!(node.figure("timecoin_net_refused_chain_total") >= 1);
+    assert!(node.figure("timecoin_net_refused_total{reason=\"chain\"}") >= 1);
     let info = node.ask(&GetBlockchainInfo {});
     assert_eq!(info.genesis, ours.genesis().to_string());
     ours.assert_sound();

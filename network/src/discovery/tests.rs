@@ -344,3 +344,64 @@ fn a_neighbour_that_announces_itself_is_dialled_and_one_outside_is_not() {
     assert_eq!(due(&mut local, FEW, now), [neighbour]);
     assert!(due(&mut public, FEW, now).is_empty());
 }
+
+#[test]
+fn the_book_says_what_is_known_of_each_peer() {
+    let (start, [seed, friend, stranger]) = (Instant::now(), [0; 3].map(|_| PeerId::random()));
+    let mut discovery = discovery(&[seed], start);
+    meet(&mut discovery, friend, 1, start);
+    learn(&mut discovery, stranger, 2, start);
+    discovery.note_error(&seed, "nobody\u{7}listens there");
+    discovery.failed(&seed, start);
+    let now = start + Duration::from_secs(3);
+    let book = |only, count| discovery.book(only, count, |peer| *peer == friend, &[friend], now);
+    let whole = book(None, 10);
+    let counts = BookCounts {
+        tried: 1,
+        new: 2,
+        bootstrap: 1,
+        netgroups: 3,
+        largest: vec![
+            ("20.1.0.0/16".to_owned(), 1),
+            ("20.2.0.0/16".to_owned(), 1),
+            ("9.9.0.0/16".to_owned(), 1),
+        ],
+    };
+    assert_eq!(whole.counts, counts);
+    let entry = |peer, group: &str, tried| BookEntry {
+        peer,
+        addresses: vec![(address(1), true)],
+        netgroup: Some(group.to_owned()),
+        tried,
+        connected: false,
+        bootstrap: false,
+        anchor: false,
+        failures: 0,
+        last_error: None,
+        seen: now - start,
+        next_dial: Some(Duration::ZERO),
+    };
+    let seed_entry = BookEntry {
+        addresses: vec![("/ip4/9.9.9.9/tcp/1".parse().unwrap(), true)],
+        bootstrap: true,
+        failures: 1,
+        last_error: Some("nobody?listens there".to_owned()),
+        ..entry(seed, "9.9.0.0/16", false)
+    };
+    let friend_entry = BookEntry {
+        connected: true,
+        anchor: true,
+        seen: Duration::ZERO,
+        next_dial: None,
+        ..entry(friend, "20.1.0.0/16", true)
+    };
+    let stranger_entry =
+        BookEntry { addresses: vec![(address(2), false)], ..entry(stranger, "20.2.0.0/16", false) };
+    assert_eq!(whole.entries, [seed_entry, friend_entry.clone(), stranger_entry]);
+    assert_eq!(book(None, 2).entries, whole.entries[..2]);
+    assert_eq!(book(Some(friend), 9).entries, [friend_entry]);
+    // Who was met is not blamed for an earlier failure.
+    discovery.met(&seed, now);
+    let book = discovery.book(Some(seed), 1, |_| false, &[], now);
+    assert_eq!(book.entries[0].last_error, None);
+}

@@ -43,6 +43,20 @@ impl Door {
 }
 
 #[test]
+fn above_the_memory_limit_only_reserved_peers_come_in() {
+    let reserved = PeerId::random();
+    let mut door = Door::new(PeerLimits::of(1_000), &[reserved]);
+    door.gate.is_out_of_memory = true;
+    assert_eq!(door.enter("9.9.9.9", PeerId::random()), Err(Refusal::Memory));
+    door.enter("9.9.9.8", reserved).unwrap();
+    let occupancy = door.gate.occupancy();
+    assert_eq!((occupancy.inbound, occupancy.outbound, occupancy.pending), (1, 0, 0));
+    assert_eq!((occupancy.reserved, occupancy.limits), (vec![reserved], PeerLimits::of(1_000)));
+    door.gate.is_out_of_memory = false;
+    door.enter("9.9.9.9", PeerId::random()).unwrap();
+}
+
+#[test]
 fn a_host_and_its_netgroups_have_their_shares_and_get_them_back() {
     let mut door = Door::new(PeerLimits::of(1_000), &[]);
     let peer = PeerId::random;

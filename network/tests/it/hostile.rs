@@ -29,7 +29,7 @@ use libp2p::{
     tcp, yamux,
 };
 use timecoin_network::{
-    Multiaddr, NetworkConfig, Party, PeerLimits, Protocol, Topic, bootstrap_address,
+    Multiaddr, NetworkConfig, Party, PeerLimits, Protocol, Topic, Why, bootstrap_address,
 };
 use tokio::net::TcpListener;
 
@@ -272,7 +272,7 @@ async fn who_floods_a_topic_is_cut_and_honest_messages_pass_meanwhile() {
         let mut attacker = hostile(seed + 20, |_| Trickster::new(flood));
         let target = address_of(&first);
         within("the flood is cut", until_cut(&mut attacker, target)).await;
-        eventually("it is counted", || first.handle.stats().refused_offence >= 1).await;
+        eventually("it is counted", || first.handle.stats().refused(Why::Offence) >= 1).await;
         first.handle.publish(Topic::Votes, random(1, 100), 0).unwrap();
         assert_eq!(accept_next(&mut second.fast).await, random(1, 100));
     }
@@ -326,7 +326,7 @@ async fn peers_that_lie_about_addresses_make_nobody_dial_them() {
         }
     });
     let first = node(151, NetworkConfig { bootstrap: vec![at], ..config() }).await;
-    eventually("it names its victims", || first.handle.stats().dials_unwanted >= 20).await;
+    eventually("it names its victims", || first.handle.stats().refused(Why::Unwanted) >= 20).await;
     let reached = tokio::time::timeout(Duration::from_millis(500), victim.accept()).await;
     lying.abort();
     assert!(reached.is_err(), "the victim was dialled");

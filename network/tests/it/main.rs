@@ -10,6 +10,7 @@ mod exchange;
 mod gossip;
 mod hostile;
 mod load;
+mod operators;
 mod peers;
 mod reach;
 mod support;

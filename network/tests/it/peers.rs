@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use timecoin_network::{
-    DialError, Network, NetworkConfig, NetworkError, PeerEvent, Topic, keypair_from_secret, start,
+    DialError, Network, NetworkConfig, NetworkError, PeerEvent, Topic, Why, keypair_from_secret,
+    start,
 };
 
 use crate::support::{
@@ -45,8 +46,11 @@ async fn another_chain_is_refused_and_reported_on_both_sides() {
             other => panic!("expected a refusal, got {other:?}"),
         }
         assert!(node.handle.peers().is_empty());
-        assert!(node.handle.stats().refused_chain >= 1);
+        assert!(node.handle.stats().refused(Why::Chain) >= 1);
     }
+    let book = theirs.handle.book(None, 1).await;
+    let error = book.entries.first().and_then(|entry| entry.last_error.clone());
+    assert!(error.is_some_and(|error| error.contains("tc-test")), "{:?}", book.entries);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

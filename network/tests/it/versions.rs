@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use libp2p::{StreamProtocol, kad};
-use timecoin_network::{Features, NetworkConfig, PeerEvent, Protocol, VERSION_MAX};
+use timecoin_network::{Features, NetworkConfig, PeerEvent, Protocol, VERSION_MAX, Why};
 
 use crate::{
     hostile::hostile,
@@ -55,7 +55,7 @@ async fn a_node_that_is_too_old_says_so() {
         }
         other => panic!("expected a refusal, got {other:?}"),
     }
-    assert_eq!(node.handle.stats().refused_newer, 1);
+    assert_eq!(node.handle.stats().refused(Why::Newer), 1);
     running.abort();
     // One that speaks the same versions is welcome.
     let _other = crate::support::node(145, joining(&[&node])).await;

@@ -6,5 +6,6 @@ pub(super) mod consensus;
 pub(super) mod control;
 pub(super) mod evidence;
 pub(super) mod mempool;
+pub(super) mod mesh;
 pub(super) mod network;
 pub(super) mod tx;

@@ -13,7 +13,7 @@ use crate::{
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use timecoin_network::{
-    Ban, Multiaddr, NetworkStats, Party, PeerInfo, bootstrap_address, parse_address,
+    Ban, Multiaddr, NetworkStats, Party, PeerInfo, Why, bootstrap_address, parse_address,
 };
 
 /// How long a ban lasts if nothing else is asked for, as in Bitcoin Core.
@@ -61,8 +61,8 @@ impl Serve for GetNetworkInfo {
 
 /// What an operator is told when the rest of the network has moved on.
 fn too_old(stats: &NetworkStats) -> Option<String> {
-    (stats.refused_newer > 0).then(|| {
-        let peers = stats.refused_newer;
+    let peers = stats.refused(Why::Newer);
+    (peers > 0).then(|| {
         format!("this node is too old for {peers} peers that it met; install a newer release (the data stays as it is)")
     })
 }
@@ -90,6 +90,9 @@ fn peer_view(id: u64, peer: &PeerInfo) -> PeerView {
         peer: peer.peer.to_string(),
         addr: peer.address.to_string(),
         inbound: peer.inbound,
+        connection_type: if peer.inbound { "inbound" } else { "outbound-full-relay" }.into(),
+        transport: timecoin_network::transport(&peer.address).into(),
+        netgroup: timecoin_network::netgroup(&peer.address),
         conntime: since.map(|since| since.as_secs()).unwrap_or_default(),
         pingtime: peer.rtt.map(|rtt| Seconds(micros(rtt))),
         subver: peer.agent.clone(),
