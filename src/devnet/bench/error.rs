@@ -28,6 +28,14 @@ pub enum BenchError {
         /// Why.
         reason: String,
     },
+    /// A node does not say what it has sent.
+    #[error("{node} does not say what it has sent to other nodes: {reason}")]
+    Totals {
+        /// Which node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
     /// The system does not report a node's usage.
     #[error("/proc does not tell about process {pid}: it ended, or this is not Linux")]
     Usage {

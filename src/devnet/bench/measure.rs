@@ -5,6 +5,7 @@ use super::{
     percentile::percentile,
     report::{
         BlockFigures, FinalityFigures, LoadFigures, MachineFigures, NodeFigures, PaymentFigures,
+        WireFigures,
     },
     track::Record,
     usage::Usage,
@@ -18,6 +19,8 @@ pub(super) struct Marks {
     pub(super) nodes: Vec<Usage>,
     pub(super) own: Usage,
     pub(super) machine_cpu_seconds: f64,
+    /// What each node has sent to others.
+    pub(super) sent_bytes: Vec<u64>,
 }
 
 /// All records of a measurement.
@@ -31,6 +34,8 @@ pub(super) struct Measured<'a> {
     pub(super) marks: (Marks, Marks),
     pub(super) records: Vec<Record>,
     pub(super) late_us: u64,
+    /// The bytes of one payment.
+    pub(super) payment_bytes: usize,
     /// What each node reported.
     pub(super) blocks: Vec<Vec<SeenBlock>>,
 }
@@ -70,6 +75,7 @@ pub(super) fn figures(measured: Measured<'_>, refusals: Vec<String>, missed_bloc
             ceiling_many_keys_ratio: tx_per_second / many_keys,
         },
         finality: finality_figures(records, &window),
+        wire: wire_figures(&measured, committed),
         blocks: block_figures(&measured.blocks, &window, seconds),
         machine: MachineFigures {
             cores,
@@ -153,6 +159,22 @@ fn block_figures(blocks: &[Vec<SeenBlock>], window: &Range<u64>, seconds: f64) -
         tx_per_block_max: whole.iter().map(|block| block.transactions).max().unwrap_or(0),
         empty: whole.iter().filter(|block| block.transactions == 0).count(),
         rounds_above_zero: whole.iter().filter(|block| block.round > 0).count(),
+    }
+}
+
+/// What the nodes sent each other for what became final.
+fn wire_figures(measured: &Measured<'_>, committed: usize) -> WireFigures {
+    let (from, to) = &measured.marks;
+    let sent = |marks: &Marks| marks.sent_bytes.iter().sum::<u64>();
+    let sent_bytes = sent(to).saturating_sub(sent(from));
+    let payload_bytes = committed as u64 * measured.payment_bytes as u64;
+    let others = measured.nodes.len().saturating_sub(1);
+    WireFigures {
+        sent_bytes,
+        payload_bytes,
+        sent_per_payload: per(sent_bytes as f64, committed)
+            .map(|each| each / measured.payment_bytes as f64),
+        minimum_per_payload: others as f64,
     }
 }
 

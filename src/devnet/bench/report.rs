@@ -8,6 +8,7 @@ pub struct Report {
     pub(super) payments: PaymentFigures,
     /// Of payments sent within the window; none without payments.
     pub(super) finality: Option<FinalityFigures>,
+    pub(super) wire: WireFigures,
     pub(super) blocks: BlockFigures,
     pub(super) machine: MachineFigures,
     pub(super) nodes: Vec<NodeFigures>,
@@ -79,6 +80,17 @@ pub(super) struct FinalityFigures {
     pub(super) p90_ms: f64,
     pub(super) p99_ms: f64,
     pub(super) max_ms: f64,
+}
+
+/// What all nodes sent each other within the window, without encryption and framing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct WireFigures {
+    pub(super) sent_bytes: u64,
+    /// Of the payments that became final.
+    pub(super) payload_bytes: u64,
+    pub(super) sent_per_payload: Option<f64>,
+    /// If every other node got each payment once, and nothing else.
+    pub(super) minimum_per_payload: f64,
 }
 
 /// Blocks that were final and durable at the last node within the window.

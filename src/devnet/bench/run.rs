@@ -8,7 +8,10 @@ use super::{
     track::Track,
     usage::{Usage, load_average, machine_cpu_seconds},
 };
-use crate::rpc_client::Events;
+use crate::{
+    api::GetNetTotals,
+    rpc_client::{Events, RpcClientError},
+};
 use std::{
     sync::atomic::AtomicUsize,
     thread::{self, Scope, ScopedJoinHandle},
@@ -50,7 +53,18 @@ pub fn run(
         return Err(failure);
     }
     let marks = marks?;
-    let measured = Measured { plan, nodes, ceiling, load_before, marks, records, late_us, blocks };
+    let payment_bytes = payments.bytes(0).len();
+    let measured = Measured {
+        plan,
+        nodes,
+        ceiling,
+        load_before,
+        marks,
+        records,
+        late_us,
+        payment_bytes,
+        blocks,
+    };
     Ok(figures(measured, troubles.refusals, troubles.missed_blocks))
 }
 
@@ -98,6 +112,16 @@ fn start_senders<'scope, 'env>(
     }
 }
 
+/// What a node has sent to others so far.
+fn sent_bytes(node: &Node) -> Result<u64, BenchError> {
+    let totals = node.client().ask(&GetNetTotals {});
+    let failed = |error: RpcClientError| BenchError::Totals {
+        node: node.name.clone(),
+        reason: error.to_string(),
+    };
+    totals.map(|totals| totals.totalbytessent).map_err(failed)
+}
+
 fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>, track: &Track) -> Vec<T> {
     let mut outcomes = Vec::with_capacity(threads.len());
     for thread in threads {
@@ -143,6 +167,7 @@ impl Clock<'_> {
             nodes: self.nodes.iter().map(|node| Usage::of(node.pid)).collect::<Result<_, _>>()?,
             own: Usage::of(std::process::id())?,
             machine_cpu_seconds: machine_cpu_seconds(),
+            sent_bytes: self.nodes.iter().map(sent_bytes).collect::<Result<_, _>>()?,
         })
     }
 

@@ -16,6 +16,14 @@ impl Display for Report {
             blocks.empty,
             blocks.rounds_above_zero
         )?;
+        let wire = &self.wire;
+        writeln!(
+            f,
+            "  traffic     {:.1} MiB between the nodes: {} x the payments' bytes, of which {:.0} x is the least",
+            wire.sent_bytes as f64 / 1_048_576.0,
+            optional(wire.sent_per_payload),
+            wire.minimum_per_payload
+        )?;
         self.write_machine(f)?;
         writeln!(f, "  node      CPU us/tx   % of a core   RSS MiB   highest   written bytes/tx")?;
         for (index, node) in self.nodes.iter().enumerate() {
