@@ -19,7 +19,7 @@ use crate::{
     envelope,
     error::{DialError, RequestError},
     exchange::{InboundRequest, Reply, Response},
-    gate::{self, Refusal},
+    gate,
     gossip::{Gossip, Open},
     journal,
     peers::{Closed, Identity, printable},
@@ -107,9 +107,6 @@ impl Node {
         now: Instant,
     ) {
         self.note_denied(error, now);
-        if is_wish(error) {
-            return;
-        }
         self.stats.counters.dials_failed.add_one();
         if let Some((address, outcome)) = self.dials.remove(&connection) {
             let reason = journal::dial_reason(error);
@@ -490,12 +487,6 @@ impl Node {
             let _ = answer.send(result);
         }
     }
-}
-
-/// Whether the gate stopped a dial that this node did not decide on.
-fn is_wish(error: &SwarmDialError) -> bool {
-    let SwarmDialError::Denied { cause } = error else { return false };
-    cause.downcast_ref::<Refusal>() == Some(&Refusal::Unwanted)
 }
 
 fn request_error(peer: PeerId, protocol: Protocol, error: &OutboundFailure) -> RequestError {
