@@ -1,238 +1,40 @@
-//! Peers that keep no rule, written on libp2p itself.
+//! Peers that keep no rule (`timecoin-hostile`), against one node or two.
 
 use std::{
-    convert::Infallible,
-    future::Future,
-    io, iter,
-    pin::Pin,
-    task::{Context, Poll},
+    net::Ipv4Addr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures::{AsyncWriteExt, StreamExt};
+use futures::StreamExt;
 use libp2p::{
-    PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder,
+    PeerId, StreamProtocol, Swarm,
     connection_limits::{self, ConnectionLimits},
-    core::{
-        Endpoint, UpgradeInfo,
-        transport::PortUse,
-        upgrade::{OutboundUpgrade, ReadyUpgrade},
-    },
-    identify,
     identity::Keypair,
-    kad, noise, ping,
-    swarm::{
-        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, OneShotHandler,
-        OneShotHandlerConfig, SubstreamProtocol, SwarmEvent, THandler, THandlerInEvent,
-        THandlerOutEvent, ToSwarm,
-    },
-    tcp, yamux,
+    kad, ping,
+    swarm::{NetworkBehaviour, SwarmEvent},
 };
+use timecoin_hostile::{Act, Flood, Hostile, Payload, Trick, Trickster};
 use timecoin_network::{
     Multiaddr, NetworkConfig, Party, PeerLimits, Protocol, Topic, Why, bootstrap_address,
 };
 use tokio::net::TcpListener;
 
 use crate::support::{
-    PATIENCE, TAG, accept_next, address_of, config, connected, eventually, joining, listen_of,
-    meshed, next, node, noise as random, within,
+    TAG, accept_next, address_of, config, connected, eventually, joining, listen_of, meshed, next,
+    node, noise as random, within,
 };
-
-/// What every hostile peer speaks, and one thing more.
-#[derive(NetworkBehaviour)]
-pub(crate) struct Hostile<B: NetworkBehaviour> {
-    identify: identify::Behaviour,
-    ping: ping::Behaviour,
-    trick: B,
-}
 
 pub(crate) fn hostile<B: NetworkBehaviour>(
     seed: u8,
     trick: impl FnOnce(PeerId) -> B,
 ) -> Swarm<Hostile<B>> {
     let keypair = Keypair::ed25519_from_bytes([seed; 32]).unwrap();
-    let mut swarm = SwarmBuilder::with_existing_identity(keypair)
-        .with_tokio()
-        .with_tcp(tcp::Config::new().nodelay(true), noise::Config::new, yamux::Config::default)
-        .unwrap()
-        .with_behaviour(|keypair| Hostile {
-            identify: identify::Behaviour::new(identify::Config::new_with_signed_peer_record(
-                TAG.to_owned(),
-                keypair,
-            )),
-            ping: ping::Behaviour::new(
-                ping::Config::new().with_interval(Duration::from_millis(500)),
-            ),
-            trick: trick(keypair.public().to_peer_id()),
-        })
-        .unwrap()
-        .with_swarm_config(|config| config.with_idle_connection_timeout(PATIENCE))
-        .build();
-    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
-    swarm
+    timecoin_hostile::hostile(keypair, TAG, Ipv4Addr::LOCALHOST.into(), false, trick).unwrap()
 }
 
-/// What a hostile peer does on a stream of its own.
-#[derive(Clone, Debug)]
-struct Trick {
-    protocol: StreamProtocol,
-    act: Act,
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    /// Writes messages of one topic as fast as they are read, on one stream of a gossipsub instance.
-    Flood { topic: String, message: usize },
-    /// Asks, and reads nothing of the answer.
-    ReadNothing,
-}
-
-impl Trick {
-    fn new(protocol: &str, act: Act) -> Self {
-        let protocol = format!("/timecoin/{TAG}/{protocol}/1");
-        Trick { protocol: StreamProtocol::try_from_owned(protocol).unwrap(), act }
-    }
-}
-
-/// A message of gossipsub.
-fn rpc(topic: &str, payload: &[u8]) -> Vec<u8> {
-    let mut message = field(2, payload);
-    message.extend(field(4, topic.as_bytes()));
-    let rpc = field(2, &message);
-    let mut frame = varint(rpc.len());
-    frame.extend(rpc);
-    frame
-}
-
-/// A length-delimited field of protobuf.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2];
-    field.extend(varint(bytes.len()));
-    field.extend(bytes);
-    field
-}
-
-fn varint(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
-        number >>= 7;
-    }
-    bytes.push(u8::try_from(number).unwrap());
-    bytes
-}
-
-impl UpgradeInfo for Trick {
-    type Info = StreamProtocol;
-    type InfoIter = iter::Once<StreamProtocol>;
-
-    fn protocol_info(&self) -> Self::InfoIter {
-        iter::once(self.protocol.clone())
-    }
-}
-
-impl OutboundUpgrade<Stream> for Trick {
-    type Output = Kept;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Kept>> + Send>>;
-
-    fn upgrade_outbound(self, mut stream: Stream, _info: StreamProtocol) -> Self::Future {
-        Box::pin(async move {
-            match self.act {
-                Act::Flood { topic, message } => {
-                    for number in 0.. {
-                        stream.write_all(&rpc(&topic, &random(number, message))).await?;
-                    }
-                }
-                Act::ReadNothing => {
-                    // A frame of 8 bytes: the envelope of an empty request.
-                    stream.write_all(&[0, 0, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0]).await?;
-                    stream.flush().await?;
-                }
-            }
-            Ok(Kept(Some(stream)))
-        })
-    }
-}
-
-/// A stream of the target that is kept and not read: gossipsub hears nobody who refuses it.
-#[derive(Debug)]
-struct Kept(#[expect(dead_code, reason = "it is kept open")] Option<Stream>);
-
-impl From<Stream> for Kept {
-    fn from(stream: Stream) -> Self {
-        Kept(Some(stream))
-    }
-}
-
-/// Plays its trick on every peer that it is connected to.
-struct Trickster {
-    trick: Trick,
-    targets: Vec<(PeerId, ConnectionId)>,
-    kept: Vec<Kept>,
-}
-
-impl Trickster {
-    fn new(trick: Trick) -> Self {
-        Trickster { trick, targets: Vec::new(), kept: Vec::new() }
-    }
-}
-
-impl NetworkBehaviour for Trickster {
-    type ConnectionHandler = OneShotHandler<ReadyUpgrade<StreamProtocol>, Trick, Kept>;
-    type ToSwarm = Infallible;
-
-    fn handle_established_inbound_connection(
-        &mut self,
-        _connection: ConnectionId,
-        _peer: PeerId,
-        _local: &Multiaddr,
-        _remote: &Multiaddr,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(handler(&self.trick.protocol))
-    }
-
-    fn handle_established_outbound_connection(
-        &mut self,
-        _connection: ConnectionId,
-        _peer: PeerId,
-        _address: &Multiaddr,
-        _role: Endpoint,
-        _port_use: PortUse,
-    ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(handler(&self.trick.protocol))
-    }
-
-    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        if let FromSwarm::ConnectionEstablished(established) = event {
-            self.targets.push((established.peer_id, established.connection_id));
-        }
-    }
-
-    fn on_connection_handler_event(
-        &mut self,
-        _peer: PeerId,
-        _connection: ConnectionId,
-        event: THandlerOutEvent<Self>,
-    ) {
-        self.kept.extend(event);
-    }
-
-    fn poll(
-        &mut self,
-        _context: &mut Context<'_>,
-    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        let Some((peer_id, connection)) = self.targets.pop() else { return Poll::Pending };
-        let (handler, event) = (NotifyHandler::One(connection), self.trick.clone());
-        Poll::Ready(ToSwarm::NotifyHandler { peer_id, handler, event })
-    }
-}
-
-fn handler(protocol: &StreamProtocol) -> OneShotHandler<ReadyUpgrade<StreamProtocol>, Trick, Kept> {
-    let config =
-        OneShotHandlerConfig { outbound_substream_timeout: PATIENCE, ..Default::default() };
-    let accept = ReadyUpgrade::new(protocol.clone());
-    OneShotHandler::new(SubstreamProtocol::new(accept, ()), config)
+fn trickster(act: Act) -> Trickster {
+    Trickster::new(Trick::new(TAG, act, Arc::default()))
 }
 
 /// Names peers that do not exist at the address of a victim.
@@ -268,8 +70,9 @@ async fn who_floods_a_topic_is_cut_and_honest_messages_pass_meanwhile() {
         let first = node(seed, config()).await;
         let mut second = node(seed + 10, joining(&[&first])).await;
         meshed(&[&first.handle, &second.handle], 1, Topic::Votes).await;
-        let flood = Trick::new(lane, Act::Flood { topic, message: 1_000 });
-        let mut attacker = hostile(seed + 20, |_| Trickster::new(flood));
+        let (lane, payload) = (lane.to_owned(), Payload::Raw(1_000));
+        let flood = Flood { lane, topic, payload, per_second: 0, messages: 0 };
+        let mut attacker = hostile(seed + 20, |_| trickster(Act::Flood(flood)));
         let target = address_of(&first);
         within("the flood is cut", until_cut(&mut attacker, target)).await;
         eventually("it is counted", || first.handle.stats().refused(Why::Offence) >= 1).await;
@@ -338,9 +141,9 @@ async fn slow_readers_of_the_largest_answers_delay_no_votes_and_fill_no_memory()
     let mut first = node(160, config()).await;
     let mut asker = node(161, joining(&[&first])).await;
     let peer = connected(&mut asker).await;
-    let mut readers: Vec<_> = (0..READERS)
-        .map(|seed| hostile(162 + seed, |_| Trickster::new(Trick::new("blocks", Act::ReadNothing))))
-        .collect();
+    let ask = Act::Ask { protocol: "blocks".to_owned(), request: Vec::new(), reads: false };
+    let mut readers: Vec<_> =
+        (0..READERS).map(|seed| hostile(162 + seed, |_| trickster(ask.clone()))).collect();
     for reader in &mut readers {
         reader.dial(address_of(&first)).unwrap();
     }
