@@ -71,8 +71,8 @@ impl Behaviour {
     ) -> Result<Self, NetworkError> {
         let gossip = |lane| gossip::behaviour(names, topics, lane, config.allow_private, stats);
         let exchange = |protocol| exchange::behaviour(names, protocol, config, stats);
-        // A local network has no router in between.
-        let is_public = !config.allow_private;
+        // A local network has no router in between, and a private one does not want to be reached.
+        let is_public = !config.allow_private && config.only.is_empty();
         let autonat = config.reach.autonat && is_public;
         let upnp = config.reach.upnp && is_public;
         Ok(Behaviour {

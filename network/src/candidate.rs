@@ -44,6 +44,8 @@ pub(crate) struct Candidate {
     /// When it was last connected.
     pub(crate) met_at: Instant,
     pub(crate) failures: u32,
+    /// Dials that failed since it was connected last.
+    pub(crate) dials_failed: u32,
     /// Why the last dial failed; none since it was met.
     pub(crate) last_error: Option<String>,
     pub(crate) dial_at: Instant,
@@ -61,6 +63,7 @@ impl Candidate {
             tried: false,
             met_at: now,
             failures: 0,
+            dials_failed: 0,
             last_error: None,
             dial_at: now,
             not_before: now,
@@ -133,7 +136,7 @@ impl Candidate {
         let is_open = |known: &&Known| known.trust != Trust::Tried;
         let mut open = self.addresses.iter().filter(is_open).map(|known| &known.address);
         let has_quic = open.clone().any(address::is_quic);
-        has_quic && (self.failures % 2 == 1 || open.all(address::is_quic))
+        has_quic && (self.dials_failed % 2 == 1 || open.all(address::is_quic))
     }
 
     /// Takes over what an earlier start knew. An anchor is dialled like a peer that was just lost.
@@ -223,7 +226,7 @@ mod tests {
         assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(&quic));
         candidate.configure(tcp.clone());
         for (failures, expected) in [(0, &tcp), (1, &quic), (2, &tcp)] {
-            candidate.failures = failures;
+            candidate.dials_failed = failures;
             assert_eq!(candidate.take_addresses(|_| true), std::slice::from_ref(expected));
         }
     }

@@ -173,6 +173,7 @@ impl Discovery {
         if let Some(candidate) = self.candidates.get_mut(peer) {
             (candidate.met, candidate.tried) = (true, true);
             (candidate.met_at, candidate.last_error) = (now, None);
+            candidate.dials_failed = 0;
         }
         // A new peer knows others.
         self.lookup_pause = LOOKUP_MIN;
@@ -206,6 +207,7 @@ impl Discovery {
         let pause = PAUSE_MIN.saturating_mul(1 << candidate.failures.min(16)).min(pause_max);
         candidate.dial_at = now + jittered(pause);
         candidate.failures = candidate.failures.saturating_add(1);
+        candidate.dials_failed = candidate.dials_failed.saturating_add(1);
         if candidate.failures >= LOST_ATTEMPTS {
             candidate.met = false;
         }

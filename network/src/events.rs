@@ -39,7 +39,9 @@ impl Node {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour(event, now),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                self.peers.opened(peer_id, connection_id, &endpoint, now);
+                // The peer asked for a dial back, so it is no outbound peer.
+                let is_dial_back = self.swarm.behaviour().gate.was_dial_back(&connection_id);
+                self.peers.opened(peer_id, connection_id, &endpoint, is_dial_back, now);
                 self.rates.add(peer_id, now);
                 if let Some((_, outcome)) = self.dials.remove(&connection_id) {
                     let _ = outcome.send(Ok(peer_id));
@@ -106,6 +108,9 @@ impl Node {
         error: &SwarmDialError,
         now: Instant,
     ) {
+        if self.swarm.behaviour().gate.was_dial_back(&connection) {
+            return;
+        }
         self.note_denied(error, now);
         self.stats.counters.dials_failed.add_one();
         if let Some((address, outcome)) = self.dials.remove(&connection) {
@@ -179,7 +184,7 @@ impl Node {
         if let Some((via, is_dialled)) = self.peers.via(&peer) {
             self.discovery.prove(&peer, &address::without_peer(via), is_dialled);
             match is_dialled {
-                true => self.test_reach(&info.observed_addr),
+                true => self.test_reach(&via.clone(), &info.observed_addr),
                 false => self.evidence.entered(via, now),
             }
         }
@@ -206,8 +211,8 @@ impl Node {
     }
 
     /// An outbound peer sees this node there: others may reach it there.
-    fn test_reach(&mut self, observed: &libp2p::Multiaddr) {
-        let tests = self.evidence.observed(observed, self.swarm.listeners());
+    fn test_reach(&mut self, via: &libp2p::Multiaddr, observed: &libp2p::Multiaddr) {
+        let tests = self.evidence.observed(via, observed, self.swarm.listeners());
         if let Some(probe) = self.swarm.behaviour_mut().probe.as_mut() {
             tests.iter().for_each(|address| probe.test(address));
         }
@@ -224,9 +229,11 @@ impl Node {
     }
 
     fn refuse_version(&mut self, peer: PeerId, apart: &Apart, now: Instant) {
+        let is_dialled = self.peers.via(&peer).is_some_and(|(_, is_dialled)| is_dialled);
         let why = match apart {
-            Apart::PeerIsNewer(_) => Why::Newer,
-            Apart::PeerIsOlder(_) => Why::Older,
+            // Anyone can connect and say so: only the word of peers that this node chose counts.
+            Apart::PeerIsNewer(_) if is_dialled => Why::Newer,
+            Apart::PeerIsNewer(_) | Apart::PeerIsOlder(_) => Why::Older,
         };
         self.journal.refused(why, &self.stats, now);
         self.refuse(peer, apart.to_string(), now);

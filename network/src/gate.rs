@@ -39,6 +39,12 @@ use crate::{
 const HANDSHAKES: Quota = Quota::per_second(1, 16);
 /// Handshakes that a dial back counts for.
 const DIAL_BACK_COST: u64 = 4;
+/// Dials back at the same time.
+const DIAL_BACKS_MAX: usize = 4;
+/// A dial back that is open for so long is closed: its answer takes one round trip.
+const DIAL_BACK_LASTS: Duration = Duration::from_secs(5);
+/// Dials back that are remembered, so that their failure counts against nobody.
+const DIAL_BACKS_KEPT: usize = 64;
 /// Hosts whose handshakes are counted; further ones share a bucket.
 const BUCKETS_MAX: usize = 4_096;
 /// Wishes that were not read yet; the rest is forgotten.
@@ -89,6 +95,23 @@ struct Connection {
     since: Instant,
     /// It is being closed for another and counts no longer.
     leaves: bool,
+    /// A peer asked to be dialled back (AutoNAT). It takes no place and is closed soon.
+    is_dial_back: bool,
+}
+
+impl Connection {
+    fn new(is_inbound: bool, now: Instant) -> Self {
+        Connection {
+            peer: None,
+            is_inbound,
+            is_quic: false,
+            from: None,
+            origin: None,
+            since: now,
+            leaves: false,
+            is_dial_back: false,
+        }
+    }
 }
 
 /// What counts for a connected peer.
@@ -112,6 +135,8 @@ pub(crate) struct Gate {
     buckets: HashMap<Prefix, Bucket>,
     other_hosts: Bucket,
     permitted: HashSet<ConnectionId>,
+    /// The last dials back, the oldest first.
+    dial_backs: VecDeque<ConnectionId>,
     pub(crate) standings: Standings,
     /// Only reserved peers come in then.
     pub(crate) is_out_of_memory: bool,
@@ -135,6 +160,7 @@ impl Gate {
             buckets: HashMap::new(),
             other_hosts: Bucket::full(HANDSHAKES, now),
             permitted: HashSet::new(),
+            dial_backs: VecDeque::new(),
             standings,
             is_out_of_memory: false,
             closing: VecDeque::new(),
@@ -204,7 +230,7 @@ impl Gate {
 
     /// Places for outbound connections that are neither used nor being dialled.
     pub(crate) fn outbound_room(&self) -> usize {
-        let outbound = self.count(|connection| !connection.is_inbound);
+        let outbound = self.count(|connection| !connection.is_inbound && !connection.is_dial_back);
         size(self.limits.outbound_max).saturating_sub(outbound)
     }
 
@@ -227,37 +253,47 @@ impl Gate {
         if self.count(pending) >= size(self.limits.pending_max) {
             return Err(Refusal::Pending);
         }
-        let origin = if is_quic { None } else { self.enter(remote, now)? };
+        let origin = match is_quic {
+            // Looked at, not taken: a forged sender cannot use up what belongs to another.
+            true => self.check_host(remote, now).map(|()| None)?,
+            false => self.enter(remote, now)?,
+        };
         let from = address::ip(remote);
-        let (peer, leaves) = (None, false);
-        let connection =
-            Connection { peer, is_inbound: true, is_quic, from, origin, since: now, leaves };
+        let connection = Connection { from, origin, is_quic, ..Connection::new(true, now) };
         self.connections.insert(id, connection);
         Ok(())
     }
 
     /// A connection from this address counts for its host, if there is room.
     fn enter(&mut self, remote: &Multiaddr, now: Instant) -> Result<Option<Origin>, Refusal> {
-        if let Some(ip) = address::ip(remote) {
-            self.check_ban(&Party::host(ip), now)?;
-        }
+        self.check_host(remote, now)?;
         let origin = self.origin(remote);
         if let Some(origin) = origin {
-            let limits = &self.limits;
-            let limits = [limits.per_ip_max, limits.per_near_max, limits.per_group_max];
-            for (prefix, limit) in origin.prefixes().into_iter().zip(limits) {
-                if self.shares.get(&prefix).is_some_and(|count| *count >= limit) {
-                    return Err(Refusal::Share(prefix));
-                }
-            }
-            if !self.bucket(origin.host, now).take(1, now) {
-                return Err(Refusal::Rate(origin.host));
-            }
+            self.bucket(origin.host, now).take(1, now);
         }
         for prefix in origin.into_iter().flat_map(Origin::prefixes) {
             *self.shares.entry(prefix).or_default() += 1;
         }
         Ok(origin)
+    }
+
+    /// Whether this address may begin a handshake now.
+    fn check_host(&mut self, remote: &Multiaddr, now: Instant) -> Result<(), Refusal> {
+        if let Some(ip) = address::ip(remote) {
+            self.check_ban(&Party::host(ip), now)?;
+        }
+        let Some(origin) = self.origin(remote) else { return Ok(()) };
+        let limits = &self.limits;
+        let limits = [limits.per_ip_max, limits.per_near_max, limits.per_group_max];
+        for (prefix, limit) in origin.prefixes().into_iter().zip(limits) {
+            if self.shares.get(&prefix).is_some_and(|count| *count >= limit) {
+                return Err(Refusal::Share(prefix));
+            }
+        }
+        match self.bucket(origin.host, now).has(1, now) {
+            true => Ok(()),
+            false => Err(Refusal::Rate(origin.host)),
+        }
     }
 
     fn bucket(&mut self, host: Prefix, now: Instant) -> &mut Bucket {
@@ -288,7 +324,7 @@ impl Gate {
         self.check_twice(&peer)?;
         self.check_memory(&peer)?;
         let inbound = self.count(|connection| connection.is_inbound && connection.peer.is_some());
-        let all = self.count(|connection| connection.peer.is_some());
+        let all = self.count(|connection| connection.peer.is_some() && !connection.is_dial_back);
         let is_full =
             inbound >= size(self.limits.inbound_max) || all >= size(self.limits.peers_max);
         if is_full && !self.evict_for(&peer) {
@@ -350,8 +386,13 @@ impl Gate {
         addresses: &[Multiaddr],
         now: Instant,
     ) -> Result<(), Refusal> {
-        if !self.permitted.remove(&id) && !self.is_dial_back(peer, addresses, now) {
-            if let Some(peer) = peer {
+        let is_permitted = self.permitted.remove(&id);
+        if !is_permitted && self.may_dial_back(peer, addresses, now) {
+            return self.dial_back(id, now);
+        }
+        if !is_permitted {
+            // Kademlia names peers and no addresses.
+            if let Some(peer) = peer.filter(|_| addresses.is_empty()) {
                 self.note(Event::Wish(peer));
             }
             return Err(Refusal::Unwanted);
@@ -363,28 +404,50 @@ impl Gate {
         if self.outbound_room() == 0 && !has_place {
             return Err(Refusal::Full);
         }
-        let connection = Connection {
-            peer: None,
-            is_inbound: false,
-            is_quic: false,
-            from: None,
-            origin: None,
-            since: now,
-            leaves: false,
-        };
-        self.connections.insert(id, connection);
+        self.connections.insert(id, Connection::new(false, now));
         Ok(())
+    }
+
+    /// A dial back begins.
+    fn dial_back(&mut self, id: ConnectionId, now: Instant) -> Result<(), Refusal> {
+        let connection = Connection { is_dial_back: true, ..Connection::new(false, now) };
+        self.connections.insert(id, connection);
+        if self.dial_backs.len() == DIAL_BACKS_KEPT {
+            self.dial_backs.pop_front();
+        }
+        self.dial_backs.push_back(id);
+        Ok(())
+    }
+
+    /// Whether a recent dial was a dial back.
+    pub(crate) fn was_dial_back(&self, id: &ConnectionId) -> bool {
+        self.dial_backs.contains(id)
+    }
+
+    /// Closes dial backs that have had time for their answer.
+    pub(crate) fn close_dial_backs(&mut self, now: Instant) {
+        for (id, connection) in &mut self.connections {
+            let is_over = now.saturating_duration_since(connection.since) >= DIAL_BACK_LASTS;
+            if let Some(peer) = connection.peer.filter(|_| connection.is_dial_back && is_over) {
+                connection.leaves = true;
+                self.closing.push_back((peer, *id));
+            }
+        }
     }
 
     /// Whether a peer asked to be dialled back (AutoNAT): only at the host that it is connected from, and
     /// each dial costs that host as much as some handshakes.
-    fn is_dial_back(
+    fn may_dial_back(
         &mut self,
         peer: Option<PeerId>,
         addresses: &[Multiaddr],
         now: Instant,
     ) -> bool {
+        let open = self.connections.values().filter(|c| c.is_dial_back).count();
         let [address] = addresses else { return false };
+        if open >= DIAL_BACKS_MAX {
+            return false;
+        }
         let from = address::ip(address).filter(|_| peer.is_some());
         let is_host = |c: &&Connection| c.is_inbound && c.peer == peer && c.from == from;
         let Some(ip) = self.connections.values().find(is_host).and_then(|c| c.from) else {

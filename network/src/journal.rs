@@ -1,4 +1,4 @@
-//! What the network noticed lately, for operators: who was turned away and why, who left, who is slow.
+//! What the network noticed recently, for operators: who was turned away and why, who left, who is slow.
 //!
 //! Decides nothing. Invariants: it has one entry for each [`Why`] and at most [`DEPARTURES_MAX`]
 //! departures and notes of peers that are leaving; a text of a peer is printable and short.

@@ -29,6 +29,8 @@ use crate::{
 const IDENTIFY_WITHIN: Duration = Duration::from_secs(10);
 /// Unreported refusals; the oldest is dropped first, but the counters include it.
 const REFUSALS_MAX: usize = 64;
+/// Peers that left and whose address is remembered.
+const LEFT_MAX: usize = 1_024;
 
 /// A change in who is connected. Messages from a peer may arrive shortly before its `Connected`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +106,8 @@ pub(crate) struct Peers {
     snapshot: Snapshot,
     outbox: Outbox,
     traffic: Traffic,
+    /// Where peers came from that left, the last ones: what they sent may still be judged.
+    left: VecDeque<(PeerId, Multiaddr)>,
 }
 
 #[derive(Debug)]
@@ -142,6 +146,7 @@ impl Peers {
             snapshot: Snapshot::default(),
             outbox: Outbox::new(events),
             traffic,
+            left: VecDeque::new(),
         }
     }
 
@@ -154,12 +159,13 @@ impl Peers {
         peer: PeerId,
         id: ConnectionId,
         endpoint: &ConnectedPoint,
+        is_dial_back: bool,
         now: Instant,
     ) {
         self.connections.entry(peer).or_default().push(Connection {
             id,
             address: endpoint.get_remote_address().clone(),
-            inbound: endpoint.is_listener(),
+            inbound: endpoint.is_listener() || is_dial_back,
             since: now,
             flow: self.traffic.flow(peer),
         });
@@ -167,6 +173,12 @@ impl Peers {
 
     pub(crate) fn closed(&mut self, peer: &PeerId, id: ConnectionId, reason: String) -> Closed {
         if let Some(connections) = self.connections.get_mut(peer) {
+            if let [last] = connections.as_slice() {
+                self.left.push_back((*peer, last.address.clone()));
+                if self.left.len() > LEFT_MAX {
+                    self.left.pop_front();
+                }
+            }
             connections.retain(|connection| connection.id != id);
             if let Some(left) = connections.first() {
                 if let Some(mut info) = self.snapshot.get_mut(peer) {
@@ -291,6 +303,12 @@ impl Peers {
     pub(crate) fn via(&self, peer: &PeerId) -> Option<(&Multiaddr, bool)> {
         let connection = self.connections.get(peer)?.first()?;
         Some((&connection.address, !connection.inbound))
+    }
+
+    /// The same, or where the peer was connected from until it left recently.
+    pub(crate) fn last_via(&self, peer: &PeerId) -> Option<&Multiaddr> {
+        let left = || self.left.iter().rev().find(|(left, _)| left == peer);
+        self.via(peer).map(|(via, _)| via).or_else(|| left().map(|(_, via)| via))
     }
 
     /// Whether the peer has a connection, identified or not.
@@ -418,7 +436,7 @@ mod tests {
 
     fn connect(peers: &mut Peers, peer: PeerId, id: usize) -> ConnectionId {
         let id = ConnectionId::new_unchecked(id);
-        peers.opened(peer, id, &dialled(1), Instant::now());
+        peers.opened(peer, id, &dialled(1), false, Instant::now());
         id
     }
 

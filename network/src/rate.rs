@@ -55,6 +55,12 @@ impl Bucket {
         self.quota
     }
 
+    /// Whether there are so many tokens.
+    pub(crate) fn has(&mut self, cost: u64, now: Instant) -> bool {
+        self.refill(now);
+        self.milli_tokens >= cost.saturating_mul(1000)
+    }
+
     /// Takes `cost` tokens; returns false and takes none if there are too few.
     pub(crate) fn take(&mut self, cost: u64, now: Instant) -> bool {
         self.refill(now);

@@ -2,18 +2,24 @@
 //!
 //! Two things show that they can: a peer dialled back on request (AutoNAT v2), and a public address
 //! connected by itself. That no tested address was reached shows that they cannot. What
-//! outbound peers observe is worth a test and nothing more.
+//! outbound peers of two netgroups observe is worth a test and nothing more: one of them alone
+//! could make this node announce an address of somebody else.
 //!
-//! Never opens a connection. Invariant: at most [`CANDIDATES_MAX`] addresses are kept.
+//! Never opens a connection. Invariant: at most [`CANDIDATES_MAX`] addresses and [`SIGHTINGS_MAX`]
+//! observations are kept.
 
 use std::{
+    collections::VecDeque,
     net::IpAddr,
     time::{Duration, Instant},
 };
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
-use crate::address;
+use crate::{
+    address,
+    origin::{Origin, Prefix},
+};
 
 /// Addresses that are tested.
 pub(crate) const CANDIDATES_MAX: usize = 16;
@@ -48,6 +54,9 @@ impl std::fmt::Display for Reachability {
     }
 }
 
+/// Observations that are kept.
+const SIGHTINGS_MAX: usize = 64;
+
 #[derive(Debug)]
 struct Candidate {
     address: Multiaddr,
@@ -59,20 +68,35 @@ struct Candidate {
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     candidates: Vec<Candidate>,
+    /// Which netgroup saw this node where, the last ones.
+    sightings: VecDeque<(Prefix, IpAddr)>,
     inbound_at: Option<Instant>,
 }
 
 impl Evidence {
-    /// An outbound peer sees this node at `observed`. Returns the addresses to test: that host with each port
+    /// An outbound peer at `via` sees this node at `observed`. Returns the addresses to test: that host with each port
     /// that the node listens on, if they were not tested yet.
     pub(crate) fn observed<'a>(
         &mut self,
+        via: &Multiaddr,
         observed: &Multiaddr,
         listening: impl Iterator<Item = &'a Multiaddr>,
     ) -> Vec<Multiaddr> {
         let Some(ip) = address::ip(observed).filter(|ip| address::is_global(*ip)) else {
             return Vec::new();
         };
+        let Some(group) = address::ip(via).map(|via| Origin::of(via).group) else {
+            return Vec::new();
+        };
+        if !self.sightings.contains(&(group, ip)) {
+            self.sightings.push_back((group, ip));
+        }
+        if self.sightings.len() > SIGHTINGS_MAX {
+            self.sightings.pop_front();
+        }
+        if self.sightings.iter().filter(|(_, seen)| *seen == ip).count() < 2 {
+            return Vec::new();
+        }
         let mut new = Vec::new();
         for address in listening.filter_map(|listen| at_host(listen, ip)) {
             let is_known = self.candidates.iter().any(|known| known.address == address);
@@ -146,11 +170,16 @@ mod tests {
             address("/ip6/fe80::1/tcp/24000"),
         ];
         let seen = address("/ip4/9.9.9.9/tcp/51000");
-        let tests = evidence.observed(&seen, listening.iter());
+        let [one, other] = ["/ip4/8.8.8.8/tcp/1", "/ip4/7.7.7.7/tcp/1"].map(address);
+        for _ in 0..2 {
+            assert!(evidence.observed(&one, &seen, listening.iter()).is_empty(), "a word of one");
+        }
+        let tests = evidence.observed(&other, &seen, listening.iter());
         let expected =
             [address("/ip4/9.9.9.9/tcp/24000"), address("/ip4/9.9.9.9/udp/24000/quic-v1")];
         assert_eq!(tests, expected);
-        assert!(evidence.observed(&seen, listening.iter()).is_empty(), "each is tested once");
+        let again = evidence.observed(&other, &seen, listening.iter());
+        assert!(again.is_empty(), "each is tested once");
         evidence.tested(&tests[0], false);
         assert_eq!(evidence.verdict(now), Reachability::Unknown, "one test still runs");
         evidence.tested(&tests[1], false);
@@ -172,11 +201,14 @@ mod tests {
         for number in 0..100 {
             for ip in [format!("9.9.9.{number}"), format!("10.0.0.{number}")] {
                 let observed = address(&format!("/ip4/{ip}/tcp/1"));
-                for test in evidence.observed(&observed, listening.iter()) {
-                    assert!(!address::is_private(&test), "{test}");
+                for via in ["/ip4/8.8.8.8/tcp/1", "/ip4/7.7.7.7/tcp/1"].map(address) {
+                    for test in evidence.observed(&via, &observed, listening.iter()) {
+                        assert!(!address::is_private(&test), "{test}");
+                    }
                 }
             }
         }
         assert_eq!(evidence.candidates.len(), CANDIDATES_MAX);
+        assert_eq!(evidence.sightings.len(), SIGHTINGS_MAX);
     }
 }

@@ -352,6 +352,7 @@ impl Node {
             self.expire_tickets(lane, now);
         }
         self.readmit(now);
+        self.swarm.behaviour_mut().gate.close_dial_backs(now);
         self.turn_away_offenders(now);
         self.turn_away_silent(now);
         self.look_around(now);
@@ -424,7 +425,7 @@ impl Node {
 
     /// Charges an offence to a peer, which may be disconnected or banned for it.
     pub(crate) fn blame(&mut self, peer: PeerId, offence: Offence, now: Instant) {
-        let via = self.peers.via(&peer).map(|(via, _)| via.clone());
+        let via = self.peers.last_via(&peer).cloned();
         let gate = &mut self.swarm.behaviour_mut().gate;
         let reason = offence.reason();
         match gate.blame(peer, via.as_ref(), offence, now) {

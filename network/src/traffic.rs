@@ -34,7 +34,7 @@ use crate::{
 const MIB: u64 = 1024 * 1024;
 /// Bytes that one peer may send without being asked: several times the gossip of a busy network.
 const READ: Quota = Quota::per_second(8 * MIB, 64 * MIB);
-/// The pause of a stream whose peer is over [`READ`].
+/// The pause of a connection whose peer is over [`READ`].
 const PAUSE: Duration = Duration::from_millis(20);
 /// Entries of which some may be of peers that are gone.
 const FLOWS_MIN: usize = 64;
@@ -122,15 +122,37 @@ fn count(bytes: usize) -> u64 {
 pub(crate) struct Counted<M> {
     inner: M,
     flow: Arc<Flow>,
+    pause: Pause,
+}
+
+/// Runs while the peer is over its quota.
+#[derive(Default)]
+struct Pause(Option<Pin<Box<Sleep>>>);
+
+impl Pause {
+    /// Ready when the peer may be read.
+    fn poll(&mut self, flow: &Flow, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if let Some(pause) = &mut self.0 {
+                ready!(pause.as_mut().poll(context));
+                self.0 = None;
+            }
+            if flow.may_read(Instant::now()) {
+                return Poll::Ready(());
+            }
+            flow.stats.counters.read_pauses.add_one();
+            self.0 = Some(Box::pin(tokio::time::sleep(PAUSE)));
+        }
+    }
 }
 
 impl<M> Counted<M> {
     pub(crate) fn new(inner: M, flow: Arc<Flow>) -> Self {
-        Counted { inner, flow }
+        Counted { inner, flow, pause: Pause::default() }
     }
 
     fn stream<S>(&self, inner: S) -> CountedStream<S> {
-        CountedStream { inner, flow: Arc::clone(&self.flow), pause: None }
+        CountedStream { inner, flow: Arc::clone(&self.flow), pause: Pause::default() }
     }
 }
 
@@ -142,7 +164,10 @@ impl<M: StreamMuxer<Substream: Unpin> + Unpin> StreamMuxer for Counted<M> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Result<Self::Substream, Self::Error>> {
-        let stream = ready!(Pin::new(&mut self.inner).poll_inbound(context))?;
+        let Self { inner, flow, pause } = &mut *self;
+        // yamux reads the socket here and buffers for its streams: their pause alone would not be felt.
+        ready!(pause.poll(flow, context));
+        let stream = ready!(Pin::new(inner).poll_inbound(context))?;
         Poll::Ready(Ok(self.stream(stream)))
     }
 
@@ -165,7 +190,9 @@ impl<M: StreamMuxer<Substream: Unpin> + Unpin> StreamMuxer for Counted<M> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Result<StreamMuxerEvent, Self::Error>> {
-        Pin::new(&mut self.inner).poll(context)
+        let Self { inner, flow, pause } = &mut *self;
+        ready!(pause.poll(flow, context));
+        Pin::new(inner).poll(context)
     }
 }
 
@@ -173,25 +200,7 @@ impl<M: StreamMuxer<Substream: Unpin> + Unpin> StreamMuxer for Counted<M> {
 pub(crate) struct CountedStream<S> {
     inner: S,
     flow: Arc<Flow>,
-    /// Runs while the peer is over its quota.
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> CountedStream<S> {
-    /// Ready when the peer may be read.
-    fn poll_allowance(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(pause.as_mut().poll(context));
-                self.pause = None;
-            }
-            if self.flow.may_read(Instant::now()) {
-                return Poll::Ready(());
-            }
-            self.flow.stats.counters.read_pauses.add_one();
-            self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
-        }
-    }
+    pause: Pause,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
@@ -200,9 +209,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_allowance(context));
-        let bytes = ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
-        self.flow.has_read(bytes);
+        let Self { inner, flow, pause } = &mut *self;
+        ready!(pause.poll(flow, context));
+        let bytes = ready!(Pin::new(inner).poll_read(context, buffer))?;
+        flow.has_read(bytes);
         Poll::Ready(Ok(bytes))
     }
 }
@@ -238,7 +248,7 @@ mod tests {
     /// Reads what may be read at once of so many bytes.
     fn read_of(flow: &Arc<Flow>, bytes: usize) -> usize {
         let inner = Cursor::new(vec![7; bytes]);
-        let mut stream = CountedStream { inner, flow: Arc::clone(flow), pause: None };
+        let mut stream = CountedStream { inner, flow: Arc::clone(flow), pause: Pause::default() };
         let mut buffer = [0; 64 * 1024];
         let mut read = 0;
         while let Some(Ok(more)) = stream.read(&mut buffer).now_or_never()

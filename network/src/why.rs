@@ -25,9 +25,9 @@ pub enum Why {
     Again,
     /// It serves another chain.
     Chain,
-    /// It speaks only newer protocol versions: this node is too old for it.
+    /// This node dialled it, and it speaks only newer protocol versions: this node is too old for it.
     Newer,
-    /// It speaks only older protocol versions.
+    /// It speaks only other protocol versions.
     Older,
     /// It did not identify itself in time.
     Silent,
@@ -91,7 +91,7 @@ impl Why {
             Why::Again => "it comes back too soon after it was turned away",
             Why::Chain => "it serves another chain",
             Why::Newer => "it speaks only newer protocol versions",
-            Why::Older => "it speaks only older protocol versions",
+            Why::Older => "it speaks only other protocol versions",
             Why::Silent => "it did not identify itself in time",
             Why::Offence => "it broke a rule or went on over its quotas",
         }

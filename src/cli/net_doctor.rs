@@ -24,8 +24,8 @@ const OUTBOUND_MANY: u64 = 4;
 const LAG_MS: u64 = 500;
 /// Reasons that are nothing to worry about.
 const USUAL: [&str; 3] = ["unwanted", "twice", "again"];
-/// Reasons that an operator can do something about.
-const GRAVE: [&str; 5] = ["full", "pending", "memory", "chain", "newer"];
+/// Reasons that an operator can do something about, the gravest first. Any stranger may be of another chain.
+const GRAVE: [&str; 3] = ["newer", "memory", "full"];
 
 /// What the node says.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ fn examine(facts: &Facts, flag: &str) -> Vec<Finding> {
     findings.push(places(facts));
     findings.extend(open_files(facts));
     findings.extend(memory(facts));
-    findings.extend([lag(facts), slow(facts, flag), refusals(facts, flag)]);
+    findings.extend([lag(facts), slow(facts, flag), refusals(facts)]);
     findings
 }
 
@@ -315,7 +315,7 @@ fn slow(facts: &Facts, flag: &str) -> Finding {
     }
 }
 
-fn refusals(facts: &Facts, flag: &str) -> Finding {
+fn refusals(facts: &Facts) -> Finding {
     let news = facts.mesh.refusals.iter().filter(|refusal| {
         refusal.seconds_ago.is_some_and(|seconds| seconds < NEWS_SECONDS)
             && !USUAL.contains(&refusal.reason.as_str())
@@ -329,12 +329,12 @@ fn refusals(facts: &Facts, flag: &str) -> Finding {
         format!("{} ({}, the last {ago} s ago)", refusal.text, times_of(refusal.count))
     };
     let what = news.iter().map(of).collect::<Vec<_>>().join("; ");
-    let grave = news.iter().map(|refusal| refusal.reason.as_str()).find(|it| GRAVE.contains(it));
-    let next = match grave {
+    let is_news = |grave: &&&str| news.iter().any(|refusal| refusal.reason == ***grave);
+    let next = match GRAVE.iter().find(is_news) {
         None => return Finding::ok("refused", what),
-        Some("chain") => format!("compare the genesis files: timecoin rpc getnetworkinfo{flag}"),
-        Some("memory") => "raise limits.memory_mib in the configuration and restart".into(),
-        Some(_) => "raise limits.peers in the configuration and restart".into(),
+        Some(&"newer") => "install a newer release; the data stays as it is",
+        Some(&"memory") => "raise limits.memory_mib in the configuration and restart",
+        Some(_) => "raise limits.peers in the configuration and restart",
     };
     Finding::warn("refused", what, next)
 }

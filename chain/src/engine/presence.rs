@@ -55,7 +55,9 @@ impl PresenceRoom {
 
     /// Says that this node is here, and forgets who has not said so for long.
     pub(super) fn on_timer(&mut self, ctx: &Context, license: &License, now: Now, out: &mut Out) {
-        self.forget_expired(now, out);
+        self.forget_expired(now);
+        // Again: the shell forgets it when it is behind.
+        self.tell(out);
         let own = self.own(ctx, license, now);
         let is_not_yet = own.is_none() && ctx.me.is_some() && self.node.is_some();
         self.schedule(now.mono.plus(if is_not_yet { SOON } else { PERIOD }), out);
@@ -83,11 +85,10 @@ impl PresenceRoom {
         }
     }
 
-    fn forget_expired(&mut self, now: Now, out: &mut Out) {
+    fn forget_expired(&mut self, now: Now) {
         let is_over = |(_, expires): &(NodeKey, Timestamp)| *expires < now.wall;
         if self.known.values().any(is_over) {
             Arc::make_mut(&mut self.known).retain(|_: &PublicKey, known| !is_over(known));
-            self.tell(out);
         }
     }
 

@@ -31,7 +31,7 @@ impl Gate {
         reserved.sort();
         Occupancy {
             inbound: self.count(|connection| connection.is_inbound && connection.peer.is_some()),
-            outbound: self.count(|connection| !connection.is_inbound),
+            outbound: self.count(|connection| !connection.is_inbound && !connection.is_dial_back),
             pending: self.count(|connection| connection.is_inbound && connection.peer.is_none()),
             limits: self.limits,
             reserved,

@@ -248,3 +248,31 @@ fn a_masternode_comes_into_a_full_node_and_stays_however_many_come_after_it() {
     assert!(!evicted.is_empty() && !evicted.contains(&masternode));
     assert!(!door.gate.has_place(&retired));
 }
+
+#[test]
+fn a_dial_back_takes_no_place_and_is_closed_soon() {
+    let mut door = Door::new(PeerLimits::of(50), &[]);
+    let here = "/ip4/9.9.9.9/tcp/24000".parse().unwrap();
+    let room = door.gate.outbound_room();
+    let mut reached = Vec::new();
+    for host in 0..10 {
+        let (peer, ip) = (PeerId::random(), format!("9.{host}.9.9"));
+        door.enter(&ip, peer).unwrap();
+        let (id, address) = (door.id(), format!("/ip4/{ip}/tcp/24000").parse().unwrap());
+        if door.gate.dial(id, Some(peer), &[address], door.now).is_ok() {
+            door.gate.reached(id, peer, door.now).unwrap();
+            reached.push((id, peer));
+        }
+    }
+    assert_eq!((reached.len(), door.gate.outbound_room()), (DIAL_BACKS_MAX, room));
+    assert!(reached.iter().all(|(id, _)| door.gate.was_dial_back(id)));
+    door.gate.close_dial_backs(door.now);
+    assert!(door.close().is_empty(), "there is time for the answer");
+    door.now += DIAL_BACK_LASTS;
+    door.gate.close_dial_backs(door.now);
+    assert_eq!(door.close().len(), DIAL_BACKS_MAX);
+    let stranger = PeerId::random();
+    let id = door.id();
+    assert_eq!(door.gate.dial(id, Some(stranger), &[here], door.now), Err(Refusal::Unwanted));
+    assert!(door.gate.events.is_empty(), "an address is no wish");
+}

@@ -257,11 +257,11 @@ fn what_is_not_well_with_bans_limits_and_load_is_named_with_what_to_do() {
             "timecoin net drop x --net net",
         ),
         (
-            |f| f.mesh.refusals = vec![refused("share", 9), refused("chain", 5)],
+            |f| f.mesh.refusals = vec![refused("full", 9), refused("newer", 5)],
             "refused",
             Warn,
-            "text of share (2 times, the last 9 s ago); text of chain",
-            "genesis",
+            "text of full (2 times, the last 9 s ago); text of newer",
+            "newer release",
         ),
         (|f| f.mesh.refusals = vec![refused("full", 9)], "refused", Warn, "full", "limits.peers"),
     ]);
@@ -271,7 +271,7 @@ fn what_is_not_well_with_bans_limits_and_load_is_named_with_what_to_do() {
 fn what_is_usual_old_or_of_others_is_no_finding() {
     let changes: [fn(&mut Facts); 7] = [
         |f| f.mesh.external = vec!["/dns4/node.example.org/tcp/1".into()],
-        |f| f.mesh.refusals = vec![refused("unwanted", 1), refused("share", 1)],
+        |f| f.mesh.refusals = vec![refused("unwanted", 1), refused("chain", 1)],
         |f| f.mesh.refusals = vec![refused("full", NEWS_SECONDS)],
         |f| f.bans = vec![ban("7.7.7.7/32")],
         |f| f.network.connections_out = 4,
@@ -283,6 +283,6 @@ fn what_is_usual_old_or_of_others_is_no_finding() {
     }
     let mut facts = well();
     facts.mesh.refusals = vec![refused("unwanted", 1), refused("rate", 1)];
-    let told = refusals(&facts, "").what;
+    let told = refusals(&facts).what;
     assert!(told.contains("text of rate") && !told.contains("unwanted"), "{told}");
 }

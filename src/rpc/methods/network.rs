@@ -63,7 +63,7 @@ impl Serve for GetNetworkInfo {
 fn too_old(stats: &NetworkStats) -> Option<String> {
     let peers = stats.refused(Why::Newer);
     (peers > 0).then(|| {
-        format!("this node is too old for {peers} peers that it met; install a newer release (the data stays as it is)")
+        format!("this node is too old: {peers} times a peer that it dialled spoke only newer protocol versions; install a newer release (the data stays as it is)")
     })
 }
 
