@@ -39,7 +39,7 @@ pub const TX_BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Blocks in one sync answer; the server stops earlier at [`SYNC_BYTES_MAX`].
 pub const SYNC_BLOCKS_MAX: u32 = 32;
 /// Bytes of one sync answer: at least one whole block with its certificate.
-pub const SYNC_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const SYNC_BYTES_MAX: usize = BLOCK_BYTES_MAX + 512 * 1024;
 /// Transaction bodies per request.
 pub const BODIES_PER_REQUEST_MAX: usize = 512;
 /// Bytes of one answer with transaction bodies.

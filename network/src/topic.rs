@@ -145,7 +145,8 @@ impl Protocol {
     pub const fn response_bytes_max(self) -> usize {
         match self {
             Protocol::Status => 64 * KIB,
-            Protocol::Blocks => 8 * MIB,
+            // The largest block and its certificate. Twice as much would cost twice the memory for slow readers.
+            Protocol::Blocks => 4 * MIB + 512 * KIB,
             // The transactions of a full block and their framing.
             Protocol::Transactions => 4 * MIB + 256 * KIB,
             // A proposal, and the votes and certificates of its round.
