@@ -72,6 +72,7 @@ pub use crate::{
     handle::NetworkHandle,
     journal::{Departure, Refused, Slow},
     peers::{PeerEvent, PeerInfo},
+    ration::Ration,
     reach::Reachability,
     report::{Mesh, ip_and_port, is_public, netgroup, transport},
     saved::{Saved, SavedError},

@@ -198,7 +198,7 @@ impl State {
         }
     }
 
-    /// Gossipsub delivers a message. The empty one stands for those over a quota.
+    /// Gossipsub delivers a message. An empty one was over the quota and does not count.
     fn delivers(&mut self, message: &Message) {
         let topic = self.topics.of(&message.topic).filter(|_| !message.data.is_empty());
         if let Some(topic) = topic {

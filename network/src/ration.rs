@@ -1,4 +1,6 @@
 //! Rations warnings that strangers can cause: one line a minute, with the number of the others.
+//!
+//! Never logs: it says whether to.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +12,9 @@ pub(crate) struct Rations {
     pub(crate) memory: Ration,
 }
 
-/// Lets through one line a minute, with the number of those that it stands for.
+/// Lets through one line a minute and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct Ration {
+pub struct Ration {
     told_at: Option<Instant>,
     untold: u64,
 }
@@ -20,8 +22,8 @@ pub(crate) struct Ration {
 impl Ration {
     const PERIOD: Duration = Duration::from_secs(60);
 
-    /// The number of lines that were kept back before this one; none if this one is, too.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<u64> {
+    /// The number of lines that were suppressed since the last one; none if this one is suppressed too.
+    pub fn take(&mut self, now: Instant) -> Option<u64> {
         if self.told_at.is_some_and(|at| now.saturating_duration_since(at) < Self::PERIOD) {
             self.untold += 1;
             return None;

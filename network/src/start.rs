@@ -25,7 +25,8 @@ use crate::{
     config::NetworkConfig,
     discovery::Discovery,
     error::NetworkError,
-    gossip::Tickets,
+    exchange::Answered,
+    gossip::{Judged, Tickets},
     handle::{BULK_QUEUE, Command, HIGH_QUEUE, Inner, LOW_QUEUE, NetworkHandle},
     journal::Journal,
     memory::Memory,
@@ -61,12 +62,7 @@ const REPLY_QUEUE: usize = 4096;
 /// listening errors, each with its address and what to do.
 pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, NetworkError> {
     config.validate()?;
-    let mut listen_on = Vec::new();
-    for address in &config.listen {
-        if check_port_is_free(address)? {
-            listen_on.push(address.clone());
-        }
-    }
+    let listen_on = free_addresses(&config.listen)?;
     let names = Names::new(&config.chain_tag);
     let topics = Topics::new(&names);
     let local = keypair.public().to_peer_id();
@@ -122,19 +118,11 @@ pub async fn start(config: NetworkConfig, keypair: Keypair) -> Result<Network, N
     };
     let (handle, commands) =
         handle((local, config.version_max), &node.peers, stats, (listening, reach));
-    let inlets = Inlets {
-        stop: commands.stop,
-        high: commands.high,
-        low: commands.low,
-        bulk: commands.bulk,
-        replies: replies_inlet,
-        fast_verdicts,
-        bulk_verdicts,
-    };
+    let (inlets, ended) = commands.join(replies_inlet, fast_verdicts, bulk_verdicts);
     for event in early {
         node.on_event(event);
     }
-    tokio::spawn(node.run(inlets, commands.ended));
+    tokio::spawn(node.run(inlets, ended));
     Ok(Network { handle, fast, bulk, requests, peers, saved })
 }
 
@@ -165,6 +153,19 @@ struct Commands {
     ended: watch::Sender<()>,
 }
 
+impl Commands {
+    /// All sources of work, and what closes when the swarm has ended.
+    fn join(
+        self,
+        replies: mpsc::Receiver<Answered>,
+        fast_verdicts: mpsc::Receiver<Judged>,
+        bulk_verdicts: mpsc::Receiver<Judged>,
+    ) -> (Inlets, watch::Sender<()>) {
+        let Commands { high, low, bulk, stop, ended } = self;
+        (Inlets { stop, high, low, bulk, replies, fast_verdicts, bulk_verdicts }, ended)
+    }
+}
+
 fn handle(
     (local, version_max): (PeerId, u32),
     peers: &Peers,
@@ -187,6 +188,17 @@ fn handle(
         ended: ended_outlet,
     };
     (NetworkHandle { inner: Arc::new(inner) }, commands)
+}
+
+/// The addresses to listen on, each of which has a free port.
+fn free_addresses(addresses: &[Multiaddr]) -> Result<Vec<Multiaddr>, NetworkError> {
+    let mut free = Vec::new();
+    for address in addresses {
+        if check_port_is_free(address)? {
+            free.push(address.clone());
+        }
+    }
+    Ok(free)
 }
 
 /// libp2p sets the port-reuse option on listeners, so a second node of the same user on the same
