@@ -4,7 +4,7 @@
 //! and only a verified commit certificate moves the target.
 //!
 //! A peer that fails or answers with nothing is not asked again at once: the pause doubles with each failure in a row,
-//! and is remembered while the peer is disconnected.
+//! and is remembered while the peer is disconnected. A peer that is busy is asked again soon, after peers that answer.
 use crate::{
     limits::{SYNC_BLOCKS_MAX, SYNC_WINDOW},
     rules::CertifiedBlock,
@@ -21,9 +21,11 @@ const IN_FLIGHT_MAX: usize = 4;
 const PAUSE: Millis = Millis(100);
 /// How often the pause doubles at most: to 6.4 s.
 const DOUBLINGS_MAX: u32 = 6;
+/// The pause after a busy answer: a peer that limits its upload is asked soon after it may send again.
+const BUSY_PAUSE: Millis = Millis(250);
 /// Failures are forgotten so long after the pause that they caused.
 const FORGIVEN_AFTER: Millis = Millis(60_000);
-/// Peers whose failures are remembered.
+/// Peers whose failures are remembered, or that are busy.
 const FAILING_MAX: usize = 256;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,8 +34,8 @@ struct PeerState {
     asked: Option<BlocksRequest>,
 }
 
-/// Failures in a row.
-#[derive(Debug, Clone, Copy)]
+/// Failures in a row; none if the peer is only busy.
+#[derive(Debug, Clone, Copy, Default)]
 struct Failures {
     count: u32,
     /// The end of the pause.
@@ -44,7 +46,7 @@ struct Failures {
 #[derive(Debug)]
 pub struct Planner<P> {
     peers: BTreeMap<P, PeerState>,
-    /// Peers that failed, connected or not.
+    /// Peers that failed or were busy since their last answer, connected or not.
     failing: BTreeMap<P, Failures>,
     target: Height,
     held: BTreeMap<Height, CertifiedBlock>,
@@ -121,23 +123,34 @@ impl<P: Copy + Ord> Planner<P> {
 
     /// A peer did not answer, or with nothing.
     pub fn failed(&mut self, now: Millis, peer: P) {
+        self.pause(now, peer, |failures| {
+            let pause = Millis(PAUSE.0 << failures.count.min(DOUBLINGS_MAX));
+            Failures { count: failures.count.saturating_add(1), until: now.plus(pause) }
+        });
+    }
+
+    /// A peer answered that it is busy.
+    pub fn busy(&mut self, now: Millis, peer: P) {
+        self.pause(now, peer, |failures| Failures { until: now.plus(BUSY_PAUSE), ..failures });
+    }
+
+    fn pause(&mut self, now: Millis, peer: P, fail: impl FnOnce(Failures) -> Failures) {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.asked = None;
         }
         self.failing.retain(|_, failures| now < failures.until.plus(FORGIVEN_AFTER));
-        let count = self.failures_of(&peer);
-        if count == 0 && self.failing.len() == FAILING_MAX {
+        if self.failing.len() == FAILING_MAX && !self.failing.contains_key(&peer) {
             let first = self.failing.iter().min_by_key(|(_, failures)| failures.until);
             let first = first.map(|(peer, _)| *peer).expect("as many as FAILING_MAX");
             self.failing.remove(&first);
         }
-        let pause = Millis(PAUSE.0 << count.min(DOUBLINGS_MAX));
-        let failures = Failures { count: count.saturating_add(1), until: now.plus(pause) };
-        self.failing.insert(peer, failures);
+        let failures = self.failing.entry(peer).or_default();
+        *failures = fail(*failures);
     }
 
-    fn failures_of(&self, peer: &P) -> u32 {
-        self.failing.get(peer).map_or(0, |failures| failures.count)
+    /// None if it answered the last time; none is fewer than zero.
+    fn failures_of(&self, peer: &P) -> Option<u32> {
+        self.failing.get(peer).map(|failures| failures.count)
     }
 
     fn paused_until(&self, peer: &P) -> Millis {
@@ -303,6 +316,38 @@ mod tests {
     }
 
     #[test]
+    fn a_busy_peer_is_asked_again_soon_but_after_one_that_answers() {
+        let mut planner = Planner::default();
+        for peer in [1, 2] {
+            planner.peer_up(peer);
+            planner.proven(peer, Height(40));
+        }
+        let asked = |planner: &mut Planner<u8>, now| -> Vec<u8> {
+            planner.plan(now, Height(0), None).into_iter().map(|(peer, _)| peer).collect()
+        };
+        let mut now = NOW;
+        assert_eq!(asked(&mut planner, now), [1, 2]);
+        for _ in 0..20 {
+            planner.busy(now, 1);
+            assert_eq!(asked(&mut planner, now), []);
+            assert_eq!(planner.retry_at(now, Height(0), None), Some(now.plus(BUSY_PAUSE)));
+            now = now.plus(BUSY_PAUSE);
+            assert_eq!(asked(&mut planner, now), [1], "the pause does not grow");
+        }
+        planner.busy(now, 1);
+        planner.proven(2, Height(70));
+        planner.peer_down(2);
+        planner.peer_up(2);
+        planner.proven(2, Height(70));
+        now = now.plus(BUSY_PAUSE);
+        assert_eq!(asked(&mut planner, now), [2, 1]);
+        planner.failed(now, 2);
+        planner.busy(now, 1);
+        now = now.plus(BUSY_PAUSE);
+        assert_eq!(asked(&mut planner, now), [1, 2], "busy is better than failed");
+    }
+
+    #[test]
     fn failures_survive_a_reconnect_for_a_while_and_are_bounded() {
         let mut planner = Planner::default();
         planner.peer_up(1);
@@ -315,7 +360,7 @@ mod tests {
         assert_eq!(planner.plan(Millis(1_199), Height(0), None), []);
         assert_eq!(planner.plan(Millis(1_200), Height(0), None), [(1, request(1, 10))]);
         planner.failed(NOW.plus(FORGIVEN_AFTER).plus(FORGIVEN_AFTER), 2);
-        assert_eq!(planner.failures_of(&1), 0, "forgiven");
+        assert_eq!(planner.failures_of(&1), None, "forgiven");
         for peer in 0..1_000 {
             planner.failed(NOW, peer);
         }

@@ -5,7 +5,8 @@
 //! blocks, however many and slow, leave the other answers their room.
 //!
 //! Blocks may have a limit in bytes a second as well. An answer may take more than is left, and then
-//! there is none until that is paid off, so the average holds whatever the length of an answer.
+//! there is none until that is paid off, so the average holds whatever the length of an answer. With
+//! such a limit, answers of blocks are built one after the other: together they would take a multiple of it.
 //!
 //! Invariants: the sum of a pool covers its answers in progress and never exceeds its size; while a
 //! peer has an answer in a pool, it gets no other that would take it over its share of the pool.
@@ -64,6 +65,8 @@ struct Answer {
     peer: PeerId,
     pool: Pool,
     bytes: usize,
+    /// Whether its length is known.
+    is_settled: bool,
 }
 
 /// The answers in progress.
@@ -109,10 +112,12 @@ impl<K: Eq + Hash> Budget<K> {
         let fits = sum(&|_| true) + bytes <= pool.size();
         let is_fair = own == 0 || own + bytes <= pool.share();
         let upload = self.upload.as_mut().filter(|_| pool == Pool::Blocks);
-        let may_upload = upload.is_none_or(|upload| !upload.is_empty(now));
+        let is_building = |answer: &Answer| answer.pool == Pool::Blocks && !answer.is_settled;
+        let may_upload = upload
+            .is_none_or(|upload| !upload.is_empty(now) && !self.open.values().any(is_building));
         let is_reserved = fits && is_fair && may_upload;
         if is_reserved {
-            self.open.insert(id, Answer { peer, pool, bytes });
+            self.open.insert(id, Answer { peer, pool, bytes, is_settled: false });
         }
         is_reserved
     }
@@ -120,7 +125,7 @@ impl<K: Eq + Hash> Budget<K> {
     /// The length of an answer is known. False if nothing was reserved for it.
     pub(crate) fn settle(&mut self, id: &K, bytes: usize) -> bool {
         let Some(answer) = self.open.get_mut(id) else { return false };
-        answer.bytes = answer.bytes.min(bytes);
+        (answer.bytes, answer.is_settled) = (answer.bytes.min(bytes), true);
         if answer.pool == Pool::Blocks
             && let Some(upload) = &mut self.upload
         {
@@ -198,6 +203,19 @@ mod tests {
         }
         let percent = sent * 100 / (LIMIT * 600);
         assert!((99..=102).contains(&percent), "{percent} %");
+    }
+
+    #[test]
+    fn peers_that_ask_at_once_get_one_answer_under_an_upload_limit() {
+        let now = Instant::now();
+        let mut budget = Budget::new(625_000, now);
+        let mut ask = |id| budget.reserve(id, PeerId::random(), Protocol::Blocks, now);
+        assert!(ask(1) && !ask(2), "the length of the first is not known");
+        budget.release(&1);
+        assert!(budget.reserve(2, PeerId::random(), Protocol::Blocks, now), "it was not sent");
+        assert!(budget.settle(&2, 4_000_000));
+        let then = now + Duration::from_secs(6);
+        assert!(budget.reserve(3, PeerId::random(), Protocol::Blocks, then), "it is paid off");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Requests to peers, and peers' requests that the store answers. Moves bytes; `chain` defines
 //! their meaning.
+use bytes::Bytes;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
@@ -9,7 +10,7 @@ use timecoin_chain::{
     limits::{SYNC_BLOCKS_MAX, SYNC_BYTES_MAX},
     wire::{self, Request, Response},
 };
-use timecoin_network::{NetworkHandle, PeerId, Protocol, Reply, Topic};
+use timecoin_network::{NetworkHandle, PeerId, Protocol, Reply, RequestError, Topic};
 use timecoin_store::{Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -75,14 +76,14 @@ pub(super) fn chain_topic(topic: Topic) -> wire::Topic {
     }
 }
 
-/// The response of a peer, or none if it is disconnected, busy or slow.
+/// The response of a peer, or why there is none.
 pub(super) struct Answered {
     pub(super) from: PeerId,
     pub(super) request: Request,
-    pub(super) bytes: Option<Vec<u8>>,
+    pub(super) response: Result<Bytes, RequestError>,
 }
 
-/// Sends a request to a peer; the response, or none, goes to the loop.
+/// Sends a request to a peer; the response, or why there is none, goes to the loop.
 pub(super) async fn ask(
     network: NetworkHandle,
     peer: PeerId,
@@ -91,9 +92,8 @@ pub(super) async fn ask(
 ) {
     let protocol = protocol_of(request.protocol());
     let response = network.request(peer, protocol, request.encode().into()).await;
-    let bytes = response.ok().map(Vec::from);
     // The loop ends only when the node stops.
-    drop(responses.send(Answered { from: peer, request, bytes }).await);
+    drop(responses.send(Answered { from: peer, request, response }).await);
 }
 
 /// Answers requests from the store, off the loop.

@@ -16,7 +16,9 @@ use timecoin_chain::{
     types::{Block, Certificate, Millis, Now, TxId},
     wire::Ticket,
 };
-use timecoin_network::{Gossip, InboundRequest, NetworkHandle, PeerEvent, PeerId, Reply};
+use timecoin_network::{
+    Gossip, InboundRequest, NetworkHandle, PeerEvent, PeerId, Reply, RequestError,
+};
 use timecoin_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -182,11 +184,12 @@ impl Shell {
     }
 
     async fn on_answered(&mut self, answered: Answered) -> Result<(), End> {
-        let Answered { from, request, bytes } = answered;
+        let Answered { from, request, response } = answered;
         let Some(from) = self.peers.number(&from) else { return Ok(()) };
-        self.handle(match bytes {
-            Some(bytes) => Input::Response { from, request, bytes },
-            None => Input::RequestFailed { from, request },
+        self.handle(match response {
+            Ok(bytes) => Input::Response { from, request, bytes: Vec::from(bytes) },
+            Err(RequestError::Busy) => Input::PeerBusy { from, request },
+            Err(_) => Input::RequestFailed { from, request },
         })
         .await
     }

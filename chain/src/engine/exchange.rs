@@ -65,6 +65,19 @@ impl<V: LedgerView> Engine<V> {
         self.work.push(Work::AdvanceSync);
     }
 
+    pub(super) fn on_peer_busy(&mut self, now: Now, from: Peer, request: &Request) {
+        match request {
+            Request::Blocks(_) => {
+                self.peers.planner.busy(now.mono, from);
+                self.work.push(Work::AdvanceSync);
+            }
+            // Others are asked at once, as after a failure.
+            Request::Bodies(_) | Request::Status | Request::Votes(_) => {
+                self.on_request_failed(now, from, request);
+            }
+        }
+    }
+
     pub(super) fn on_request_failed(&mut self, now: Now, from: Peer, request: &Request) {
         match request {
             Request::Blocks(_) => {

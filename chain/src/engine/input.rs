@@ -109,7 +109,14 @@ pub enum Input {
     },
     /// A timer has run out.
     Timer(Timer),
-    /// A request failed: the peer is gone, busy, slow, or answered nonsense.
+    /// The peer answered a request with "busy".
+    PeerBusy {
+        /// Who.
+        from: Peer,
+        /// What was asked.
+        request: Request,
+    },
+    /// A request failed: the peer is gone or slow, or its answer was malformed.
     RequestFailed {
         /// Who.
         from: Peer,

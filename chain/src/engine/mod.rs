@@ -200,6 +200,7 @@ impl<V: LedgerView> Engine<V> {
             Input::Executed { block, result } => self.on_executed(block, result),
             Input::Durable { height } => self.on_durable(now, height),
             Input::Timer(timer) => self.on_timer(now, timer),
+            Input::PeerBusy { from, request } => self.on_peer_busy(now, from, &request),
             Input::RequestFailed { from, request } => self.on_request_failed(now, from, &request),
         }
     }

@@ -126,6 +126,8 @@ pub enum Met {
     SecondHost,
     /// Such a host learned of the other and stopped.
     SecondHostStopped,
+    /// A node that asked for blocks heard "busy".
+    PeerBusy,
     /// A stranger answered a request.
     StrangerAnswered,
     /// A stranger was blamed for its answer.
@@ -200,6 +202,7 @@ impl Met {
         Self::Twin,
         Self::SecondHost,
         Self::SecondHostStopped,
+        Self::PeerBusy,
         Self::StrangerAnswered,
         Self::StrangerBlamed,
         Self::AllPresent,

@@ -1,6 +1,7 @@
 //! Each event becomes an input of an engine, unless the node or the connection is gone meanwhile.
 use crate::{
     coverage::Met,
+    instances::Class,
     node::{Call, Ticketed},
     oracle::Oracle,
     wire::{Gossip, Payload, Reply},
@@ -30,6 +31,7 @@ impl World {
             Event::Reply { to, connection, call, reply } => {
                 self.on_reply(to, connection, call, &reply);
             }
+            Event::Busy { to, connection, call } => self.on_busy(to, connection, call),
             Event::CallTimeout { node, incarnation, call } if self.is_up(node, incarnation) => {
                 self.fail_call(node, call);
             }
@@ -173,6 +175,9 @@ impl World {
         let Some(Ticketed::Question { connection, call }) = self.take_ticket(node, ticket) else {
             return;
         };
+        if matches!(request, Request::Blocks(_)) && self.is_busy() {
+            return self.send_busy(node, connection, call);
+        }
         let disk = &self.nodes[node].disk;
         let (shown, response) = match request {
             Request::Status => {
@@ -210,6 +215,21 @@ impl World {
         }
         self.feed(to, Input::Response { from, request, bytes });
         self.answering = None;
+    }
+
+    fn is_busy(&mut self) -> bool {
+        self.faults.busy > 0 && self.fate(Class::Busy, self.faults.busy)
+    }
+
+    fn on_busy(&mut self, node: usize, connection: u64, call: u64) {
+        let Some(running) = &mut self.nodes[node].running else { return };
+        if !running.peers.contains_key(&connection) {
+            return;
+        }
+        let Some(Call { request, .. }) = running.calls.remove(&call) else { return };
+        self.coverage.met(Met::PeerBusy);
+        self.note(node, 36, &connection.to_le_bytes(), || format!("busy {request:?}"));
+        self.feed(node, Input::PeerBusy { from: Peer(connection), request });
     }
 
     pub(crate) fn fail_call(&mut self, node: usize, call: u64) {

@@ -123,6 +123,8 @@ pub struct Faults {
     pub late_duplicates: bool,
     /// Chance that a lying peer takes a transaction out of a proposal or a final block on its way.
     pub tamper: u64,
+    /// Chance that a node answers a request for blocks with "busy".
+    pub busy: u64,
     /// Chance that bits of a message flip on its way.
     pub corrupt: u64,
     /// Chance that a message of an earlier height comes again beside a message.
@@ -275,6 +277,7 @@ impl Faults {
             }),
             flood: None,
             bad_blocks: false,
+            busy: class(rng, 300, |rng| rng.between(100, 900)).unwrap_or(0),
         }
     }
 
@@ -287,6 +290,7 @@ impl Faults {
             duplicate: 0,
             late_duplicates: false,
             tamper: 0,
+            busy: 0,
             corrupt: 0,
             replay: 0,
             clog: None,

@@ -11,6 +11,8 @@ pub enum Class {
     Duplicate,
     /// A peer lies.
     Tamper,
+    /// A peer is busy.
+    Busy,
     /// Bits of a message flip.
     Corrupt,
     /// A message of an earlier height comes again.

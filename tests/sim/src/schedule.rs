@@ -58,6 +58,11 @@ pub(crate) enum Event {
         call: u64,
         reply: Rc<Reply>,
     },
+    Busy {
+        to: usize,
+        connection: u64,
+        call: u64,
+    },
     CallTimeout {
         node: usize,
         incarnation: u64,
@@ -136,9 +141,10 @@ impl Event {
     /// The node whose loop handles it; none for an event that happens to a node or to the world.
     pub(crate) fn handled_by(&self) -> Option<usize> {
         match self {
-            Self::Gossip { to, .. } | Self::Question { to, .. } | Self::Reply { to, .. } => {
-                Some(*to)
-            }
+            Self::Gossip { to, .. }
+            | Self::Question { to, .. }
+            | Self::Reply { to, .. }
+            | Self::Busy { to, .. } => Some(*to),
             Self::CallTimeout { node, .. }
             | Self::Timer { node, .. }
             | Self::Work { node, .. }

@@ -179,4 +179,13 @@ impl World {
         }
         self.at(at, Event::Reply { to, connection, call, reply: Rc::new(reply) });
     }
+
+    pub(crate) fn send_busy(&mut self, node: usize, connection: u64, call: u64) {
+        let Some(running) = &self.nodes[node].running else { return };
+        let Some(&to) = running.peers.get(&connection) else { return };
+        let arrivals = self.arrivals((node, to), Label::of(Kind::Reply), 1);
+        if let Some(&Arrival { at, .. }) = arrivals.first() {
+            self.at(at, Event::Busy { to, connection, call });
+        }
+    }
 }

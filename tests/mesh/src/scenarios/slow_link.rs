@@ -21,8 +21,8 @@ const SYNCING: usize = 4;
 /// The node with the slow link: nobody joins through it.
 const SOURCE: usize = 6;
 const LATE_MS: u64 = 50;
-/// Bytes in a tenth of a second that are no burst, and how often in a row.
-const IDLE_BYTES: u64 = 12 * 1024;
+/// Bytes in a tenth of a second that are no answer of blocks: half of what the link carries; and how often in a row.
+const IDLE_BYTES: u64 = 64 * 1024;
 const IDLE_LOOKS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(40);
 

@@ -5,7 +5,7 @@ use crate::faults::{Faults, Flood, Rhythm, Unsynced};
 pub(super) type Off = fn(&mut Faults, &Faults);
 
 /// All classes.
-pub(super) const CLASSES: [Off; 36] = [
+pub(super) const CLASSES: [Off; 37] = [
     |faults, calm| faults.flood = calm.flood,
     |faults, calm| faults.bad_blocks = calm.bad_blocks,
     |faults, calm| faults.byzantine = calm.byzantine,
@@ -14,6 +14,7 @@ pub(super) const CLASSES: [Off; 36] = [
     |faults, calm| faults.late_duplicates = calm.late_duplicates,
     |faults, calm| faults.reorder = calm.reorder,
     |faults, calm| faults.tamper = calm.tamper,
+    |faults, calm| faults.busy = calm.busy,
     |faults, calm| faults.corrupt = calm.corrupt,
     |faults, calm| faults.replay = calm.replay,
     |faults, calm| faults.clog = calm.clog,
@@ -49,7 +50,7 @@ pub(super) const CLASSES: [Off; 36] = [
 ];
 
 /// Makes one class weaker. Each is applied again for as long as the failure stays.
-pub(super) const INTENSITIES: [fn(&mut Faults); 22] = [
+pub(super) const INTENSITIES: [fn(&mut Faults); 23] = [
     |faults| flood(faults, |flood| flood.masternodes = (flood.masternodes / 2).max(4)),
     |faults| flood(faults, |flood| flood.strangers /= 2),
     |faults| flood(faults, |flood| flood.pace /= 2),
@@ -57,6 +58,7 @@ pub(super) const INTENSITIES: [fn(&mut Faults); 22] = [
     |faults| faults.loss /= 2,
     |faults| faults.duplicate /= 2,
     |faults| faults.tamper /= 2,
+    |faults| faults.busy /= 2,
     |faults| faults.corrupt /= 2,
     |faults| faults.replay /= 2,
     |faults| faults.crash_at_effect /= 2,
