@@ -488,11 +488,9 @@ impl Node {
             self.dial(peer, addresses, now);
         }
         if self.discovery.lookup_due(connections, now) {
-            let kademlia = &mut self.swarm.behaviour_mut().kademlia;
-            // Having no known peers is not an error: the next identified peer triggers another
-            // lookup.
-            let _ = kademlia.bootstrap();
-            kademlia.get_closest_peers(PeerId::random());
+            // One query: refreshing every bucket (`bootstrap`) names the same peers in a network of this kind, and
+            // costs a query for each bucket.
+            self.swarm.behaviour_mut().kademlia.get_closest_peers(PeerId::random());
             self.ask_for_records();
         }
     }

@@ -13,7 +13,8 @@ use timecoin_network::{NetworkConfig, Protocol, PublishError, Topic};
 
 use crate::support::{config, eventually, joining, meshed, next, node, noise, within};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// On one thread the test sees the vote before the nodes go on, however busy the machine is.
+#[tokio::test]
 async fn a_vote_overtakes_a_flood_of_bulk() {
     const FLOOD: u64 = 200;
     let mut first = node(100, config()).await;
@@ -30,7 +31,7 @@ async fn a_vote_overtakes_a_flood_of_bulk() {
     let behind = first.handle.stats().topic(Topic::Transactions).received;
     let latency = sent.elapsed();
     vote.ticket.accept();
-    assert!(behind < FLOOD, "the vote came behind all {FLOOD} batches, after {latency:?}");
+    assert!(behind < FLOOD / 10, "the vote came behind {behind} of {FLOOD} batches");
     assert!(latency < Duration::from_secs(2), "{latency:?}, behind {behind}");
     println!("vote after {latency:?}, behind {behind} of {FLOOD} batches");
 }
