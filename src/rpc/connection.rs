@@ -1,14 +1,24 @@
 //! Limits the number of connections and how long each may be idle.
 //!
-//! Invariant: a connection on which no answer makes progress for [`PATIENCE`] is closed, whether
-//! its request does not arrive, arrives byte by byte, or its answer is not read. An idle client
-//! cannot occupy a connection.
-use axum::serve::Listener;
+//! When all places are taken, a newcomer gets that of the connection that has been without a complete request for
+//! longest, so idle clients, however many, keep nobody out: not the monitoring, and not the operator.
+//!
+//! Invariant: a connection is closed whose request head does not arrive within [`HEAD_PATIENCE`], or on which no
+//! answer makes progress for [`PATIENCE`], whether the body does not arrive, arrives byte by byte, or the answer
+//! is not read.
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,26 +26,112 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep, timeout},
 };
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Open connections; more wait in the system's backlog.
+/// Open connections.
 const CONNECTIONS_MAX: usize = 256;
-/// From the last progress of an answer to the first byte of the next request, and from there to the
-/// first byte of its answer.
+/// From the connection, or the first byte of a request, to the end of the request's head.
+const HEAD_PATIENCE: Duration = Duration::from_secs(5);
+/// From the last progress of an answer to the first byte of the next request, and from the end of a request's head to
+/// the first byte of its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause after a failed accept, whose usual cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How often a newcomer looks for a place when every connection is being answered.
+const PLACE_PAUSE: Duration = Duration::from_millis(20);
+/// Ends the head of an HTTP request.
+const HEAD_END: &[u8; 4] = b"\r\n\r\n";
 
 /// A listener with a bounded number of open connections.
 pub(super) struct Gate {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    idle: Arc<Idle>,
+    next: u64,
+}
+
+/// The connections that may be closed for another, by their number: since when, and how.
+#[derive(Default)]
+struct Idle(Mutex<BTreeMap<u64, (Instant, CancellationToken)>>);
+
+impl Idle {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<u64, (Instant, CancellationToken)>> {
+        // Nothing panics while it is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the one that has been idle for longest.
+    fn evict(&self) {
+        let mut idle = self.locked();
+        let first = idle.iter().min_by_key(|(_, (since, _))| *since).map(|(id, _)| *id);
+        if let Some((_, evicted)) = first.and_then(|id| idle.remove(&id)) {
+            evicted.cancel();
+        }
+    }
+}
+
+/// Whether a connection may be closed for another.
+#[derive(Clone)]
+pub(super) struct Seat {
+    number: u64,
+    idle: Arc<Idle>,
+    evicted: CancellationToken,
+    is_kept: Arc<AtomicBool>,
+}
+
+impl Seat {
+    fn new(number: u64, idle: Arc<Idle>) -> Self {
+        let (evicted, is_kept) = (CancellationToken::new(), Arc::default());
+        Self { number, idle, evicted, is_kept }
+    }
+
+    fn is_idle(&self) {
+        if !self.is_kept.load(Relaxed) {
+            let entry = (Instant::now(), self.evicted.clone());
+            self.idle.locked().insert(self.number, entry);
+        }
+    }
+
+    fn is_busy(&self) {
+        self.idle.locked().remove(&self.number);
+    }
+
+    /// From now on the connection is never closed for another: it carries a stream of events.
+    pub(super) fn keep(&self) {
+        self.is_kept.store(true, Relaxed);
+        self.is_busy();
+    }
+}
+
+impl Connected<IncomingStream<'_, Gate>> for Seat {
+    fn connect_info(stream: IncomingStream<'_, Gate>) -> Self {
+        stream.io().seat.clone()
+    }
 }
 
 impl Gate {
     pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Self { listener, places, idle: Arc::default(), next: 0 }
+    }
+
+    /// A place, for which another connection may have to leave.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        loop {
+            let place = self.places.clone().acquire_owned();
+            // Free places are taken at once.
+            let patience = if self.places.available_permits() == 0 {
+                self.idle.evict();
+                PLACE_PAUSE
+            } else {
+                PATIENCE
+            };
+            if let Ok(place) = timeout(patience, place).await {
+                return place.expect("the semaphore is never closed");
+            }
+        }
     }
 }
 
@@ -44,14 +140,15 @@ impl Listener for Gate {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Patient, SocketAddr) {
-        let places = self.places.clone();
-        let place = places.acquire_owned().await.expect("the semaphore is never closed");
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     // A refusal costs latency only.
                     let _ = stream.set_nodelay(true);
-                    return (Patient::new(stream, place, PATIENCE), address);
+                    let place = self.place().await;
+                    self.next += 1;
+                    let seat = Seat::new(self.next, self.idle.clone());
+                    return (Patient::new(stream, place, seat, PATIENCE), address);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "accepting an RPC connection failed");
@@ -66,30 +163,73 @@ impl Listener for Gate {
     }
 }
 
+/// What is expected of a client next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// A request; nothing of it is here.
+    Idle,
+    /// The rest of a request's head, of whose end so many bytes are here.
+    Head(usize),
+    /// The body, and to read the answer.
+    Answer,
+}
+
 /// A connection with a deadline.
 pub(super) struct Patient {
     stream: TcpStream,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
-    /// Whether part of a request has arrived since the last part of an answer was written.
-    is_asking: bool,
+    phase: Phase,
+    seat: Seat,
+    is_evicted: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Patient {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit, patience: Duration) -> Self {
-        let deadline = Box::pin(sleep(patience));
-        Self { stream, patience, deadline, is_asking: false, _place: place }
+    fn new(stream: TcpStream, place: OwnedSemaphorePermit, seat: Seat, patience: Duration) -> Self {
+        seat.is_idle();
+        Self {
+            stream,
+            patience,
+            deadline: Box::pin(sleep(HEAD_PATIENCE.min(patience))),
+            phase: Phase::Idle,
+            is_evicted: Box::pin(seat.evicted.clone().cancelled_owned()),
+            seat,
+            _place: place,
+        }
     }
 
-    fn extend(&mut self) {
-        let later = Instant::now() + self.patience;
+    fn extend(&mut self, patience: Duration) {
+        let later = Instant::now() + patience;
         self.deadline.as_mut().reset(later);
     }
 
     fn expire<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.phase != Phase::Answer && self.is_evicted.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         ready!(self.deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Bytes of a request have come.
+    fn received(&mut self, bytes: &[u8]) {
+        let matched = match self.phase {
+            Phase::Answer => return,
+            Phase::Head(matched) => matched,
+            Phase::Idle => {
+                self.extend(HEAD_PATIENCE.min(self.patience));
+                0
+            }
+        };
+        match end_of_head(matched, bytes) {
+            Some(matched) => self.phase = Phase::Head(matched),
+            None => {
+                self.phase = Phase::Answer;
+                self.seat.is_busy();
+                self.extend(self.patience);
+            }
+        }
     }
 
     fn wrote(
@@ -100,9 +240,32 @@ impl Patient {
         if written.is_pending() {
             return self.expire(cx);
         }
-        self.is_asking = false;
-        self.extend();
+        self.phase = Phase::Idle;
+        self.seat.is_idle();
+        self.extend(self.patience);
         written
+    }
+}
+
+/// How many bytes of the end of a head are at the end of `bytes`, with `matched` before them; none if the head ends in them.
+fn end_of_head(matched: usize, bytes: &[u8]) -> Option<usize> {
+    let mut matched = matched;
+    for byte in bytes {
+        matched = match *byte {
+            byte if HEAD_END.get(matched) == Some(&byte) => matched + 1,
+            b'\r' => 1,
+            _ => 0,
+        };
+        if matched == HEAD_END.len() {
+            return None;
+        }
+    }
+    Some(matched)
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        self.seat.is_busy();
     }
 }
 
@@ -112,14 +275,13 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_pending() {
             return self.expire(cx);
         }
-        if !self.is_asking {
-            self.is_asking = true;
-            self.extend();
-        }
+        let bytes = buffer.filled().get(before..).unwrap_or_default();
+        self.received(bytes);
         read
     }
 }
@@ -172,7 +334,40 @@ mod tests {
         let client = TcpStream::connect(address).await.expect("connected");
         let (server, _) = listener.accept().await.expect("accepted");
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("free");
-        (Patient::new(server, place, SHORT), client)
+        (Patient::new(server, place, Seat::new(0, Arc::default()), SHORT), client)
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_across_reads() {
+        for (reads, is_found) in [
+            (&["GET / HTTP/1.1\r\n\r\n"][..], true),
+            (&["GET /\r", "\n\r", "\nbody"], true),
+            (&["a\r\n\r", "\r\n\r\n"], true),
+            (&["a\r\n", "\r"], false),
+            (&["a\n\n", "\r\rb\r\n"], false),
+        ] {
+            let found =
+                reads.iter().try_fold(0, |matched, read| end_of_head(matched, read.as_bytes()));
+            assert_eq!(found.is_none(), is_found, "{reads:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_connection_that_has_been_idle_for_longest_leaves_unless_it_is_kept() {
+        let idle = Arc::<Idle>::default();
+        let seats: Vec<Seat> = (0..3).map(|number| Seat::new(number, idle.clone())).collect();
+        seats.iter().for_each(Seat::is_idle);
+        seats[0].keep();
+        seats[0].is_idle();
+        seats[1].is_busy();
+        let evicted = || seats.iter().map(|seat| seat.evicted.is_cancelled()).collect::<Vec<_>>();
+        idle.evict();
+        assert_eq!(evicted(), [false, false, true]);
+        idle.evict();
+        assert_eq!(evicted(), [false, false, true], "who is answered stays");
+        seats[1].is_idle();
+        idle.evict();
+        assert_eq!(evicted(), [false, true, true]);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 use super::{
     auth::Auth,
     calls::Calls,
-    connection::Gate,
+    connection::{Gate, Seat},
     context::Context,
     dispatch,
     events::{self, Topics},
@@ -12,7 +12,7 @@ use crate::{metrics::Metrics, node::NodeHandle};
 use axum::{
     Router,
     body::{Body, to_bytes},
-    extract::{Query, Request, State},
+    extract::{ConnectInfo, Query, Request, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -83,7 +83,8 @@ pub async fn serve(
         readers: Arc::new(Semaphore::new(READERS_MAX)),
     });
     let stopping = node.clone();
-    let graceful = axum::serve(Gate::new(listener), router(server.clone()))
+    let service = router(server.clone()).into_make_service_with_connect_info::<Seat>();
+    let graceful = axum::serve(Gate::new(listener), service)
         .with_graceful_shutdown(async move { stopping.stopping().await });
     let late = async {
         node.stopping().await;
@@ -190,6 +191,7 @@ struct Subscription {
 
 async fn subscribe(
     State(server): State<Arc<Server>>,
+    ConnectInfo(seat): ConnectInfo<Seat>,
     Query(subscription): Query<Subscription>,
 ) -> Response {
     let topics = match Topics::parse(subscription.topics.as_deref()) {
@@ -197,7 +199,10 @@ async fn subscribe(
         Err(text) => return refuse(StatusCode::BAD_REQUEST, &text),
     };
     match server.readers.clone().try_acquire_owned() {
-        Ok(place) => events::stream(&server.calls.context.node, topics, place).into_response(),
+        Ok(place) => {
+            seat.keep();
+            events::stream(&server.calls.context.node, topics, place).into_response()
+        }
         Err(_) => {
             let text = format!("{READERS_MAX} readers are connected, no more are allowed");
             refuse(StatusCode::SERVICE_UNAVAILABLE, &text)

@@ -10,8 +10,9 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
+    time::Instant,
 };
-use timecoin::rpc_client::RpcClient;
+use timecoin::rpc_client::{Event, RpcClient};
 
 #[test]
 fn the_server_lets_in_whom_it_should_and_answers_in_both_dialects() {
@@ -105,6 +106,32 @@ fn pages_for_machines_need_no_cookie_and_events_bring_each_block() {
     }
     println!("events: {} and {}", blocks[0], blocks[1]);
     net.assert_sound();
+}
+
+/// Idle connections, and requests that never end, keep nobody out.
+#[test]
+fn a_thousand_idle_connections_keep_nobody_out_and_event_readers_in() {
+    let net = Net::single(Room::one());
+    let node = net.node("val0");
+    let mut events = node.client.events("block").unwrap();
+    let idle: Vec<TcpStream> = (0..1_000)
+        .map(|number| open(node, if number % 2 == 0 { "" } else { "GET /livez HTTP/1.1\r\nHost:" }))
+        .collect();
+    for page in ["/livez", "/readyz", "/metrics"] {
+        let begun = Instant::now();
+        // A client of its own: a connection that is open may have been closed for another.
+        let client = RpcClient::new((Ipv4Addr::LOCALHOST, node.rpc).into(), None);
+        let (status, text) = client.get(page).unwrap();
+        assert_eq!(status, 200, "{page}: {text}");
+        println!("{page} after {:?}", begun.elapsed());
+    }
+    let height = node.height();
+    let is_later = |event: &Event| {
+        let block: Value = serde_json::from_str(&event.data).unwrap_or_default();
+        block["height"].as_u64() > Some(height)
+    };
+    assert!(events.find(is_later).is_some(), "the reader of events is still served");
+    drop(idle);
 }
 
 struct Answer {
