@@ -5,6 +5,7 @@
 use crate::{
     config::NodeConfig,
     exit::Exit,
+    logging::Losses,
     metrics::Metrics,
     node::{self, NodeHandle, NodeRunError},
     rpc::{self, Auth, AuthError},
@@ -61,7 +62,11 @@ impl RunError {
 ///
 /// # Errors
 /// When a part does not start, or the node cannot go on.
-pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), RunError> {
+pub async fn run(
+    config: NodeConfig,
+    log: Arc<Losses>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
     let (rpc_config, data_dir) = (config.rpc.clone(), config.data_dir.clone());
     // Takes the lock of the data directory first: only its holder may write the cookie.
     let opened = node::open(config, stop.clone()).await?;
@@ -69,7 +74,7 @@ pub async fn run(config: NodeConfig, stop: CancellationToken) -> Result<(), RunE
         true => Some(listen(rpc_config.listen).await?),
         false => None,
     };
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(Metrics::new(log));
     let counting = metrics.clone();
     let node = Box::pin(opened.join(Box::new(move |report| counting.on_report(report)))).await?;
     let server = match listener {

@@ -23,6 +23,7 @@ use std::{
 };
 use timecoin_chain::genesis::Network;
 use timecoin_network::{Multiaddr, PeerId, PeerLimits, Reach, VERSION_MAX, VERSION_MIN};
+use timecoin_store::StoreOptions;
 
 /// The whole configuration of a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +44,7 @@ pub struct NodeConfig {
     pub store: StoreSection,
     /// Waiting transactions.
     pub mempool: MempoolSection,
-    /// The log on standard output.
+    /// The log.
     pub log: LogSection,
     /// Bounds.
     pub limits: LimitsSection,
@@ -101,6 +102,17 @@ pub struct StoreSection {
     pub cache_mb: u64,
 }
 
+impl StoreSection {
+    /// How the store is opened.
+    pub fn options(&self) -> StoreOptions {
+        let cache = usize::try_from(self.cache_mb).unwrap_or(usize::MAX);
+        StoreOptions {
+            address_index: self.address_index,
+            cache_bytes: cache.saturating_mul(1024 * 1024),
+        }
+    }
+}
+
 /// `[mempool]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct MempoolSection {
@@ -117,6 +129,12 @@ pub struct LogSection {
     pub filter: String,
     /// The form of the lines.
     pub format: LogFormat,
+    /// The file that is written; none is standard output.
+    pub file: Option<PathBuf>,
+    /// Bytes after which the file is renamed; 0 is never.
+    pub file_bytes: u64,
+    /// Renamed files that are kept.
+    pub files: u32,
 }
 
 /// The form of log lines.
@@ -214,6 +232,9 @@ impl NodeConfig {
             log: LogSection {
                 filter: layers.get("log.filter")?,
                 format: layers.get("log.format")?,
+                file: layers.optional_path("log.file")?,
+                file_bytes: layers.number::<u64>("log.file_mib", 0..=1 << 20)? * 1024 * 1024,
+                files: layers.number("log.files", 0..=1_000)?,
             },
             limits: limits(&layers)?,
         })

@@ -6,7 +6,7 @@
 pub(crate) mod process;
 mod snapshot;
 
-use crate::node::NodeHandle;
+use crate::{logging::Losses, node::NodeHandle};
 use prometheus_client::{
     encoding::{
         EncodeLabelSet,
@@ -16,6 +16,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use snapshot::Snapshot;
+use std::sync::Arc;
 use timecoin_chain::{
     engine::{Refusal, Report},
     types::{Millis, VoteKind},
@@ -55,6 +56,7 @@ struct OfCall {
 pub struct Metrics {
     registry: Registry,
     counts: Counts,
+    log: Arc<Losses>,
 }
 
 #[derive(Debug)]
@@ -77,13 +79,13 @@ struct Counts {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new()
+        Self::new(Arc::default())
     }
 }
 
 impl Metrics {
-    /// All counters at zero.
-    pub fn new() -> Self {
+    /// All counters at zero, with those of the log.
+    pub fn new(log: Arc<Losses>) -> Self {
         let counts = Counts {
             finality: Histogram::new(FINALITY_BUCKETS),
             blocks: Counter::default(),
@@ -100,7 +102,7 @@ impl Metrics {
             refusals: Family::default(),
             calls: Family::default(),
         };
-        Self { registry: counts.register(), counts }
+        Self { registry: counts.register(), counts, log }
     }
 
     /// Counts what the engine reports.
@@ -145,7 +147,7 @@ impl Metrics {
 
     /// All figures now. The caller reads the store's, which takes time.
     pub(crate) fn render(&self, node: &NodeHandle, store: Option<StoreStats>) -> String {
-        self.encode(Snapshot::new(node, store))
+        self.encode(Snapshot::new(node, store, &self.log))
     }
 
     fn encode(&self, snapshot: Snapshot) -> String {

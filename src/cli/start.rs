@@ -4,14 +4,15 @@ use crate::{
     app::{self, RunError},
     config::{ConfigError, LogFormat, NodeConfig},
     keys,
-    logging::{self, LogError},
-    terminal::{CliError, Exit, StopSignals},
+    logging::{self, Log, LogError},
+    terminal::{CliError, Exit, StopSignals, reload_signal},
 };
 use clap::Args;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct StartArgs {
     #[command(flatten)]
     node: ConfigArgs,
@@ -54,7 +55,7 @@ pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
 
 fn start(config: NodeConfig, args: &StartArgs) -> Result<(), CliError> {
     check_keys(&config)?;
-    logging::begin(&config.log)?;
+    let log = Arc::new(logging::begin(&config.log)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -62,9 +63,28 @@ fn start(config: NodeConfig, args: &StartArgs) -> Result<(), CliError> {
     runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(StopSignals::new()?, stop.clone()));
+        tokio::spawn(reload_on_signal(reload_signal()?, args.clone(), log.clone()));
         // The node's future is large; it lives on the heap.
-        Box::pin(app::run(config, stop)).await.map_err(|error| describe(&error, args))
+        let ended = Box::pin(app::run(config, log.losses(), stop)).await;
+        ended.map_err(|error| describe(&error, args))
     })
+}
+
+/// Opens the log file again and takes the filter that the configuration names now.
+async fn reload_on_signal(mut hangup: Signal, args: StartArgs, log: Arc<Log>) {
+    while hangup.recv().await.is_some() {
+        let reloaded = match args.load() {
+            Ok(config) => log.reload(&config.log).map_err(CliError::from),
+            Err(error) => Err(error.into()),
+        };
+        match reloaded {
+            Ok(()) => tracing::info!("SIGHUP: reloaded log.filter, reopened the log file"),
+            Err(error) => {
+                let reason = error.to_string().replace("\n", ";");
+                tracing::warn!("SIGHUP: nothing was reloaded: {reason}");
+            }
+        }
+    }
 }
 
 /// Reads the key files once before anything starts, so that an error names the command that helps.
@@ -89,7 +109,11 @@ impl From<LogError> for CliError {
             LogError::Filter { .. } => {
                 Self::new(Exit::Config, error).next("timecoin start --log info")
             }
-            LogError::Twice(_) => Self::new(Exit::Failure, error),
+            LogError::File { path, .. } => {
+                let next = format!("ls -ld {}", path.parent().unwrap_or(path).display());
+                Self::new(Exit::Config, error).next(next)
+            }
+            LogError::Thread(_) | LogError::Twice(_) => Self::new(Exit::Failure, error),
         }
     }
 }

@@ -205,6 +205,21 @@ pub(super) const FIELDS: &[Field] = &[
         "",
         "human, or json: one object per line, with height, round, peer and txid as fields.",
     ),
+    field(
+        "log.file",
+        Form::Text,
+        "",
+        "\"node.log\"",
+        "File of the log. Default: standard output. SIGHUP opens it again.",
+    ),
+    field(
+        "log.file_mib",
+        Form::Literal,
+        "100",
+        "",
+        "Size in MiB at which that file is renamed to node.log.1; 0: never.",
+    ),
+    field("log.files", Form::Literal, "5", "", "Number of renamed log files that are kept."),
     field("limits.peers", Form::Literal, "50", "", "Maximum number of connected peers, 1 to 1000."),
     field(
         "limits.inbound",

@@ -53,7 +53,14 @@ fn the_defaults_follow_the_network_of_the_genesis() {
     assert_eq!(config.keys.consensus_key, None);
     assert_eq!(config.mempool, MempoolSection { bytes_mb: 300, transactions: 100_000 });
     assert_eq!((config.store.cache_mb, config.store.address_index), (64, true));
-    assert_eq!(config.log, LogSection { filter: "info".into(), format: LogFormat::Human });
+    let log = LogSection {
+        filter: "info".into(),
+        format: LogFormat::Human,
+        file: None,
+        file_bytes: 100 * 1024 * 1024,
+        files: 5,
+    };
+    assert_eq!(config.log, log);
 }
 
 #[test]

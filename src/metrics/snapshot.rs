@@ -1,6 +1,6 @@
 //! The node's state at a scrape.
 use super::process::Process;
-use crate::node::NodeHandle;
+use crate::{logging::Losses, node::NodeHandle};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeGaugeValue, MetricEncoder, NoLabelSet},
@@ -21,10 +21,12 @@ pub(super) struct Snapshot {
     pub(super) store: Option<StoreStats>,
     pub(super) process: Option<Process>,
     pub(super) uptime: Duration,
+    /// Lines of the log that found no room, and that could not be written.
+    pub(super) lost_lines: [u64; 2],
 }
 
 impl Snapshot {
-    pub(super) fn new(node: &NodeHandle, store: Option<StoreStats>) -> Self {
+    pub(super) fn new(node: &NodeHandle, store: Option<StoreStats>, log: &Losses) -> Self {
         let peers = node.network.peers();
         Self {
             status: node.status(),
@@ -34,6 +36,7 @@ impl Snapshot {
             store,
             process: Process::read(),
             uptime: node.started.elapsed(),
+            lost_lines: [log.queue(), log.write()],
         }
     }
 }
@@ -145,6 +148,11 @@ impl Snapshot {
     fn process(&self, out: &mut Writer<'_, '_>) -> fmt::Result {
         let uptime = self.uptime.as_secs_f64();
         out.gauge("timecoin_uptime_seconds", "Since the node began", uptime)?;
+        let help = "Lines of the log that were lost: the queue was full, or writing failed";
+        let mut lost = out.metric("timecoin_log_lost_lines", help, MetricType::Counter)?;
+        for (reason, count) in ["queue", "write"].into_iter().zip(self.lost_lines) {
+            figure(lost.encode_family(&[("reason", reason)])?, MetricType::Counter, count)?;
+        }
         let Some(process) = self.process else { return Ok(()) };
         let (memory, files) = (process.resident_bytes, process.open_fds);
         out.gauge("process_resident_memory_bytes", "Memory in use", memory)?;

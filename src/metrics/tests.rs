@@ -25,6 +25,7 @@ fn snapshot() -> Snapshot {
         store: Some(StoreStats { bytes_on_disk: 4_096, coins: Some(8), ..StoreStats::default() }),
         process: None,
         uptime: Duration::from_millis(1_500),
+        lost_lines: [6, 2],
     }
 }
 
@@ -45,7 +46,7 @@ fn committed(took: u64, missed: Vec<u16>, synced: bool) -> Report {
 
 #[test]
 fn reports_become_figures() {
-    let metrics = Metrics::new();
+    let metrics = Metrics::default();
     metrics.on_report(&committed(87, vec![3], false));
     metrics.on_report(&committed(4, vec![], false));
     metrics.on_report(&committed(9, vec![0, 1], true));
@@ -86,7 +87,7 @@ fn reports_become_figures() {
 
 #[test]
 fn a_scrape_shows_the_node() {
-    let text = Metrics::new().encode(snapshot());
+    let text = Metrics::default().encode(snapshot());
     for line in [
         "timecoin_chain_height 11",
         "timecoin_chain_last_block_timestamp_seconds 5.0",
@@ -117,7 +118,7 @@ fn a_scrape_shows_the_node() {
 
 #[test]
 fn every_name_is_described_once() {
-    let text = Metrics::new().encode(snapshot());
+    let text = Metrics::default().encode(snapshot());
     let mut names: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     let count = names.len();

@@ -27,7 +27,7 @@ use timecoin_chain::{
 use timecoin_network::{
     Features, Keypair, Network, NetworkConfig, NetworkError, Saved, public_key_of,
 };
-use timecoin_store::{Store, StoreError, StoreOptions};
+use timecoin_store::{Store, StoreError};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -247,12 +247,7 @@ fn config_error(error: impl std::fmt::Display) -> NodeRunError {
 
 async fn open_store(config: &NodeConfig, chain: Arc<Chain>) -> Result<Arc<Store>, NodeRunError> {
     let dir = config.data_dir.clone();
-    let options = StoreOptions {
-        address_index: config.store.address_index,
-        cache_bytes: usize::try_from(config.store.cache_mb)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(1024 * 1024),
-    };
+    let options = config.store.options();
     let open = move || Store::open(&dir, &chain, options);
     Ok(Arc::new(blocking(open).await?))
 }

@@ -11,4 +11,4 @@ mod signals;
 
 pub use crate::exit::Exit;
 pub use error::CliError;
-pub(crate) use signals::{Interrupts, StopSignals};
+pub(crate) use signals::{Interrupts, StopSignals, reload_signal};

@@ -19,7 +19,8 @@ impl Interrupts {
         let runtime = runtime.map_err(failed)?;
         let signals = {
             let _inside = runtime.enter();
-            StopSignals::new()?
+            // A terminal that closes ends the command; a node reads its configuration again instead.
+            StopSignals::with(Some(SignalKind::hangup()))?
         };
         std::thread::spawn(move || {
             runtime.block_on(async move {
@@ -44,14 +45,20 @@ impl Interrupts {
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
 }
 
 impl StopSignals {
     /// Within a runtime.
     pub(crate) fn new() -> Result<Self, CliError> {
+        Self::with(None)
+    }
+
+    fn with(hangup: Option<SignalKind>) -> Result<Self, CliError> {
         let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        Ok(Self { interrupt, terminate })
+        let hangup = hangup.map(signal).transpose().map_err(failed)?;
+        Ok(Self { interrupt, terminate, hangup })
     }
 
     /// Waits for the next one and names it.
@@ -59,8 +66,21 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            () = received(&mut self.hangup) => "SIGHUP",
         }
     }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The signal that asks a node to read its configuration again. Within a runtime.
+pub(crate) fn reload_signal() -> Result<Signal, CliError> {
+    signal(SignalKind::hangup()).map_err(failed)
 }
 
 fn failed(error: std::io::Error) -> CliError {

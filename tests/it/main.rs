@@ -15,6 +15,7 @@
 //! | `stopping` | signals and `testnet down` |
 //! | `upgrade` | nodes of two releases in one network |
 //! | `http` | the RPC server byte by byte |
+//! | `log` | a log that cannot be written stops no node; SIGHUP |
 //! | `net`, `process`, `ports`, `room` | networks of processes, and their cleanup |
 //! | `money`, `wait` | signed payments; waiting with time limits |
 //!
@@ -31,6 +32,7 @@ mod halt;
 mod hostile;
 mod http;
 mod late_joiner;
+mod log;
 mod money;
 mod net;
 mod payment;

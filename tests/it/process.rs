@@ -11,7 +11,7 @@ use std::{
     io::{Read, Seek},
     os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -98,6 +98,11 @@ impl Process {
     /// Starts a command.
     pub(crate) fn spawn(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    /// What it writes to a pipe on standard output.
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().unwrap()
     }
 
     pub(crate) fn pid(&self) -> u32 {

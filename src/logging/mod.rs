@@ -1,13 +1,31 @@
-//! The log on standard output: its filter and its two forms.
+//! The log of the process: its filter, its two forms, and where it goes.
 //!
 //! One event is one line. The human form writes `message field=value`, the JSON form one object
-//! with the fields next to `timestamp`, `level`, `target` and `message`.
+//! with the fields next to `timestamp`, `level`, `target` and `message`. No error of a terminal, a pipe or a disk
+//! stops the process: `sink` counts the lines that are lost.
+mod file;
+mod sink;
+
+pub use sink::Losses;
+
 use crate::config::{LogFormat, LogSection};
+use file::RotatingFile;
+use sink::{Sink, Target};
 use std::{
-    io::IsTerminal,
+    io::{self, IsTerminal},
     panic::{self, PanicHookInfo},
+    path::PathBuf,
+    sync::Arc,
 };
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::LevelFilter,
+    fmt::{
+        MakeWriter, SubscriberBuilder,
+        format::{DefaultFields, Format, Json, JsonFields},
+    },
+    util::SubscriberInitExt,
+};
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -20,30 +38,83 @@ pub enum LogError {
         /// What the parser said.
         error: tracing_subscriber::filter::ParseError,
     },
+    /// The log file cannot be opened.
+    #[error("log.file {}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The thread that writes did not start.
+    #[error("the log did not begin: {0}")]
+    Thread(io::Error),
     /// The process has a log already.
     #[error("the log did not begin: {0}")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Starts the log of the process. In JSON form a panic is a line of it too.
+/// The log of the process. Dropping it waits for the last lines.
+pub struct Log {
+    sink: Sink,
+    set_filter: Box<dyn Fn(EnvFilter) + Send + Sync>,
+}
+
+impl Log {
+    /// Lines that were lost.
+    pub fn losses(&self) -> Arc<Losses> {
+        self.sink.losses()
+    }
+
+    /// Opens the log file again, and takes another filter.
+    ///
+    /// # Errors
+    /// When the filter cannot be read; then nothing changes.
+    pub fn reload(&self, log: &LogSection) -> Result<(), LogError> {
+        (self.set_filter)(filter(&log.filter)?);
+        self.sink.reopen();
+        Ok(())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.sink.flush();
+    }
+}
+
+/// Starts the log of the process. A panic is a line of it too.
 ///
 /// # Errors
-/// When the filter cannot be read, or the process already has a log.
-pub fn begin(log: &LogSection) -> Result<(), LogError> {
+/// When the filter cannot be read, the file cannot be opened, or the process already has a log.
+pub fn begin(log: &LogSection) -> Result<Log, LogError> {
     let filter = filter(&log.filter)?;
-    match log.format {
-        LogFormat::Human => tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_target(false)
-            .with_ansi(std::io::stdout().is_terminal())
-            .finish()
-            .try_init()?,
-        LogFormat::Json => {
-            json(filter, std::io::stdout).try_init()?;
-            panic::set_hook(Box::new(on_panic));
+    let target = match &log.file {
+        None => Target::Stdout,
+        Some(path) => {
+            let file = RotatingFile::open(path, log.file_bytes, log.files);
+            Target::File(file.map_err(|error| LogError::File { path: path.clone(), error })?)
         }
-    }
-    Ok(())
+    };
+    let has_colors = log.file.is_none() && io::stdout().is_terminal();
+    let sink = Sink::start(target).map_err(LogError::Thread)?;
+    let set_filter: Box<dyn Fn(EnvFilter) + Send + Sync> = match log.format {
+        LogFormat::Human => {
+            let human = human(sink.clone()).with_ansi(has_colors).with_env_filter(filter);
+            let human = human.with_filter_reloading();
+            let handle = human.reload_handle();
+            human.finish().try_init()?;
+            Box::new(move |filter| drop(handle.reload(filter)))
+        }
+        LogFormat::Json => {
+            let json = json(sink.clone()).with_env_filter(filter).with_filter_reloading();
+            let handle = json.reload_handle();
+            json.finish().try_init()?;
+            Box::new(move |filter| drop(handle.reload(filter)))
+        }
+    };
+    panic::set_hook(Box::new(on_panic));
+    Ok(Log { sink, set_filter })
 }
 
 /// Unless the filter mentions libp2p, its crates log only errors: an operator cannot act on the
@@ -56,19 +127,26 @@ fn filter(text: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::try_new(whole).map_err(|error| LogError::Filter { filter: text.into(), error })
 }
 
+/// Writes events as text. An error of the writer is never reported to standard error: that may be gone as well.
+fn human<W>(writer: W) -> SubscriberBuilder<DefaultFields, Format, LevelFilter, W>
+where
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    tracing_subscriber::fmt().with_target(false).log_internal_errors(false).with_writer(writer)
+}
+
 /// Writes events as JSON objects whose fields are not nested.
-fn json(
-    filter: EnvFilter,
-    writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
-) -> impl tracing::Subscriber + Send + Sync {
+fn json<W>(writer: W) -> SubscriberBuilder<JsonFields, Format<Json>, LevelFilter, W>
+where
+    W: for<'w> MakeWriter<'w> + 'static,
+{
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
+        .log_internal_errors(false)
         .with_writer(writer)
-        .finish()
 }
 
 fn on_panic(info: &PanicHookInfo<'_>) {
@@ -111,7 +189,8 @@ pub(crate) mod tests {
     pub(crate) fn json_lines(job: impl FnOnce()) -> Vec<Value> {
         let lines = Lines::default();
         let (filter, writer) = (filter("debug").expect("a filter"), lines.clone());
-        tracing::subscriber::with_default(json(filter, move || writer.clone()), job);
+        let json = json(move || writer.clone()).with_env_filter(filter);
+        tracing::subscriber::with_default(json.finish(), job);
         lines.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
@@ -119,14 +198,9 @@ pub(crate) mod tests {
     pub(crate) fn human_lines(job: impl FnOnce()) -> Vec<String> {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(filter("debug").expect("a filter"))
-            .with_target(false)
-            .with_ansi(false)
-            .without_time()
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, job);
+        let human = human(move || writer.clone()).with_ansi(false).without_time();
+        let human = human.with_env_filter(filter("debug").expect("a filter"));
+        tracing::subscriber::with_default(human.finish(), job);
         lines.text().lines().map(|line| line.trim_start().to_owned()).collect()
     }
 
