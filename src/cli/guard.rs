@@ -20,7 +20,7 @@ use timecoin_chain::{
     genesis::GenesisHash,
     types::{Height, Round},
 };
-use timecoin_store::{SAFETY_FILE, SafetyFile};
+use timecoin_store::{SAFETY_FILE, SafetyFile, Store, StoreOptions};
 
 /// The safety record of a stopped node.
 #[derive(Debug, Subcommand)]
@@ -47,9 +47,10 @@ pub(super) enum GuardCommand {
         #[command(flatten)]
         node: ConfigArgs,
     },
-    /// Begin a new record after the old one is lost for good.
+    /// Begin a new record after the old one is lost for good, or correct the height of one that signed nothing yet.
     Reset {
-        /// The first height that may be signed; higher than every height that the key ever signed.
+        /// The first height that may be signed: higher than every height that the key ever signed, and at most the next
+        /// one of the blocks here.
         #[arg(long, value_name = "HEIGHT")]
         first_height: u64,
         /// Accept the risk: if the key signed at this height or later, it signs twice and is punished.
@@ -80,6 +81,8 @@ pub(super) fn run(command: GuardCommand) -> Result<(), CliError> {
 /// The place of a node's record, and the key that it must belong to.
 struct RecordOf {
     data_dir: PathBuf,
+    genesis_file: PathBuf,
+    options: StoreOptions,
     genesis: GenesisHash,
     key: PublicKey,
     node: ConfigArgs,
@@ -97,7 +100,17 @@ impl RecordOf {
             return Err(CliError::new(Exit::Config, what).next("timecoin keys new consensus.key"));
         };
         let key = keys::load(path)?.public_key();
-        Ok(Self { data_dir: config.data_dir, genesis: chain.hash, key, node })
+        let options = config.store.options();
+        let (data_dir, genesis_file) = (config.data_dir, config.genesis);
+        Ok(Self { data_dir, genesis_file, options, genesis: chain.hash, key, node })
+    }
+
+    /// The height after the last block of this node.
+    fn next_height(&self) -> Result<Height, CliError> {
+        let chain = genesis_file::load_chain(&self.genesis_file)?;
+        let store = Store::open(&self.data_dir, &chain, self.options)?;
+        let tip = store.tip_certificate()?;
+        Ok(tip.map_or(Height::GENESIS, |tip| tip.height).next())
     }
 
     fn open(&self) -> Result<SafetyFile, CliError> {
@@ -302,15 +315,35 @@ fn reset(place: &RecordOf, first: Height, is_accepted: bool) -> Result<(), CliEr
             .why(format!("if the key signed at height {first} or later, it would sign twice and be punished"))
             .next("timecoin keys guard reset with --accept-double-sign-risk, if there is no other way"));
     }
+    let next = place.next_height()?;
     let file = place.open()?;
     let here = file.load()?.map(|here| here.record).filter(|here| here.key == place.key);
-    if let Some(here) = here.filter(|here| first <= last_known(here).0) {
+    let foreign = here.as_ref().filter(|here| matches!(here.stopped, Some(Stop::Foreign(..))));
+    let highest = foreign.map_or(next, |here| next.max(last_known(here).0.next()));
+    if first > highest {
+        return Err(too_high(place, first, highest));
+    }
+    // A record that signed nothing and was not moved knows only what an earlier reset said.
+    let knows = |here: &SafetyRecord| !here.is_blank() || here.stopped.is_some();
+    if let Some(here) = here.filter(|here| knows(here) && first <= last_known(here).0) {
         return Err(refuse_reset(place, &here));
     }
     file.replace(&SafetyRecord::blank(place.key, first, Round(0)), &[])?;
     output::line(format_args!("the key signs from height {first} on, and nothing before"));
     output::line(format_args!("next: timecoin start {}", place.node));
     Ok(())
+}
+
+/// The error if the network may wait for this key at a height at which it would not sign.
+fn too_high(place: &RecordOf, first: Height, highest: Height) -> CliError {
+    let what = format!("height {first} is too high: the blocks here end at {}", highest.0 - 1);
+    CliError::new(Exit::Usage, what)
+        .why(format!("the key would sign nothing from height {highest} to {}", first.0 - 1))
+        .why("if the network has more blocks, let this node fetch them first: it observes without a record")
+        .next(format!(
+            "timecoin keys guard reset --first-height {highest} --accept-double-sign-risk {}",
+            place.node
+        ))
 }
 
 /// The error if the record here knows a signature that a new record would forget.

@@ -67,7 +67,7 @@ pub(super) fn report(report: &Report) {
         Report::Refused { height, round, refusal } => {
             info!(height = height.0, round = round.0, "not signed: {refusal}");
         }
-        Report::Signing(signing @ Signing::Observing { .. }) => {
+        Report::Signing(signing @ (Signing::Observing { .. } | Signing::From(_))) => {
             warn!(signing = signing.name(), "signing: {signing}");
         }
         Report::Signing(signing) => info!(signing = signing.name(), "signing: {signing}"),

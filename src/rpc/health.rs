@@ -65,9 +65,10 @@ fn consensus(status: &EngineStatus) -> Check {
     }
 }
 
-/// Listening takes seconds after each start; observing has no time limit.
+/// Listening takes seconds after each start; observing has no time limit, and a record that begins later may never end.
 fn signing(status: &EngineStatus) -> Check {
-    let passed = !matches!(status.signing, Signing::Observing { .. } | Signing::Stopped);
+    let passed =
+        matches!(status.signing, Signing::NotMasternode | Signing::Yes | Signing::Listening);
     Check { passed, text: format!("signing: {}", status.signing) }
 }
 
@@ -146,7 +147,7 @@ pub(crate) mod tests {
     #[test]
     fn a_node_that_is_not_ready_says_why() {
         type Case = (fn(&mut EngineStatus), usize, &'static str);
-        let cases: [Case; 5] = [
+        let cases: [Case; 6] = [
             (|_| {}, 0, "[!] no peers connected\n"),
             (
                 |status| status.signing = Signing::Observing { own_key: Some(Height(11)) },
@@ -154,6 +155,13 @@ pub(crate) mod tests {
                 "[!] signing: observing: the key's safety record is missing and the key signed at \
                  height 11, so nothing is signed. If the key runs on another host, stop one of \
                  them; `timecoin keys guard import` or `reset` lets it sign here\n",
+            ),
+            (
+                |status| status.signing = Signing::From(Height(5_000)),
+                1,
+                "[!] signing: from height 5000, where the key's safety record begins; nothing is \
+                 signed before. If that is too high, stop the node: `timecoin keys guard reset` \
+                 with a lower height corrects it\n",
             ),
             (
                 |status| status.sync_target = Height(50),

@@ -3,6 +3,7 @@ use crate::{
     net::Net,
     process::{Ended, run},
     room::Room,
+    wait::eventually,
 };
 use std::path::Path;
 use timecoin_chain::{
@@ -124,6 +125,42 @@ fn a_foreign_signature_is_not_forgotten() {
         reset(free).ok();
         assert_eq!(guard(&["show", "--json"], &config).json()["height"], free);
     }
+}
+
+#[test]
+fn a_reset_to_a_height_that_the_chain_has_not_reached_is_refused_and_corrected() {
+    let net = Net::single(Room::one());
+    let val0 = net.node("val0");
+    let config = val0.config();
+    val0.reaches(2);
+    net.kill("val0");
+    let data = val0.dir.join("data");
+    let reset = |first: u64| {
+        let first = first.to_string();
+        guard(&["reset", "--first-height", &first, "--accept-double-sign-risk"], &config)
+    };
+    let ends = guard(&["show", "--json"], &config).json()["height"].as_u64().unwrap();
+    println!(
+        "{}",
+        reset(5_000).refused(2, &["5000 is too high", "next: timecoin keys guard reset"])
+    );
+
+    // As a release before this one let it be set.
+    let far = Height(5_000);
+    let read = || SafetyFile::open(&data, &net.genesis()).unwrap();
+    let key = read().load().unwrap().unwrap().record.key;
+    read().replace(&SafetyRecord::blank(key, far, Round(0)), &[]).unwrap();
+    {
+        let _node = val0.start(&[]);
+        eventually("health says from where the key signs", || {
+            let (_, text) =
+                val0.client.get("/readyz?verbose").map_err(|error| error.to_string())?;
+            if text.contains("[!] signing: from height 5000") { Ok(()) } else { Err(text) }
+        });
+    }
+    reset(ends + 1).ok();
+    let _node = val0.start(&[]);
+    val0.reaches(ends + 3);
 }
 
 #[test]

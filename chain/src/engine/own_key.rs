@@ -161,8 +161,20 @@ impl OwnKey {
         match ctx.me {
             None => Signing::NotMasternode,
             Some(_) if is_halted => Signing::Stopped,
-            Some(_) => self.license.signing(decided),
+            Some(_) => match (self.license.signing(decided), self.begins()) {
+                // The record may be a height ahead of the chain: its block is being decided.
+                (Signing::Yes, Some(height)) if height > decided.next().next() => {
+                    Signing::From(height)
+                }
+                (signing, _) => signing,
+            },
         }
+    }
+
+    /// The height of the record, if nothing was signed there.
+    fn begins(&self) -> Option<Height> {
+        let record = self.guard.as_ref().map(Guard::record)?;
+        record.is_blank().then_some(record.height)
     }
 
     /// Whether a vote of this kind, or with a prevote a proposal, may be signed now.

@@ -9,6 +9,8 @@ pub enum Signing {
     NotMasternode,
     /// It signs.
     Yes,
+    /// It signs nothing below this height, which is not reached yet: its record was reset to begin there.
+    From(Height),
     /// It has just started and asks masternodes for signatures that its record does not hold.
     Listening,
     /// Its record is missing.
@@ -26,6 +28,7 @@ impl Signing {
         match self {
             Self::NotMasternode => "no",
             Self::Yes => "yes",
+            Self::From(_) => "from",
             Self::Listening => "listening",
             Self::Observing { .. } => "observing",
             Self::Stopped => "stopped",
@@ -38,6 +41,12 @@ impl fmt::Display for Signing {
         match self {
             Self::NotMasternode => f.write_str("no: the node has no key of the masternode set"),
             Self::Yes => f.write_str("yes"),
+            Self::From(height) => write!(
+                f,
+                "from height {height}, where the key's safety record begins; nothing is signed \
+                 before. If that is too high, stop the node: `timecoin keys guard reset` with a \
+                 lower height corrects it"
+            ),
             Self::Listening => f.write_str(
                 "listening: the node has just started and asks masternodes for signatures of its \
                  key that its record does not hold",
