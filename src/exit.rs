@@ -27,13 +27,15 @@ pub enum Exit {
     Halt = 10,
     /// The key signed elsewhere, or its record is not here.
     KeyElsewhere = 11,
+    /// A payment was sent and is not known to be final.
+    Sent = 12,
     /// A second signal stopped the program at once; a shell shows an interrupted program the same way.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code, ascending.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Failure,
         Self::Usage,
         Self::Config,
@@ -45,6 +47,7 @@ impl Exit {
         Self::Answered,
         Self::Halt,
         Self::KeyElsewhere,
+        Self::Sent,
         Self::Interrupted,
     ];
 
@@ -72,6 +75,7 @@ impl Exit {
             Self::Answered => "the node answered with an error",
             Self::Halt => "consensus halt",
             Self::KeyElsewhere => "the key must not sign here",
+            Self::Sent => "payment sent, not known to be final",
             Self::Interrupted => "interrupted",
         }
     }
@@ -106,6 +110,6 @@ mod tests {
     fn every_code_has_one_meaning() {
         assert!(Exit::ALL.is_sorted_by(|a, b| a.code() < b.code()));
         assert_eq!(Exit::of(130), Some(Exit::Interrupted));
-        assert_eq!([Exit::of(0), Exit::of(-1), Exit::of(12)], [None; 3]);
+        assert_eq!([Exit::of(0), Exit::of(-1), Exit::of(13)], [None; 3]);
     }
 }

@@ -1,6 +1,7 @@
-//! The coins that this wallet's own pending payments spend, in a file next to the wallet.
+//! This wallet's payments that may not be final yet, in a file next to the wallet.
 //!
-//! Without it a second payment could spend a coin of the first and replace it with a higher fee.
+//! Without it a second payment could spend a coin of the first and replace it with a higher fee, and one that no node
+//! is known to have could not be sent again.
 use crate::durable;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -8,15 +9,25 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-use timecoin_chain::types::{Transaction, TxId};
+use timecoin_chain::{codec, types::Transaction};
 
 /// A payment that was sent and may not be final yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sent {
-    txid: String,
+pub struct Sent {
+    /// Its txid.
+    pub txid: String,
     /// As `txid:vout`.
     spends: BTreeSet<String>,
+    /// The encoded transaction.
+    #[serde(default)]
+    pub hex: String,
+    /// The address that it pays, and how much.
+    #[serde(default)]
+    pub pays: Option<(String, String)>,
+    /// From this height on it can be in no block.
+    #[serde(default)]
+    pub expires: u64,
 }
 
 /// The payments of one wallet that may not be final yet.
@@ -34,16 +45,21 @@ impl Pending {
         Self { path, sent: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    /// Keeps those that the node still reports as pending.
-    pub fn retain<E>(&mut self, mut waits: impl FnMut(&str) -> Result<bool, E>) -> Result<(), E> {
+    /// Keeps those that may still become final.
+    pub fn retain<E>(&mut self, mut waits: impl FnMut(&Sent) -> Result<bool, E>) -> Result<(), E> {
         let mut kept = Vec::with_capacity(self.sent.len());
         for sent in self.sent.drain(..) {
-            if waits(&sent.txid)? {
+            if waits(&sent)? {
                 kept.push(sent);
             }
         }
         self.sent = kept;
         Ok(())
+    }
+
+    /// All of them, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Sent> {
+        self.sent.iter()
     }
 
     /// The number of pending payments.
@@ -62,16 +78,20 @@ impl Pending {
         self.sent.iter().any(|sent| sent.spends.contains(&outpoint))
     }
 
-    /// Records a payment before it is sent.
-    pub fn add(&mut self, transaction: &Transaction) -> io::Result<()> {
-        let spends = transaction.body.inputs.iter().map(ToString::to_string).collect();
-        self.sent.push(Sent { txid: transaction.txid().to_string(), spends });
+    /// Records a payment before it is sent; `pays` is the recipient and the amount.
+    pub fn add(&mut self, transaction: &Transaction, pays: (String, String)) -> io::Result<()> {
+        self.sent.push(Sent {
+            txid: transaction.txid().to_string(),
+            spends: transaction.body.inputs.iter().map(ToString::to_string).collect(),
+            hex: hex::encode(codec::encode(transaction)),
+            pays: Some(pays),
+            expires: transaction.body.expiry_height.0,
+        });
         self.write()
     }
 
-    /// Removes a payment that the node refused.
-    pub fn remove(&mut self, txid: TxId) -> io::Result<()> {
-        let txid = txid.to_string();
+    /// Removes a payment that is final, or that a node refused.
+    pub fn remove(&mut self, txid: &str) -> io::Result<()> {
         self.sent.retain(|sent| sent.txid != txid);
         self.write()
     }
@@ -87,7 +107,7 @@ mod tests {
     use super::*;
     use timecoin_chain::{
         genesis::ChainId,
-        types::{Height, OutPoint, TxBody, TxKind},
+        types::{Height, OutPoint, TxBody, TxId, TxKind},
     };
 
     #[test]
@@ -105,13 +125,17 @@ mod tests {
             kind: TxKind::Transfer,
         };
         let transaction = Transaction::new(body, vec![]);
-        Pending::load(&wallet).add(&transaction).unwrap();
+        let pays = ("dtime1q".to_owned(), "12.5".to_owned());
+        Pending::load(&wallet).add(&transaction, pays.clone()).unwrap();
         let mut pending = Pending::load(&wallet);
+        let sent = pending.iter().next().unwrap();
+        assert_eq!(hex::decode(&sent.hex).unwrap(), codec::encode(&transaction));
+        assert_eq!((&sent.pays, sent.expires), (&Some(pays.clone()), 9));
         assert!(pending.spends(&outpoint));
         assert!(!pending.spends(&OutPoint { vout: 4, ..outpoint }));
-        pending.remove(transaction.txid()).unwrap();
+        pending.remove(&transaction.txid().to_string()).unwrap();
         assert!(Pending::load(&wallet).is_empty());
-        pending.add(&transaction).unwrap();
+        pending.add(&transaction, pays).unwrap();
         pending.retain(|_| Ok::<_, ()>(false)).unwrap();
         assert!(!pending.spends(&outpoint));
     }

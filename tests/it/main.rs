@@ -16,6 +16,7 @@
 //! | `upgrade` | nodes of two releases in one network |
 //! | `http` | the RPC server byte by byte |
 //! | `log` | a log that cannot be written stops no node; SIGHUP |
+//! | `resend` | payments whose node dies are told, sent again, and never paid twice |
 //! | `net`, `process`, `ports`, `room` | networks of processes, and their cleanup |
 //! | `money`, `wait` | signed payments; waiting with time limits |
 //!
@@ -39,6 +40,7 @@ mod payment;
 mod ports;
 mod process;
 mod refused;
+mod resend;
 mod room;
 mod second_host;
 mod standing;

@@ -5,9 +5,13 @@
 //! | `coins` | the coins of a wallet, as a node reports them |
 //! | `place` | which node, which wallets |
 //! | `show` | new, list, address, balance |
-//! | `send` | a payment, shown, confirmed, sent and followed until it is final |
+//! | `send` | a payment, shown, confirmed and sent |
+//! | `resend` | payments that no node is known to have |
+//! | `follow` | which node has a payment, and when it is final |
 mod coins;
+mod follow;
 mod place;
+mod resend;
 mod send;
 mod show;
 
@@ -50,6 +54,8 @@ enum WalletCommand {
     },
     /// Pay.
     Send(send::SendArgs),
+    /// Send payments again that are not final yet. This never pays twice.
+    Resend(resend::ResendArgs),
 }
 
 pub(super) fn run(args: WalletArgs) -> Result<(), CliError> {
@@ -60,5 +66,6 @@ pub(super) fn run(args: WalletArgs) -> Result<(), CliError> {
         WalletCommand::Address { name } => show::address(place, &name),
         WalletCommand::Balance { name, all_nodes } => show::balance(place, &name, all_nodes),
         WalletCommand::Send(args) => send::run(place, &args),
+        WalletCommand::Resend(args) => resend::run(place, &args),
     }
 }

@@ -1,25 +1,23 @@
 //! `timecoin wallet send`: shows a payment, asks, sends it, and follows it until it is final.
-use super::{coins, place::PlaceArgs};
+use super::{
+    coins,
+    follow::{self, Accepted, Decided, NotAccepted},
+    place::PlaceArgs,
+};
 use crate::{
-    api::{
-        ChainInfo, FinalIn, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo,
-        SendRawTransaction,
-    },
-    cli::target::{NodesAt, Target},
+    api::{ChainInfo, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo},
+    cli::target::NodesAt,
     genesis_file::network_by_name,
-    rpc_client::{RpcClient, RpcClientError},
+    rpc_client::RpcClient,
     terminal::{
         CliError, Exit,
-        output::{self, confirm, money, span},
+        output::{self, confirm, money},
     },
     wallet::{Payment, PaymentError, PaymentRequest, Pending, SelectError, WalletFile, pay},
 };
 use clap::Args;
 use serde_json::json;
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 use timecoin_chain::{
     address::{address_of_lock, parse_address},
     codec,
@@ -29,7 +27,6 @@ use timecoin_chain::{
 
 /// Pages of coins that are read before a payment fails.
 const PAGES_MAX: usize = 100;
-const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 pub(super) struct SendArgs {
@@ -53,19 +50,15 @@ pub(super) struct SendArgs {
     /// Units for each byte; 100,000,000 units are one TIME [default: the node's minimum]
     #[arg(long, value_name = "UNITS")]
     fee_rate: Option<u64>,
+    /// Pay, although the same payment was sent before and is not known to be final.
+    #[arg(long)]
+    again: bool,
     /// Pay even if the fee is more than a tenth of the amount.
     #[arg(long)]
     allow_high_fee: bool,
     /// The payment expires after this many blocks.
     #[arg(long, value_name = "BLOCKS", default_value_t = 1_000)]
     expiry: u64,
-}
-
-/// What is known once the payment is sent.
-struct Sent {
-    txid: String,
-    accepted_ms: u64,
-    at: Instant,
 }
 
 pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
@@ -75,7 +68,11 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     let chain = target.client.ask(&GetBlockchainInfo {})?;
     let network = check_network(place, &wallet, &chain)?;
     let request = request(place, args, &target.client, &chain, network)?;
-    let mut pending = waiting(&target.client, path)?;
+    let mut pending = waiting(&target.client, path, chain.blocks)?;
+    let pays = (address(network, &request.to), request.amount.to_string());
+    if !args.again {
+        refuse_twice(place, args, &pending, &pays, &target.client)?;
+    }
     let payment = choose(&target.client, &args.from, &wallet, &request, &pending)?;
     check_fee(args, &payment)?;
     if !place.json {
@@ -84,16 +81,53 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     if !args.yes {
         confirm("Send?")?;
     }
-    let sent = send(&target.client, &payment, &mut pending)?;
-    if !place.json {
-        let taken = span(sent.accepted_ms);
-        output::line(format_args!("tx {} accepted by {} in {taken}", sent.txid, target.name));
-    }
-    let finality = match args.wait {
-        true => Some(wait(place, &target, &sent, Duration::from_secs(args.timeout))?),
-        false => None,
+    let local = |error| CliError::new(Exit::Failure, format!("the wallet's notes: {error}"));
+    pending.add(&payment.transaction, pays).map_err(local)?;
+    let sent = follow::Payment {
+        place,
+        wallet: &args.from,
+        txid: payment.transaction.txid().to_string(),
+        hex: hex::encode(codec::encode(&payment.transaction)),
     };
-    report(place, &payment, &sent, finality.as_ref())
+    let accepted = match sent.submit(target) {
+        Ok(accepted) => accepted,
+        Err(NotAccepted::Refused { error, .. }) => {
+            pending.remove(&sent.txid).map_err(local)?;
+            return Err(error);
+        }
+        Err(NotAccepted::Unknown(error)) => return Err(error),
+    };
+    let patience = Duration::from_secs(args.timeout);
+    let decided = args.wait.then(|| sent.follow(&accepted, patience)).transpose();
+    report(&sent, &payment, &accepted, decided.as_ref().ok().and_then(Option::as_ref))?;
+    decided.map(drop)
+}
+
+/// The error if this payment was sent before and no node is known to have it.
+fn refuse_twice(
+    place: &PlaceArgs,
+    args: &SendArgs,
+    pending: &Pending,
+    pays: &(String, String),
+    client: &RpcClient,
+) -> Result<(), CliError> {
+    for sent in pending.iter().filter(|sent| sent.pays.as_ref() == Some(pays)) {
+        if status(client, &sent.txid)? == FinalityStatus::Unknown {
+            let what = format!("tx {} pays the same and is not known to be final", sent.txid);
+            let (from, place) = (&args.from, place.node.flag());
+            return Err(CliError::new(Exit::Sent, what)
+                .why("it was sent before; a new payment could pay twice")
+                .why("to pay once more on purpose, give the command with --again")
+                .next(format!(
+                    "timecoin wallet resend --from {from}{place}   (never pays twice)"
+                )));
+        }
+    }
+    Ok(())
+}
+
+fn status(client: &RpcClient, txid: &str) -> Result<FinalityStatus, CliError> {
+    Ok(client.ask(&GetFinality { txid: txid.to_owned() })?.status)
 }
 
 fn check_network(
@@ -156,14 +190,21 @@ fn recipient(place: &PlaceArgs, network: Network, text: &str) -> Result<Lock, Cl
     }
 }
 
-/// This wallet's payments that wait for a block.
-fn waiting(client: &RpcClient, path: PathBuf) -> Result<Pending, CliError> {
+/// This wallet's payments that may still become final.
+pub(super) fn waiting(client: &RpcClient, path: PathBuf, height: u64) -> Result<Pending, CliError> {
     let mut pending = Pending::load(&path);
-    pending.retain(|txid| {
-        let finality = client.ask(&GetFinality { txid: txid.to_string() })?;
-        Ok::<_, CliError>(finality.status == FinalityStatus::Pending)
+    pending.retain(|sent| {
+        Ok::<_, CliError>(match status(client, &sent.txid)? {
+            FinalityStatus::Pending => true,
+            FinalityStatus::Final => false,
+            FinalityStatus::Unknown => height < sent.expires,
+        })
     })?;
     Ok(pending)
+}
+
+fn address(network: Network, lock: &Lock) -> String {
+    address_of_lock(network, lock).unwrap_or_else(|| "a script".into())
 }
 
 /// Reads coins until they suffice, and spends the largest of those read.
@@ -218,7 +259,7 @@ fn check_fee(args: &SendArgs, payment: &Payment) -> Result<(), CliError> {
 }
 
 fn describe(network: Network, request: &PaymentRequest, payment: &Payment) {
-    let to = address_of_lock(network, &request.to).unwrap_or_else(|| "a script".into());
+    let to = address(network, &request.to);
     let selection = &payment.selection;
     output::line(format_args!("  pay     {:>24} TIME to {to}", money(request.amount)));
     output::line(format_args!(
@@ -232,84 +273,29 @@ fn describe(network: Network, request: &PaymentRequest, payment: &Payment) {
     output::line(format_args!("  change  {:>24} TIME (spends {inputs})", money(change)));
 }
 
-fn send(client: &RpcClient, payment: &Payment, pending: &mut Pending) -> Result<Sent, CliError> {
-    let local = |error| CliError::new(Exit::Failure, format!("the wallet's notes: {error}"));
-    pending.add(&payment.transaction).map_err(local)?;
-    let encoded = hex::encode(codec::encode(&payment.transaction));
-    let at = Instant::now();
-    match client.ask(&SendRawTransaction { hexstring: encoded, maxfeerate: None }) {
-        Ok(txid) => Ok(Sent { txid, accepted_ms: elapsed_ms(at), at }),
-        Err(error) => {
-            if let RpcClientError::Answered { .. } = &error {
-                pending.remove(payment.transaction.txid()).map_err(local)?;
-            }
-            Err(error.into())
-        }
-    }
-}
-
-fn wait(
-    place: &PlaceArgs,
-    target: &Target,
-    sent: &Sent,
-    patience: Duration,
-) -> Result<(FinalIn, u64), CliError> {
-    loop {
-        let finality = target.client.ask(&GetFinality { txid: sent.txid.clone() })?;
-        if let Some(block) = finality.block {
-            return Ok((block, elapsed_ms(sent.at)));
-        }
-        if sent.at.elapsed() > patience {
-            let what = format!("tx {} is not final after {patience:?}", sent.txid);
-            return Err(CliError::new(Exit::Failure, what)
-                .why("it may still become final")
-                .next(format!("timecoin rpc getfinality {}{}", sent.txid, place.node.flag())));
-        }
-        std::thread::sleep(POLL);
-    }
-}
-
 fn report(
-    place: &PlaceArgs,
+    sent: &follow::Payment<'_>,
     payment: &Payment,
-    sent: &Sent,
-    finality: Option<&(FinalIn, u64)>,
+    accepted: &Accepted,
+    decided: Option<&Decided>,
 ) -> Result<(), CliError> {
-    // Only the genesis has no certificate, and no payment is in it.
-    let decided = finality.and_then(|(block, ms)| Some((block.height, block.commit?, ms)));
-    if place.json {
-        let finality = decided.map(|(height, commit, ms)| {
-            json!({
-                "height": height,
-                "round": commit.round,
-                "weight": commit.weight,
-                "total": commit.total,
-                "finality_ms": ms,
-            })
-        });
+    if sent.place.json {
         return output::json(&json!({
             "txid": sent.txid,
             "fee": payment.selection.fee.to_string(),
             "change": payment.selection.change.unwrap_or(Amount::ZERO).to_string(),
             "bytes": payment.bytes,
-            "accepted_ms": sent.accepted_ms,
-            "final": finality,
+            "accepted_ms": accepted.ms,
+            "final": decided.and_then(Decided::view),
         }));
     }
     match decided {
-        Some((height, commit, ms)) => output::line(format_args!(
-            "FINAL at height {height} after {ms} ms (round {}, certificate {}/{})",
-            commit.round, commit.weight, commit.total,
-        )),
+        Some(decided) => decided.tell(),
         None => output::note(format_args!(
             "is it final?  timecoin rpc getfinality {}{}",
             sent.txid,
-            place.node.flag()
+            sent.place.node.flag()
         )),
     }
     Ok(())
-}
-
-fn elapsed_ms(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
