@@ -271,6 +271,52 @@ mod tests {
         assert_eq!(read_of(&flow, burst / 2), burst / 2, "an expected answer waits for nothing");
     }
 
+    /// A connection on which something has always arrived.
+    struct Talkative;
+
+    impl StreamMuxer for Talkative {
+        type Substream = Cursor<Vec<u8>>;
+        type Error = io::Error;
+
+        fn poll_inbound(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<Self::Substream>> {
+            Poll::Ready(Ok(Cursor::new(Vec::new())))
+        }
+
+        fn poll_outbound(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<Self::Substream>> {
+            Poll::Ready(Ok(Cursor::new(Vec::new())))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<StreamMuxerEvent>> {
+            Poll::Ready(Err(io::ErrorKind::Other.into()))
+        }
+    }
+
+    /// Its socket is read in both, for all streams.
+    #[tokio::test]
+    async fn the_connection_of_a_peer_over_its_quota_is_not_read_at_all() {
+        let traffic = Traffic::default();
+        let flow = traffic.flow(PeerId::random());
+        let mut connection = Counted::new(Talkative, Arc::clone(&flow));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut reads = || {
+            let inbound = Pin::new(&mut connection).poll_inbound(&mut context).is_ready();
+            (inbound, Pin::new(&mut connection).poll(&mut context).is_ready())
+        };
+        assert_eq!(reads(), (true, true));
+        flow.has_read(usize::try_from(2 * READ.burst).unwrap());
+        assert_eq!(reads(), (false, false));
+    }
+
     #[test]
     fn bytes_count_for_the_peer_and_the_node_and_tables_forget_who_left() {
         let traffic = Traffic::default();
