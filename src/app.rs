@@ -79,6 +79,7 @@ pub async fn run(
     let node = Box::pin(opened.join(Box::new(move |report| counting.on_report(report)))).await?;
     let server = match listener {
         Some(listener) => {
+            warn_if_public(rpc_config.listen);
             let auth = Auth::create(&data_dir)?;
             let options = rpc::RpcOptions { allowed_hosts: rpc_config.allowed_hosts };
             Some(serve(listener, node.handle(), auth, (metrics, options), stop))
@@ -96,6 +97,17 @@ pub async fn run(
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|error| RunError::RpcListen { address, error })
+}
+
+/// The server speaks plain HTTP, and whoever has the cookie may stop payments and peers.
+fn warn_if_public(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "rpc.listen is not on this machine alone: calls need the cookie, but health, metrics and events do not, and \
+             nothing is encrypted. Set rpc.listen to 127.0.0.1, or let a firewall or proxy stand before it"
+        );
+    }
 }
 
 /// A node whose server fails stops.

@@ -118,12 +118,17 @@ struct RpcResponse {
 impl RpcClient {
     /// A client of the node at an address. A server on all interfaces is reached on the loopback.
     pub fn new(address: SocketAddr, cookie: Option<PathBuf>) -> Self {
+        Self::patient(address, cookie, ANSWER_WITHIN)
+    }
+
+    /// The same with another limit for a call.
+    pub fn patient(address: SocketAddr, cookie: Option<PathBuf>, within: Duration) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
-            .timeout_connect(Some(CONNECT_WITHIN))
-            .timeout_global(Some(ANSWER_WITHIN))
+            .timeout_connect(Some(CONNECT_WITHIN.min(within)))
+            .timeout_global(Some(within))
             .user_agent(concat!("timecoin/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();

@@ -106,7 +106,7 @@ async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {
 impl From<LogError> for CliError {
     fn from(error: LogError) -> Self {
         match &error {
-            LogError::Filter { .. } => {
+            LogError::Filter { .. } | LogError::Word { .. } => {
                 Self::new(Exit::Config, error).next("timecoin start --log info")
             }
             LogError::File { path, .. } => {

@@ -27,6 +27,9 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+/// Modules that a filter may name without a level.
+const CRATES: [&str; 4] = ["timecoin", "libp2p", "yamux", "redb"];
+
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -37,6 +40,14 @@ pub enum LogError {
         filter: String,
         /// What the parser said.
         error: tracing_subscriber::filter::ParseError,
+    },
+    /// A part of the filter is neither a level nor a module.
+    #[error("log.filter `{filter}`: `{word}` is no level: off, error, warn, info, debug or trace")]
+    Word {
+        /// The filter.
+        filter: String,
+        /// The part.
+        word: String,
     },
     /// The log file cannot be opened.
     #[error("log.file {}: {error}", path.display())]
@@ -120,6 +131,14 @@ pub fn begin(log: &LogSection) -> Result<Log, LogError> {
 /// Unless the filter mentions libp2p, its crates log only errors: an operator cannot act on the
 /// rest.
 fn filter(text: &str) -> Result<EnvFilter, LogError> {
+    // The parser takes a word that is no level for the name of a module, and logs nothing else.
+    let is_word = |part: &&str| !part.contains(['=', ':', '[', '_']) && !part.is_empty();
+    for word in text.split(',').map(str::trim).filter(is_word) {
+        let is_known = word.parse::<LevelFilter>().is_ok() || CRATES.contains(&word);
+        if !is_known {
+            return Err(LogError::Word { filter: text.into(), word: word.into() });
+        }
+    }
     let whole = match text.contains("libp2p") {
         true => text.to_owned(),
         false => format!("{text},libp2p=error,yamux=error"),
@@ -211,6 +230,12 @@ pub(crate) mod tests {
         assert!(quiet.contains("libp2p=error") && quiet.contains("info"), "{quiet}");
         assert_eq!(written("info,libp2p=debug").as_deref(), Some("libp2p=debug,info"));
         assert!(matches!(filter("info,="), Err(LogError::Filter { .. })));
+        for wrong in ["verbose", "info,verbos", "infо"] {
+            assert!(matches!(filter(wrong), Err(LogError::Word { .. })), "{wrong}");
+        }
+        for right in ["off", "WARN", "info,timecoin_network=debug", "timecoin", "libp2p_swarm"] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
     }
 
     #[test]

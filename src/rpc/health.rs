@@ -15,7 +15,7 @@ struct Check {
 pub(super) fn readiness(status: &EngineStatus, peers: usize, verbose: bool) -> (bool, String) {
     let checks = [
         engine(status),
-        sync(status),
+        sync(status, peers),
         consensus(status),
         signing(status),
         connected(status, peers),
@@ -38,12 +38,16 @@ fn engine(status: &EngineStatus) -> Check {
     }
 }
 
-fn sync(status: &EngineStatus) -> Check {
+fn sync(status: &EngineStatus, peers: usize) -> Check {
     let (height, target) = (status.durable, status.sync_target);
     match status.is_syncing() {
         true => Check {
             passed: false,
             text: format!("syncing to height {target}, at {height}, {} to go", target - height),
+        },
+        false if peers == 0 && !is_alone(status) => Check {
+            passed: false,
+            text: format!("at height {height}, with no peer to compare with"),
         },
         false => Check { passed: true, text: format!("synced at height {height}") },
     }
@@ -74,12 +78,15 @@ fn signing(status: &EngineStatus) -> Check {
 
 /// A chain with one masternode needs no peers, if this node is it.
 fn connected(status: &EngineStatus, peers: usize) -> Check {
-    let is_alone = status.me.is_some() && status.masternodes.len() == 1;
     let text = match peers {
         0 => "no peers connected".into(),
         peers => format!("{peers} peers connected"),
     };
-    Check { passed: peers > 0 || is_alone, text }
+    Check { passed: peers > 0 || is_alone(status), text }
+}
+
+fn is_alone(status: &EngineStatus) -> bool {
+    status.me.is_some() && status.masternodes.len() == 1
 }
 
 #[cfg(test)]
@@ -148,7 +155,7 @@ pub(crate) mod tests {
     fn a_node_that_is_not_ready_says_why() {
         type Case = (fn(&mut EngineStatus), usize, &'static str);
         let cases: [Case; 6] = [
-            (|_| {}, 0, "[!] no peers connected\n"),
+            (|_| {}, 0, "[!] at height 11, with no peer to compare with\n[!] no peers connected\n"),
             (
                 |status| status.signing = Signing::Observing { own_key: Some(Height(11)) },
                 1,

@@ -15,6 +15,7 @@
 //! | `stopping` | signals and `testnet down` |
 //! | `upgrade` | nodes of two releases in one network |
 //! | `http` | the RPC server byte by byte |
+//! | `commands` | what commands say when something is wrong around them |
 //! | `log` | a log that cannot be written stops no node; SIGHUP |
 //! | `resend` | payments whose node dies are told, sent again, and never paid twice |
 //! | `net`, `process`, `ports`, `room` | networks of processes, and their cleanup |
@@ -25,6 +26,7 @@
 //! even if it fails.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
+mod commands;
 mod crash;
 mod evidence;
 mod faults;

@@ -13,7 +13,10 @@ use crate::{
         CliError, Exit,
         output::{self, confirm, money},
     },
-    wallet::{Payment, PaymentError, PaymentRequest, Pending, SelectError, WalletFile, pay},
+    wallet::{
+        Payment, PaymentError, PaymentRequest, Pending, SelectError, WalletFile, WalletFileError,
+        pay,
+    },
 };
 use clap::Args;
 use serde_json::json;
@@ -62,6 +65,11 @@ pub(super) struct SendArgs {
 }
 
 pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
+    if args.amount == Amount::ZERO {
+        return Err(
+            CliError::new(Exit::Usage, "the amount is zero").next("timecoin wallet send --help")
+        );
+    }
     let path = place.file(&args.from)?;
     let wallet = WalletFile::load(&path)?;
     let target = place.node.find()?;
@@ -181,13 +189,23 @@ fn recipient(place: &PlaceArgs, network: Network, text: &str) -> Result<Lock, Cl
             Err(failed(error).next("check each character of the address"))
         }
         Err(_) => {
-            let wallet = WalletFile::load(&place.file(text)?).map_err(|error| {
-                let place = place.node.flag();
-                CliError::from(error).next(format!("timecoin wallet new {text}{place}"))
+            let path = place.file(text).map_err(|_| neither(place, text))?;
+            let wallet = WalletFile::load(&path).map_err(|error| match error {
+                WalletFileError::Missing { .. } => neither(place, text),
+                error => error.into(),
             })?;
             parse_address(network, &wallet.address).map_err(failed)
         }
     }
+}
+
+/// Never advises to make a wallet of this name: the text may be an address of another network, and a payment to that
+/// wallet would pay oneself.
+fn neither(place: &PlaceArgs, text: &str) -> CliError {
+    let what = format!("--to {text}: neither an address of this network nor a wallet here");
+    CliError::new(Exit::Usage, what)
+        .why("nothing was sent")
+        .next(format!("timecoin wallet list{}", place.node.flag()))
 }
 
 /// This wallet's payments that may still become final.

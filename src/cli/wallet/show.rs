@@ -8,7 +8,7 @@ use crate::{
         CliError, Exit,
         output::{self, count, money},
     },
-    wallet::{self, WalletFile},
+    wallet::{self, WalletFile, WalletFileError},
 };
 use serde_json::json;
 use std::fs;
@@ -61,8 +61,15 @@ pub(super) fn list(place: &PlaceArgs) -> Result<(), CliError> {
     let names = wallet::list(&directory)?;
     let node = place.node.find();
     let mut views = Vec::with_capacity(names.len());
+    let mut damaged = Vec::new();
     for name in names {
-        let wallet = WalletFile::load(&place.file(&name)?)?;
+        let wallet = match WalletFile::load(&place.file(&name)?) {
+            Ok(wallet) => wallet,
+            Err(error) => {
+                damaged.push(error);
+                continue;
+            }
+        };
         let balance = match &node {
             Ok(node) => Some(coins::balance(&node.client, &wallet.address)?.0),
             Err(_) => None,
@@ -76,7 +83,8 @@ pub(super) fn list(place: &PlaceArgs) -> Result<(), CliError> {
                 json!({ "name": name, "address": address, "balance": balance.map(text) })
             })
             .collect();
-        return output::json(&views);
+        output::json(&views)?;
+        return first_of(damaged);
     }
     if views.is_empty() {
         output::note(format_args!("no wallets in {}", directory.display()));
@@ -88,7 +96,14 @@ pub(super) fn list(place: &PlaceArgs) -> Result<(), CliError> {
     if let Err(error) = node {
         output::note(format_args!("balances are unknown\n{error}"));
     }
-    Ok(())
+    first_of(damaged)
+}
+
+/// The others were listed; all damaged ones are named.
+fn first_of(damaged: Vec<WalletFileError>) -> Result<(), CliError> {
+    let mut damaged = damaged.into_iter();
+    let Some(first) = damaged.next() else { return Ok(()) };
+    Err(damaged.fold(CliError::from(first), CliError::why))
 }
 
 pub(super) fn address(place: &PlaceArgs, name: &str) -> Result<(), CliError> {
@@ -114,6 +129,7 @@ pub(super) fn balance(place: &PlaceArgs, name: &str, all_nodes: bool) -> Result<
             found => views.push((&node.name, found)),
         }
     }
+    let answered = views.iter().any(|(_, found)| found.is_ok());
     if place.json {
         let views: Vec<_> = views
             .iter()
@@ -124,10 +140,11 @@ pub(super) fn balance(place: &PlaceArgs, name: &str, all_nodes: bool) -> Result<
                 Err(error) => json!({ "node": node, "error": error.to_string() }),
             })
             .collect();
-        return match all_nodes {
-            true => output::json(&views),
-            false => output::json(&views.first()),
-        };
+        match all_nodes {
+            true => output::json(&views)?,
+            false => output::json(&views.first())?,
+        }
+        return some(answered, place);
     }
     for (node, found) in views {
         let shown = match found {
@@ -139,7 +156,16 @@ pub(super) fn balance(place: &PlaceArgs, name: &str, all_nodes: bool) -> Result<
             false => output::line(shown.trim_start()),
         }
     }
-    Ok(())
+    some(answered, place)
+}
+
+/// The error if no node answered.
+fn some(answered: bool, place: &PlaceArgs) -> Result<(), CliError> {
+    match answered {
+        true => Ok(()),
+        false => Err(CliError::new(Exit::Unreachable, "no node of the network answers")
+            .next(format!("timecoin status{}", place.node.flag()))),
+    }
 }
 
 /// An amount in JSON: a text, so that no reader rounds it.

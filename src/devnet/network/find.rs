@@ -8,12 +8,23 @@ use crate::{
     rpc_client::RpcClient,
     terminal::{CliError, Exit},
 };
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// A client of one node.
 pub(crate) fn client(layout: &Layout, node: &NodeEntry) -> RpcClient {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.rpc));
-    RpcClient::new(address, Some(layout.cookie(&node.name)))
+    RpcClient::new(address(node), Some(layout.cookie(&node.name)))
+}
+
+/// The same with another limit for a call.
+pub(crate) fn patient_client(layout: &Layout, node: &NodeEntry, within: Duration) -> RpcClient {
+    RpcClient::patient(address(node), Some(layout.cookie(&node.name)), within)
+}
+
+fn address(node: &NodeEntry) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, node.rpc))
 }
 
 impl TestnetState {

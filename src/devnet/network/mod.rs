@@ -15,6 +15,6 @@ pub(crate) mod ports;
 pub(crate) mod processes;
 mod state;
 
-pub(crate) use find::client;
+pub(crate) use find::{client, patient_client};
 pub(crate) use layout::{DEFAULT_NET, Layout};
 pub(crate) use state::{NodeEntry, TestnetState};

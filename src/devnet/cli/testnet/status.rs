@@ -1,7 +1,7 @@
 //! `timecoin testnet status`
 use super::args::NetArgs;
 use crate::{
-    devnet::network::{Layout, NodeEntry, TestnetState, client, processes},
+    devnet::network::{Layout, NodeEntry, TestnetState, patient_client, processes},
     rpc_client::NodeStatus,
     terminal::{
         CliError,
@@ -9,6 +9,10 @@ use crate::{
     },
 };
 use serde::Serialize;
+use std::{thread, time::Duration};
+
+/// How long each of the calls to a node may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct View {
@@ -51,28 +55,52 @@ pub(super) fn run(args: &NetArgs) -> Result<(), CliError> {
 }
 
 fn view(layout: &Layout, state: &TestnetState) -> View {
-    let nodes: Vec<NodeView> = state.nodes.iter().map(|node| node_view(layout, node)).collect();
+    // One that stands still delays nobody else.
+    let nodes: Vec<NodeView> = thread::scope(|scope| {
+        let views: Vec<_> = state
+            .nodes
+            .iter()
+            .map(|node| (node, scope.spawn(|| node_view(layout, node))))
+            .collect();
+        let view = |(node, view): (&NodeEntry, thread::ScopedJoinHandle<'_, NodeView>)| {
+            view.join().unwrap_or_else(|_| NodeView::unknown(node))
+        };
+        views.into_iter().map(view).collect()
+    });
     let halted = nodes.iter().find_map(|node| node.status.as_ref()?.halted.clone());
     View { genesis: state.genesis.clone(), nodes, halted: halted.map(|text| state.name_keys(text)) }
 }
 
 fn node_view(layout: &Layout, node: &NodeEntry) -> NodeView {
     let running = processes::is_running(layout, node);
-    let asked = running.then(|| NodeStatus::ask(&client(layout, node)));
+    let asked = running.then(|| NodeStatus::ask(&patient_client(layout, node, ANSWER_WITHIN)));
     let (status, error) = match asked {
         Some(Ok(status)) => (Some(status), None),
         Some(Err(error)) => (None, Some(error.to_string())),
         None => (None, None),
     };
     NodeView {
-        name: node.name.clone(),
-        masternode: node.consensus_key.is_some(),
         running,
         pid: node.pid.filter(|_| running),
-        p2p: node.p2p,
-        rpc: node.rpc,
         status,
         error,
+        ..NodeView::unknown(node)
+    }
+}
+
+impl NodeView {
+    /// A node that was not asked.
+    fn unknown(node: &NodeEntry) -> Self {
+        Self {
+            name: node.name.clone(),
+            masternode: node.consensus_key.is_some(),
+            running: false,
+            pid: None,
+            p2p: node.p2p,
+            rpc: node.rpc,
+            status: None,
+            error: None,
+        }
     }
 }
 
