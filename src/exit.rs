@@ -23,19 +23,21 @@ pub enum Exit {
     Syncing = 8,
     /// The node answered with an error.
     Answered = 9,
-    /// The node found a contradiction in the chain and stopped.
-    Halt = 10,
+    /// The chain is halted: too little weight is online.
+    Halted = 10,
     /// The key signed elsewhere, or its record is not here.
     KeyElsewhere = 11,
     /// A payment was sent and is not known to be final.
     Sent = 12,
+    /// The node stopped for good: the chain, its data or the program contradicts itself.
+    Contradiction = 13,
     /// A second signal stopped the program at once; a shell shows an interrupted program the same way.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every code, ascending.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Failure,
         Self::Usage,
         Self::Config,
@@ -45,9 +47,10 @@ impl Exit {
         Self::Unreachable,
         Self::Syncing,
         Self::Answered,
-        Self::Halt,
+        Self::Halted,
         Self::KeyElsewhere,
         Self::Sent,
+        Self::Contradiction,
         Self::Interrupted,
     ];
 
@@ -73,9 +76,10 @@ impl Exit {
             Self::Unreachable => "no node answers",
             Self::Syncing => "node is syncing",
             Self::Answered => "the node answered with an error",
-            Self::Halt => "consensus halt",
+            Self::Halted => "chain is halted",
             Self::KeyElsewhere => "the key must not sign here",
             Self::Sent => "payment sent, not known to be final",
+            Self::Contradiction => "contradiction in the chain",
             Self::Interrupted => "interrupted",
         }
     }
@@ -110,6 +114,6 @@ mod tests {
     fn every_code_has_one_meaning() {
         assert!(Exit::ALL.is_sorted_by(|a, b| a.code() < b.code()));
         assert_eq!(Exit::of(130), Some(Exit::Interrupted));
-        assert_eq!([Exit::of(0), Exit::of(-1), Exit::of(13)], [None; 3]);
+        assert_eq!([Exit::of(0), Exit::of(-1), Exit::of(14)], [None; 3]);
     }
 }

@@ -51,16 +51,14 @@ pub struct ConsensusInfo {
     pub total_weight: u64,
     /// The smallest weight that decides.
     pub quorum_weight: u64,
-    /// Whether blocks are overdue because too little weight is online.
-    pub stalled: bool,
-    /// Which masternodes are missing, in words.
-    pub stall_reason: Option<String>,
+    /// Why the chain is halted, in words: too little weight is online. None where it is not.
+    pub halted: Option<String>,
     /// Whether this node's key signs: yes, no, listening, observing or stopped.
     pub signing: String,
     /// The same in a sentence.
     pub signing_reason: String,
-    /// Why the engine has halted, in words.
-    pub halted: Option<String>,
+    /// Why the engine stopped for good, in words: something contradicts itself.
+    pub stopped: Option<String>,
     /// The next event that this node waits for, in words.
     pub waiting_for: String,
     /// What delayed recent blocks, the last one last.

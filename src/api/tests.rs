@@ -214,17 +214,16 @@ fn answers_about_consensus() {
             online_weight: 3,
             total_weight: 4,
             quorum_weight: 3,
-            stalled: true,
-            stall_reason: Some("halted".into()),
+            halted: Some("halted".into()),
             signing: "yes".into(),
             signing_reason: "yes".into(),
-            halted: None,
+            stopped: None,
             waiting_for: "votes".into(),
             troubles: vec![TroubleView { time: 5_123, what: "nil".into() }],
             masternodes: vec![voter()],
         },
         &format!(
-            r#"{{"height":8,"round":2,"step":"prevote","proposer":1,"masternode":0,"locked":{{"round":1,"block":"dd"}},"height_age_ms":400,"final_height":7,"final_hash":"dd","sync_target":7,"syncing":false,"online_weight":3,"total_weight":4,"quorum_weight":3,"stalled":true,"stall_reason":"halted","signing":"yes","signing_reason":"yes","halted":null,"waiting_for":"votes","troubles":[{{"time":5123,"what":"nil"}}],"masternodes":[{{{VOTER}}}]}}"#
+            r#"{{"height":8,"round":2,"step":"prevote","proposer":1,"masternode":0,"locked":{{"round":1,"block":"dd"}},"height_age_ms":400,"final_height":7,"final_hash":"dd","sync_target":7,"syncing":false,"online_weight":3,"total_weight":4,"quorum_weight":3,"halted":"halted","signing":"yes","signing_reason":"yes","stopped":null,"waiting_for":"votes","troubles":[{{"time":5123,"what":"nil"}}],"masternodes":[{{{VOTER}}}]}}"#
         ),
     );
     let payout = key_lock();

@@ -25,7 +25,9 @@ pub(super) fn run(args: &HealthArgs) -> Result<(), CliError> {
     if ready {
         return Ok(());
     }
-    Err(CliError::new(Exit::Syncing, format!("{} is not ready (HTTP {status})", target.name))
+    let is_halted = text.lines().any(|line| line.starts_with("[!] halted"));
+    let exit = if is_halted { Exit::Halted } else { Exit::Syncing };
+    Err(CliError::new(exit, format!("{} is not ready (HTTP {status})", target.name))
         .why(text)
         .next("timecoin status"))
 }

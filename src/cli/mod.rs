@@ -63,7 +63,7 @@ enum Command {
     /// The peers of a running node: list, ban, connect, disconnect, and what is wrong with them.
     #[command(subcommand)]
     Net(net::NetCommand),
-    /// Whether a node is ready: exit code 0 if ready, 8 while it syncs, 7 if no node answers.
+    /// Whether a node is ready: exit code 0 if ready, 8 while it syncs, 13 if the chain is halted, 7 if no node answers.
     Health(health::HealthArgs),
     /// Wallets of test networks: addresses, balances, payments.
     Wallet(wallet::WalletArgs),

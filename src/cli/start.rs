@@ -129,7 +129,7 @@ fn describe(error: &RunError, args: &StartArgs) -> CliError {
             "timecoin keys guard show {node}; then import the record from the host where the key \
              signed last"
         ),
-        Exit::Halt => {
+        Exit::Contradiction => {
             "keep the log and the data directory; do not restart before the cause is known".into()
         }
         _ => format!("timecoin start {node} --log debug"),

@@ -47,7 +47,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<(), CliError> {
     if !matches!(status.signing.as_str(), "yes" | "no") {
         output::line(format_args!("signing: {}", status.signing_reason));
     }
-    if let Some(reason) = status.halted {
+    for reason in [status.stopped, status.halted].into_iter().flatten() {
         output::line(reason);
     }
     Ok(())

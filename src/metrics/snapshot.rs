@@ -102,14 +102,14 @@ impl Snapshot {
             status.signing == Signing::Yes,
         )?;
         out.flag(
-            "timecoin_consensus_stalled",
-            "Whether blocks are overdue because too little weight is online",
-            status.stalled,
+            "timecoin_consensus_halted",
+            "Whether votes are overdue because too little weight is online",
+            status.halted,
         )?;
         out.flag(
-            "timecoin_consensus_halted",
+            "timecoin_consensus_stopped",
             "Whether the engine refuses to go on",
-            status.halted.is_some(),
+            status.stopped.is_some(),
         )
     }
 

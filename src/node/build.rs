@@ -2,7 +2,7 @@
 use super::{
     clock::{Clock, Timers},
     handle::{Command, NodeHandle, OnReport},
-    memory,
+    log, memory,
     outbox::Outbox,
     peers::Peers,
     refusals::Refusals,
@@ -19,7 +19,7 @@ use std::{
 };
 use timecoin_chain::{
     crypto::{SecretKey, Signer},
-    engine::{Engine, EngineConfig, EngineStatus, HaltKind, Stored},
+    engine::{Engine, EngineConfig, EngineStatus, StopKind, Stored},
     genesis::Chain,
     mempool::MempoolLimits,
     types::{Millis, NodeKey},
@@ -54,9 +54,9 @@ pub enum NodeRunError {
     /// The network cannot be joined.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The engine has halted.
+    /// The engine stopped: something contradicts itself.
     #[error("{0}")]
-    Halted(String),
+    EngineStopped(String),
     /// The key must not sign here.
     #[error("{0}")]
     Guard(String),
@@ -69,7 +69,7 @@ impl NodeRunError {
             Self::Config(_) => Exit::Config,
             Self::Store(error) => error.into(),
             Self::Network(NetworkError::PortTaken { .. }) => Exit::AddressInUse,
-            Self::Halted(_) => Exit::Halt,
+            Self::EngineStopped(_) => Exit::Contradiction,
             Self::Guard(_) => Exit::KeyElsewhere,
             Self::Network(_) => Exit::Failure,
         }
@@ -79,7 +79,7 @@ impl NodeRunError {
     pub fn next(&self) -> Option<String> {
         match self {
             Self::Store(error) => Some(error.next()),
-            Self::Network(_) | Self::Config(_) | Self::Halted(_) | Self::Guard(_) => None,
+            Self::Network(_) | Self::Config(_) | Self::EngineStopped(_) | Self::Guard(_) => None,
         }
     }
 }
@@ -111,6 +111,11 @@ pub async fn open(config: NodeConfig, stop: CancellationToken) -> Result<Opened,
 }
 
 impl Opened {
+    /// How many masternodes the chain has.
+    pub fn masternodes(&self) -> usize {
+        self.chain.masternodes.len()
+    }
+
     /// Joins the network. The loop begins with [`Node::run`].
     ///
     /// # Errors
@@ -213,6 +218,7 @@ impl Node {
             waiting: Waiting::default(),
             committing: None,
             status_at: Millis::default(),
+            halts: log::Halts::default(),
         };
         let sources =
             Sources { finished, fast, responses, peers, requests, commands: self.commands, bulk };
@@ -225,8 +231,10 @@ impl Node {
         }
         match end {
             End::Stopped => Ok(()),
-            End::Halted(HaltKind::Contradiction, reason) => Err(NodeRunError::Halted(reason)),
-            End::Halted(HaltKind::KeyElsewhere, reason) => Err(NodeRunError::Guard(reason)),
+            End::EngineStopped(StopKind::Contradiction, reason) => {
+                Err(NodeRunError::EngineStopped(reason))
+            }
+            End::EngineStopped(StopKind::KeyElsewhere, reason) => Err(NodeRunError::Guard(reason)),
             End::Store(error) => Err(NodeRunError::Store(error)),
         }
     }

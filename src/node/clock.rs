@@ -23,6 +23,11 @@ impl Clock {
         Now { mono: Millis(millis(self.started.elapsed())), wall: wall() }
     }
 
+    /// Waits until this moment.
+    pub(super) async fn until(&self, at: Millis) {
+        tokio::time::sleep_until(self.instant(at).into()).await;
+    }
+
     fn instant(&self, at: Millis) -> Instant {
         self.started + Duration::from_millis(at.0)
     }
@@ -66,7 +71,7 @@ impl Timers {
     /// Waits until this long after the next timer is due; for ever if none is set.
     pub(super) async fn due(&self, clock: &Clock, grace: Millis) {
         match self.0.values().min() {
-            Some(&at) => tokio::time::sleep_until(clock.instant(at.plus(grace)).into()).await,
+            Some(&at) => clock.until(at.plus(grace)).await,
             None => std::future::pending().await,
         }
     }

@@ -29,7 +29,7 @@ impl Shell {
                     waited = waited.plus(self.clock.now().mono.since(began));
                 }
                 Effect::SetTimer { timer, at } => self.timers.set(timer, at.plus(waited)),
-                Effect::Halt { kind, reason } => return Err(End::Halted(kind, reason)),
+                Effect::Stop { kind, reason } => return Err(End::EngineStopped(kind, reason)),
                 effect => self.carry_out_one(effect),
             }
         }
@@ -92,7 +92,7 @@ impl Shell {
                 self.workers.commit(block, certificate, delta);
             }
             Effect::Report(report) => self.report(&report),
-            Effect::Persist { .. } | Effect::SetTimer { .. } | Effect::Halt { .. } => {
+            Effect::Persist { .. } | Effect::SetTimer { .. } | Effect::Stop { .. } => {
                 unreachable!("carried out by the caller, which waits or ends")
             }
         }

@@ -2,23 +2,51 @@
 //! may need to act.
 use timecoin_chain::{
     engine::{EngineStatus, Report, Signing},
-    types::{BlockHash, VoteKind},
+    types::{BlockHash, Millis, VoteKind},
 };
 use tracing::{debug, info, warn};
 
-/// Logs once that blocks have stopped and which masternodes are missing, again when others are
-/// missing, and once that blocks continue.
-pub(super) fn stall(before: &EngineStatus, now: &EngineStatus) {
-    let height = now.deciding.0;
-    match (before.stall_reason(), now.stall_reason()) {
-        (was, Some(reason)) if was.as_ref() != Some(&reason) => warn!(
-            height,
-            online_weight = now.online_weight,
-            total_weight = now.total_weight,
-            "{reason}"
-        ),
-        (Some(_), None) => info!(height, "resumed at height {height}"),
-        _ => {}
+/// A halt that lasts is told again this often.
+const HALT_PERIOD: Millis = Millis(60_000);
+
+/// Tells that the chain is halted and which masternodes are missing: at once, when others are missing, and
+/// each minute; then once that it resumed.
+#[derive(Debug, Default)]
+pub(super) struct Halts {
+    told: Option<(String, Millis)>,
+}
+
+/// What is told of a halt.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Halted(String),
+    Resumed,
+}
+
+impl Halts {
+    pub(super) fn note(&mut self, status: &EngineStatus, now: Millis) {
+        let height = status.deciding.0;
+        match self.due(status.halt_reason(), now) {
+            Some(Told::Halted(reason)) => warn!(
+                height,
+                online_weight = status.online_weight,
+                total_weight = status.total_weight,
+                "{reason}"
+            ),
+            Some(Told::Resumed) => info!(height, "resumed at height {height}"),
+            None => {}
+        }
+    }
+
+    fn due(&mut self, reason: Option<String>, now: Millis) -> Option<Told> {
+        let Some(reason) = reason else { return self.told.take().map(|_| Told::Resumed) };
+        let is_known =
+            |(told, at): &(String, Millis)| *told == reason && now.since(*at) < HALT_PERIOD;
+        if self.told.as_ref().is_some_and(is_known) {
+            return None;
+        }
+        self.told = Some((reason.clone(), now));
+        Some(Told::Halted(reason))
     }
 }
 
@@ -119,7 +147,7 @@ mod tests {
     use serde_json::json;
     use timecoin_chain::{
         engine::NilWhy,
-        types::{Height, Millis, Round},
+        types::{Height, Round},
     };
 
     fn committed(missed: Vec<u16>) -> Report {
@@ -162,6 +190,26 @@ mod tests {
             ["INFO final height=12 round=1 proposer=2 txs=5 weight=3 total_weight=4 took_ms=87 \
               block=090909090909"]
         );
+    }
+
+    #[test]
+    fn a_halt_is_told_at_once_each_minute_and_when_another_is_missing() {
+        let mut halts = Halts::default();
+        for (now, reason, is_told) in [
+            (0, None, false),
+            (1_000, Some("1 is missing"), true),
+            (60_999, Some("1 is missing"), false),
+            (61_000, Some("1 is missing"), true),
+            (62_000, Some("1 and 2 are missing"), true),
+            (121_999, Some("1 and 2 are missing"), false),
+            (122_000, Some("1 and 2 are missing"), true),
+        ] {
+            let told = halts.due(reason.map(str::to_owned), Millis(now));
+            let expected = reason.filter(|_| is_told).map(|reason| Told::Halted(reason.into()));
+            assert_eq!(told, expected, "after {now} ms");
+        }
+        assert_eq!(halts.due(None, Millis(123_000)), Some(Told::Resumed));
+        assert_eq!(halts.due(None, Millis(124_000)), None);
     }
 
     #[test]

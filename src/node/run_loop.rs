@@ -11,7 +11,7 @@ use super::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 use timecoin_chain::{
-    engine::{Engine, EngineStatus, HaltKind, Input},
+    engine::{Engine, EngineStatus, Input, StopKind},
     mempool::Reject,
     types::{Block, Certificate, Millis, Now, TxId},
     wire::Ticket,
@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Snapshots for readers are at least this far apart, except after a block.
 const STATUS_PERIOD: Millis = Millis(50);
+/// And at most this far, also where nothing happens: a halt is told soon.
+const STATUS_PERIOD_MAX: Millis = Millis(250);
 /// The maximum number of gossiped messages handled before a due timer.
 const BEFORE_TIMERS_MAX: usize = 256;
 /// How long a due timer waits for the verification of messages that arrived before it.
@@ -35,8 +37,8 @@ const TIMER_GRACE: Millis = Millis(50);
 pub(super) enum End {
     /// The node was asked to stop.
     Stopped,
-    /// The engine has halted.
-    Halted(HaltKind, String),
+    /// The engine stopped for good.
+    EngineStopped(StopKind, String),
     /// The disk failed.
     Store(StoreError),
 }
@@ -90,6 +92,7 @@ pub(super) struct Shell {
     pub(super) waiting: Waiting,
     pub(super) committing: Option<(Arc<Block>, Arc<Certificate>)>,
     pub(super) status_at: Millis,
+    pub(super) halts: log::Halts,
 }
 
 impl Shell {
@@ -112,6 +115,10 @@ impl Shell {
                 Some(event) = sources.peers.recv() => self.on_peer(event).await,
                 Some(request) = sources.requests.recv() => self.on_request(request).await,
                 () = self.outbox.due() => { self.flush_outbox(); Ok(()) }
+                () = self.clock.until(self.status_at.plus(STATUS_PERIOD_MAX)) => {
+                    self.publish_status(self.clock.now(), true);
+                    Ok(())
+                }
                 Some(command) = sources.commands.recv() => self.on_command(command).await,
                 // Further messages wait in the network's queue, which drops what does not fit.
                 Some(gossip) = sources.bulk.recv(), if self.engine.takes_batches() => {
@@ -137,7 +144,7 @@ impl Shell {
         if at_once || now.mono.since(self.status_at) >= STATUS_PERIOD {
             self.status_at = now.mono;
             let status = self.engine.status(now);
-            log::stall(&self.status.borrow(), &status);
+            self.halts.note(&status, now.mono);
             self.status.send_replace(Arc::new(status));
         }
     }

@@ -133,7 +133,7 @@ pub(super) const METHODS: &[Method] = &[
         params: &[],
         result: "{height, round, step, proposer, masternode, locked, height_age_ms, \
                  final_height, final_hash, sync_target, syncing, online_weight, total_weight, \
-                 quorum_weight, stalled, stall_reason, signing, signing_reason, halted, waiting_for, \
+                 quorum_weight, halted, signing, signing_reason, stopped, waiting_for, \
                  troubles: [{time, what}], masternodes: [{index, key, weight, proposer, prevoted, \
                  precommitted, silent_ms, online, self}]}. `signing` says whether this node's key \
                  signs, `waiting_for` which event this node waits for; `troubles` what delayed recent blocks: nil votes, later rounds, invalid \

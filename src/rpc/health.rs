@@ -32,9 +32,9 @@ pub(super) fn readiness(status: &EngineStatus, peers: usize, verbose: bool) -> (
 }
 
 fn engine(status: &EngineStatus) -> Check {
-    match &status.halted {
+    match &status.stopped {
         None => Check { passed: true, text: "engine running".into() },
-        Some(reason) => Check { passed: false, text: format!("engine halted: {reason}") },
+        Some(reason) => Check { passed: false, text: format!("engine stopped: {reason}") },
     }
 }
 
@@ -54,7 +54,7 @@ fn sync(status: &EngineStatus, peers: usize) -> Check {
 }
 
 fn consensus(status: &EngineStatus) -> Check {
-    match status.stall_reason() {
+    match status.halt_reason() {
         Some(reason) => Check { passed: false, text: reason },
         None => Check {
             passed: true,
@@ -124,18 +124,20 @@ pub(crate) mod tests {
             masternodes: (0..4).map(masternode).collect(),
             total_weight: 4,
             online_weight: 2,
+            clock_ahead_ms: Some(-40),
             height_age: Millis(7),
             proposal_due_in: None,
             undurable: 0,
             held: Held::default(),
             troubles: Vec::new(),
-            stalled: false,
+            halted: false,
             sync_target: Height(11),
             mempool_transactions: 3,
             mempool_bytes: 600,
+            mempool_rejected: [("min relay fee not met", 2)].into(),
             evidence: Vec::new(),
             signing: Signing::Yes,
-            halted: None,
+            stopped: None,
         }
     }
 
@@ -176,12 +178,12 @@ pub(crate) mod tests {
                 "[!] syncing to height 50, at 11, 39 to go\n",
             ),
             (
-                |status| status.halted = Some("two certificates for height 3".into()),
+                |status| status.stopped = Some("two certificates for height 3".into()),
                 1,
-                "[!] engine halted: two certificates for height 3\n",
+                "[!] engine stopped: two certificates for height 3\n",
             ),
             (
-                |status| status.stalled = true,
+                |status| status.halted = true,
                 1,
                 "[!] halted at height 12: 2/4 weight online, need more than 2/3; missing: \
                  masternode 2 (02020202), masternode 3 (03030303). Nothing is lost; it resumes \

@@ -35,8 +35,10 @@ pub struct NodeStatus {
     pub signing: String,
     /// Why, in words.
     pub signing_reason: String,
-    /// Why blocks have stopped, if they have.
+    /// Why the chain is halted, if it is: too little weight is online.
     pub halted: Option<String>,
+    /// Why the engine stopped for good, if it did.
+    pub stopped: Option<String>,
 }
 
 impl NodeStatus {
@@ -61,7 +63,8 @@ impl NodeStatus {
             sync_target: consensus.sync_target,
             signing: consensus.signing,
             signing_reason: consensus.signing_reason,
-            halted: consensus.halted.or(consensus.stall_reason),
+            halted: consensus.halted,
+            stopped: consensus.stopped,
         })
     }
 

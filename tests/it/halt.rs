@@ -83,11 +83,11 @@ fn settled_height(nodes: &[&Node]) -> u64 {
     eventually("the chain halts", || {
         let infos: Vec<Value> =
             nodes.iter().map(|node| node.call("getconsensusinfo", json!([]))).collect();
-        let stalled = infos.iter().all(|info| info["stalled"] == true);
+        let halted = infos.iter().all(|info| info["halted"].is_string());
         let same = infos.iter().all(|info| info["final_height"] == infos[0]["final_height"]);
         let height = infos[0]["final_height"].as_u64().unwrap();
         let ages: Vec<&Value> = infos.iter().map(|info| &info["height_age_ms"]).collect();
-        (stalled && same).then_some(height).ok_or_else(|| format!("height {height}, ages {ages:?}"))
+        (halted && same).then_some(height).ok_or_else(|| format!("height {height}, ages {ages:?}"))
     })
 }
 
@@ -104,13 +104,15 @@ fn assert_says_why(net: &Net, node: &Node, reason: &str) {
         }
     };
     let info: Value = node.call("getconsensusinfo", json!([]));
-    assert_whole(info["stall_reason"].as_str().unwrap(), &missing);
+    assert_whole(info["halted"].as_str().unwrap(), &missing);
     assert_eq!((&info["online_weight"], &info["total_weight"]), (&json!(2), &json!(4)));
-    assert_eq!(info["halted"], Value::Null, "a halt of the chain is none of the engine");
+    assert_eq!(info["stopped"], Value::Null, "a halted chain has not stopped the engine");
+    assert_eq!(node.figure("timecoin_consensus_halted"), 1);
+    assert_eq!(node.figure("timecoin_consensus_stopped"), 0);
     let (status, text) = node.client.get("/readyz").unwrap();
     assert_eq!(status, 503);
     assert_whole(&text, &missing);
-    let health = net.command(&["health", "--node", &node.name]).refused(8, &["is not ready"]);
+    let health = net.command(&["health", "--node", &node.name]).refused(10, &["is not ready"]);
     assert_whole(&health, &missing);
     let status = net.command(&["status", "--json", "--node", &node.name]).json();
     assert_whole(status["halted"].as_str().unwrap(), &["val2".into(), "val3".into()]);

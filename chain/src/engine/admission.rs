@@ -287,6 +287,9 @@ impl Pool {
             return self.admissions.insert(ticket, batch);
         }
         let results: Vec<_> = batch.results.into_iter().flatten().collect();
+        for reject in results.iter().filter_map(|result| result.as_ref().err()) {
+            *self.rejected.entry(reject.code()).or_default() += 1;
+        }
         match batch.source {
             Source::Local => out.push(Effect::Admission { ticket, results }),
             Source::Peer(_) => self.judge(ticket, &results, out),
@@ -353,7 +356,7 @@ impl<V: LedgerView> Engine<V> {
         ticket: Ticket,
         coins: Result<FoundCoins, ViewError>,
     ) {
-        let Some(coins) = self.out.or_halt(coins) else { return };
+        let Some(coins) = self.out.or_stop(coins) else { return };
         self.pool.coins_found(&self.tip, now, ticket, coins, &mut self.out);
         self.tell_door(now);
     }

@@ -89,7 +89,7 @@ impl<V: LedgerView> Engine<V> {
         let Some(certificate) = self.height.decided.clone() else { return false };
         let Some(hash) = certificate.block else { return false };
         if self.height.candidates.is_invalid(&hash) {
-            self.halt_on_invalid(&certificate, hash);
+            self.stop_on_invalid(&certificate, hash);
             return false;
         }
         let candidates = &self.height.candidates;
@@ -126,9 +126,9 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// A final block breaks a rule here.
-    fn halt_on_invalid(&mut self, certificate: &Certificate, hash: BlockHash) {
+    fn stop_on_invalid(&mut self, certificate: &Certificate, hash: BlockHash) {
         let (height, own) = (self.tip.state.height, self.tip.block());
-        self.out.halt(match self.height.candidates.other_parent(&hash, own) {
+        self.out.stop_on_contradiction(match self.height.candidates.other_parent(&hash, own) {
             Some(parent) => format!(
                 "two blocks are final at height {height}: {own} here, and {parent}, on which block {hash} \
                  with a commit certificate stands. More than a third of the masternodes' weight \
@@ -166,7 +166,7 @@ impl<V: LedgerView> Engine<V> {
         let Some(oldest) = self.tip.stack.oldest() else { return };
         if oldest.delta.height != height {
             let expected = oldest.delta.height;
-            return self.out.halt(format!(
+            return self.out.stop_on_contradiction(format!(
                 "the store committed height {height} while {expected} was being committed"
             ));
         }

@@ -12,7 +12,7 @@ impl<V: LedgerView> Engine<V> {
     /// Does everything that is left to do about an input, has the blocks executed that are worth it, then
     /// begins the next height if this one is decided.
     pub(super) fn drain(&mut self, now: Now) {
-        while !self.out.is_halted() {
+        while !self.out.is_stopped() {
             match self.work.take_next() {
                 Some((work, rest)) => {
                     self.carry_out(now, work);

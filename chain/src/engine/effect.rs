@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// What made a node stop for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HaltKind {
+pub enum StopKind {
     /// The chain, the data or the program contradicts itself.
     Contradiction,
     /// The node's key signs elsewhere: it signed something that this node did not, or its record was exported.
@@ -144,9 +144,9 @@ pub enum Effect {
     /// Something worth a log line or a metric.
     Report(Report),
     /// Stop: going on could break an invariant.
-    Halt {
+    Stop {
         /// What kind of reason.
-        kind: HaltKind,
+        kind: StopKind,
         /// Why, for the operator.
         reason: String,
     },

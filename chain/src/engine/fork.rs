@@ -14,9 +14,9 @@ impl<V: LedgerView> Engine<V> {
     /// then the node has stopped.
     pub(super) fn agrees(&mut self, certificate: &Certificate) -> bool {
         let own = self.own_certificate(certificate.height);
-        match self.out.or_halt(own) {
+        match self.out.or_stop(own) {
             Some(Some(own)) if own.block != certificate.block => {
-                self.halt_on_fork(&own, certificate);
+                self.stop_on_fork(&own, certificate);
                 false
             }
             known => known.is_some(),
@@ -36,7 +36,7 @@ impl<V: LedgerView> Engine<V> {
     }
 
     /// Two blocks are final at one height. Says who is to blame, as far as this node can prove it.
-    fn halt_on_fork(&mut self, own: &Certificate, other: &Certificate) {
+    fn stop_on_fork(&mut self, own: &Certificate, other: &Certificate) {
         let height = own.height;
         let heard = self.watch.testimony(height).clone();
         let votes = own.votes().chain(other.votes()).chain(heard.votes().cloned());
@@ -51,7 +51,7 @@ impl<V: LedgerView> Engine<V> {
             Some(block) => format!("{block} (round {})", certificate.round),
             None => "nothing".into(),
         };
-        self.out.halt(format!(
+        self.out.stop_on_contradiction(format!(
             "two blocks have a commit certificate at height {height}: {} and {}. More than a third of \
              the masternodes' weight broke the rules; here it is proven of masternodes [{}] with weight \
              {weight} of {total}. Nothing after this height is final: the operators must decide which \

@@ -21,8 +21,9 @@ pub struct Trouble {
 /// What was heard and what went wrong.
 pub(super) struct Health {
     last_heard: Vec<Option<Millis>>,
-    /// How far this clock was ahead of the last proposal of each masternode when it came.
-    ahead_of: Vec<Millis>,
+    /// How far this clock was ahead of the last proposal of each masternode when it came, in
+    /// milliseconds; below zero it was behind.
+    ahead_of: Vec<Option<i64>>,
     clock_reported: Option<Millis>,
     troubles: VecDeque<Trouble>,
 }
@@ -31,7 +32,7 @@ impl Health {
     pub(super) fn new(members: usize) -> Self {
         Self {
             last_heard: vec![None; members],
-            ahead_of: vec![Millis::default(); members],
+            ahead_of: vec![None; members],
             clock_reported: None,
             troubles: VecDeque::new(),
         }
@@ -61,17 +62,35 @@ impl Health {
         timestamp: Timestamp,
     ) -> Option<Report> {
         let allowed = ctx.params().clock_drift_max;
-        *self.ahead_of.get_mut(usize::from(proposer))? =
-            Millis(now.wall.0.saturating_sub(timestamp.0));
-        let apart = (0..).zip(&self.ahead_of).filter(|(_, by)| **by > allowed);
-        let masternodes: Vec<u16> = apart.clone().map(|(index, _)| index).collect();
-        let by = *apart.map(|(_, by)| by).min()?;
+        *self.ahead_of.get_mut(usize::from(proposer))? = ahead(now.wall, timestamp);
+        let by = self.ahead_of.iter().map(|ahead| u64::try_from((*ahead)?).ok().map(Millis));
+        let apart =
+            (0..).zip(by).filter_map(|(index, by)| Some((index, by.filter(|by| *by > allowed)?)));
+        let (masternodes, by): (Vec<u16>, Vec<Millis>) = apart.unzip();
+        let by = by.into_iter().min()?;
         let is_due = self.clock_reported.is_none_or(|last| now.mono.since(last) >= CLOCK_PERIOD);
         if !is_due || !ctx.set.is_honest_part(ctx.set.weight_of(masternodes.iter().copied())) {
             return None;
         }
         self.clock_reported = Some(now.mono);
         Some(Report::ClockAhead { by, masternodes })
+    }
+
+    /// How far this clock is ahead of the others' in milliseconds, the median by weight; below zero it is
+    /// behind. None until a proposal of another came.
+    pub(super) fn clock_ahead_ms(&self, ctx: &Context) -> Option<i64> {
+        let others = (0..).zip(&self.ahead_of).filter(|(index, _)| Some(*index) != ctx.me);
+        let mut known: Vec<(i64, u64)> = others
+            .filter_map(|(index, ahead)| Some(((*ahead)?, ctx.set.get(index)?.weight)))
+            .collect();
+        known.sort_unstable();
+        let half = known.iter().map(|(_, weight)| weight).sum::<u64>().div_ceil(2);
+        let mut weight = 0;
+        let median = known.into_iter().find(|(_, each)| {
+            weight += each;
+            weight >= half
+        });
+        median.map(|(ahead, _)| ahead)
     }
 
     /// Since a masternode was heard; none where it never was.
@@ -98,4 +117,9 @@ impl Health {
     pub(super) fn troubles(&self) -> impl Iterator<Item = &Trouble> {
         self.troubles.iter()
     }
+}
+
+/// How far a clock is ahead of a timestamp, in milliseconds.
+fn ahead(clock: Timestamp, timestamp: Timestamp) -> Option<i64> {
+    i64::try_from(i128::from(clock.0) - i128::from(timestamp.0)).ok()
 }

@@ -3,7 +3,7 @@
 //!
 //! Decides nothing: `license.rs` says when the key may sign, `own_key.rs` what is foreign.
 use super::{
-    Engine, HaltKind, Report, Signing, Stop, Timer,
+    Engine, Report, Signing, Stop, StopKind, Timer,
     license::{Tick, Witnessed},
     listening::{PEERS_ASKED, TICK_MIN},
     shown::Shown,
@@ -17,7 +17,7 @@ use crate::{
 impl<V: LedgerView> Engine<V> {
     /// Whether the key signs, for the operator.
     pub(super) fn signing(&self) -> Signing {
-        self.own.signing(&self.ctx, self.out.is_halted(), self.tip.state.height)
+        self.own.signing(&self.ctx, self.out.is_stopped(), self.tip.state.height)
     }
 
     /// The first thing a node does.
@@ -25,8 +25,8 @@ impl<V: LedgerView> Engine<V> {
         self.own.starts(&self.ctx, now);
         self.report_signing();
         match self.own.stopped() {
-            Some(Stop::Foreign(height, round)) => return self.halt_foreign(height, round, None),
-            Some(Stop::Exported) => return self.halt_exported(),
+            Some(Stop::Foreign(height, round)) => return self.stop_foreign(height, round, None),
+            Some(Stop::Exported) => return self.stop_exported(),
             None => {}
         }
         if let Some(tip) = self.tip.certificate.clone() {
@@ -56,7 +56,7 @@ impl<V: LedgerView> Engine<V> {
         let witnessed = Witnessed { height, timestamp, parent_time, synced };
         let drift = self.ctx.params().clock_drift_max;
         if let Some((height, round)) = self.own.license.height_ends(drift, witnessed) {
-            self.halt_foreign(height, round, None);
+            self.stop_foreign(height, round, None);
         }
     }
 
@@ -77,10 +77,10 @@ impl<V: LedgerView> Engine<V> {
     pub(super) fn stop_for(&mut self, shown: &Shown) {
         let last = self.own.stop(shown);
         self.persist_if(true);
-        self.halt_foreign(shown.height, shown.round, last);
+        self.stop_foreign(shown.height, shown.round, last);
     }
 
-    fn halt_foreign(&mut self, height: Height, round: Round, last: Option<(Height, Round)>) {
+    fn stop_foreign(&mut self, height: Height, round: Round, last: Option<(Height, Round)>) {
         let ends = last.map_or_else(String::new, |(height, round)| {
             format!(" (its safety record ends at height {height} round {round})")
         });
@@ -89,13 +89,13 @@ impl<V: LedgerView> Engine<V> {
              another host runs with this key, or the data directory was restored from an old \
              backup. To sign now could be a double signature, so this node signs nothing more"
         );
-        self.out.stop(HaltKind::KeyElsewhere, reason);
+        self.out.stop(StopKind::KeyElsewhere, reason);
     }
 
-    fn halt_exported(&mut self) {
+    fn stop_exported(&mut self) {
         let reason = "this node's safety record was exported.\nThe key signs where the record is \
                       imported, so this node signs nothing more before it is imported here";
-        self.out.stop(HaltKind::KeyElsewhere, reason.into());
+        self.out.stop(StopKind::KeyElsewhere, reason.into());
     }
 
     /// The first question, or a tick later.

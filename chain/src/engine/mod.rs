@@ -33,6 +33,7 @@ mod licensing;
 mod listening;
 mod misses;
 mod out;
+mod overdue;
 mod own_key;
 mod peers;
 mod pool;
@@ -58,7 +59,7 @@ mod why;
 mod work;
 
 pub use crate::wire::{Peer, Request, Ticket};
-pub use effect::{Effect, HaltKind};
+pub use effect::{Effect, StopKind};
 pub use health::Trouble;
 pub use held::Held;
 pub use input::{Input, Timer};
@@ -169,7 +170,7 @@ impl<V: LedgerView> Engine<V> {
 
     /// One event: what is to be done about it, in order.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Effect> {
-        if !self.out.is_halted() {
+        if !self.out.is_stopped() {
             self.dispatch(now, input);
             self.drain(now);
             self.health.note_troubles(now, self.out.reports());

@@ -1,7 +1,7 @@
 //! The effects of the input being handled, in order.
 //!
 //! Invariant: nothing follows a stop. What a room wants after it is dropped.
-use super::{Effect, HaltKind, Peer, Report, Request, Timer};
+use super::{Effect, Peer, Report, Request, StopKind, Timer};
 use crate::types::{ConsensusMessage, Millis};
 use std::fmt::Display;
 
@@ -9,12 +9,12 @@ use std::fmt::Display;
 #[derive(Debug, Default)]
 pub(super) struct Out {
     effects: Vec<Effect>,
-    halted: Option<String>,
+    stopped: Option<String>,
 }
 
 impl Out {
     pub(super) fn push(&mut self, effect: Effect) {
-        if self.halted.is_none() {
+        if self.stopped.is_none() {
             self.effects.push(effect);
         }
     }
@@ -42,28 +42,28 @@ impl Out {
     }
 
     /// Stops the node for good: something contradicts itself.
-    pub(super) fn halt(&mut self, reason: String) {
-        self.stop(HaltKind::Contradiction, reason);
+    pub(super) fn stop_on_contradiction(&mut self, reason: String) {
+        self.stop(StopKind::Contradiction, reason);
     }
 
     /// Stops the node for good.
-    pub(super) fn stop(&mut self, kind: HaltKind, reason: String) {
-        self.push(Effect::Halt { kind, reason: reason.clone() });
-        self.halted.get_or_insert(reason);
+    pub(super) fn stop(&mut self, kind: StopKind, reason: String) {
+        self.push(Effect::Stop { kind, reason: reason.clone() });
+        self.stopped.get_or_insert(reason);
     }
 
     /// The value; an error of the node's own data stops it.
-    pub(super) fn or_halt<T, E: Display>(&mut self, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.halt(error.to_string())).ok()
+    pub(super) fn or_stop<T, E: Display>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.stop_on_contradiction(error.to_string())).ok()
     }
 
     /// Why the node stopped, if it did.
-    pub(super) fn halted(&self) -> Option<&String> {
-        self.halted.as_ref()
+    pub(super) fn stopped(&self) -> Option<&String> {
+        self.stopped.as_ref()
     }
 
-    pub(super) fn is_halted(&self) -> bool {
-        self.halted.is_some()
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
     }
 
     /// What was reported during this input.

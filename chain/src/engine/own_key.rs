@@ -157,10 +157,10 @@ impl OwnKey {
     }
 
     /// Whether the key signs, for the operator.
-    pub(super) fn signing(&self, ctx: &Context, is_halted: bool, decided: Height) -> Signing {
+    pub(super) fn signing(&self, ctx: &Context, is_stopped: bool, decided: Height) -> Signing {
         match ctx.me {
             None => Signing::NotMasternode,
-            Some(_) if is_halted => Signing::Stopped,
+            Some(_) if is_stopped => Signing::Stopped,
             Some(_) => match (self.license.signing(decided), self.begins()) {
                 // The record may be a height ahead of the chain: its block is being decided.
                 (Signing::Yes, Some(height)) if height > decided.next().next() => {

@@ -7,7 +7,7 @@ use crate::{
     mempool::{Mempool, MempoolLimits},
     types::{ChainId, Millis, Now, Transaction, TxId},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Between two looks for own transactions to send again.
 pub(super) const MEMPOOL_PERIOD: Millis = Millis(3_000);
@@ -22,6 +22,8 @@ pub(super) struct Pool {
     pub(super) misses: Misses,
     /// Own transactions that are not in a block yet.
     pub(super) local: BTreeSet<TxId>,
+    /// How many transactions were not taken, by the code of the reason.
+    pub(super) rejected: BTreeMap<&'static str, u64>,
     regossips: u8,
 }
 
@@ -32,6 +34,7 @@ impl Pool {
             admissions: Admissions::default(),
             misses: Misses::default(),
             local: BTreeSet::new(),
+            rejected: BTreeMap::new(),
             regossips: 0,
         }
     }

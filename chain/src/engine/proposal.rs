@@ -126,7 +126,7 @@ impl<V: LedgerView> Engine<V> {
                 self.work.push(Work::Propose);
             }
             Err(ExecuteError::Rule(error)) => self.refuse_candidate(block, &error),
-            Err(ExecuteError::View(error)) => self.out.halt(error.to_string()),
+            Err(ExecuteError::View(error)) => self.out.stop_on_contradiction(error.to_string()),
             // Of an execution that was wanted no more; the present one is still to come.
             Err(ExecuteError::Cancelled) => {}
         }

@@ -7,9 +7,7 @@ use crate::{
     limits::UNDURABLE_MAX,
     types::{BlockHash, Evidence, Height, Millis, Now, Round, Timestamp, VoteKind},
 };
-
-/// How long a masternode may be silent during a stall before it counts as missing.
-const SILENCE: Millis = Millis(5_000);
+use std::collections::BTreeMap;
 
 /// One masternode as this node sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +20,7 @@ pub struct MasternodeStatus {
     pub weight: u64,
     /// Since it was last heard; none where it never was.
     pub silent_for: Option<Millis>,
-    /// Whether it was heard of late: since the last block while blocks come, within seconds when they
+    /// Whether it was heard of late: since the last block while blocks come, in this step when votes
     /// are overdue. This node itself always is.
     pub online: bool,
     /// Whether it prevoted in the current round.
@@ -62,6 +60,9 @@ pub struct EngineStatus {
     pub total_weight: u64,
     /// The weight heard of late.
     pub online_weight: u64,
+    /// How far this clock is ahead of the clocks of the others, in milliseconds: of their last
+    /// proposals when they came, the median by weight. Below zero it is behind. None until one came.
+    pub clock_ahead_ms: Option<i64>,
     /// Since the height began.
     pub height_age: Millis,
     /// How long until the round's proposal is due; none where it is.
@@ -72,20 +73,22 @@ pub struct EngineStatus {
     pub held: Held,
     /// What delayed blocks of late, the last one last.
     pub troubles: Vec<Trouble>,
-    /// Whether blocks are overdue because too little weight is online.
-    pub stalled: bool,
+    /// Whether the chain is halted: votes are overdue because too little weight is online.
+    pub halted: bool,
     /// The greatest height proven final.
     pub sync_target: Height,
     /// Transactions in the mempool.
     pub mempool_transactions: usize,
     /// Their bytes.
     pub mempool_bytes: usize,
+    /// Transactions not taken into it since the start, by the code of the reason.
+    pub mempool_rejected: BTreeMap<&'static str, u64>,
     /// Evidence that no block has recorded yet, by ascending offender.
     pub evidence: Vec<Evidence>,
     /// Whether this node's key signs.
     pub signing: Signing,
-    /// Why the engine stopped, should it have.
-    pub halted: Option<String>,
+    /// Why the engine stopped for good, should it have.
+    pub stopped: Option<String>,
 }
 
 impl EngineStatus {
@@ -127,8 +130,8 @@ impl EngineStatus {
     }
 
     /// In words, what is missing for blocks to go on; nothing where they do.
-    pub fn stall_reason(&self) -> Option<String> {
-        if !self.stalled {
+    pub fn halt_reason(&self) -> Option<String> {
+        if !self.halted {
             return None;
         }
         let missing: Vec<String> = self
@@ -160,15 +163,12 @@ impl<V: LedgerView> Engine<V> {
         let prevoters = self.height.consensus.voters(round, VoteKind::Prevote);
         let precommitters = self.height.consensus.voters(round, VoteKind::Precommit);
         let height_age = now.mono.since(self.height.started);
-        let params = self.ctx.params();
-        let overdue = params.block_interval.plus(params.propose_timeout.base).plus(SILENCE);
-        let is_overdue = height_age > overdue && self.peers.target() < self.height();
-        let silence_max = if is_overdue { SILENCE } else { overdue };
+        let overdue = self.overdue(now.mono);
         let masternodes: Vec<MasternodeStatus> = (0..)
             .zip(self.ctx.set.members())
             .map(|(index, member)| {
                 let silent_for = self.health.silent_for(index, now.mono);
-                let is_heard = silent_for.is_some_and(|silence| silence <= silence_max);
+                let is_heard = silent_for.is_some_and(|silence| overdue.is_online(index, silence));
                 MasternodeStatus {
                     index,
                     key: member.key,
@@ -197,19 +197,21 @@ impl<V: LedgerView> Engine<V> {
             locked: self.height.consensus.resume().locked,
             total_weight: self.ctx.set.total_weight(),
             online_weight,
+            clock_ahead_ms: self.health.clock_ahead_ms(&self.ctx),
             height_age,
             proposal_due_in: self.proposal_due_in(now),
             undurable: self.tip.view.layers().len(),
             held: self.held(),
             troubles: self.health.troubles().cloned().collect(),
-            stalled: is_overdue && !self.ctx.set.is_quorum(online_weight),
+            halted: overdue.is_any() && !self.ctx.set.is_quorum(online_weight),
             masternodes,
             sync_target: self.peers.target(),
             mempool_transactions: self.pool.mempool.len(),
             mempool_bytes: self.pool.mempool.bytes(),
+            mempool_rejected: self.pool.rejected.clone(),
             evidence: self.watch.pool().cloned().collect(),
             signing: self.signing(),
-            halted: self.out.halted().cloned(),
+            stopped: self.out.stopped().cloned(),
         }
     }
 }

@@ -156,7 +156,7 @@ fn brief(effect: &Effect) -> String {
         Effect::Commit { certificate, .. } => format!("commit {}", certificate.height),
         Effect::SetTimer { timer, at } => format!("{timer:?} at {}", at.0),
         Effect::Report(report) => format!("report {report}"),
-        Effect::Halt { reason, .. } => format!("halt: {reason}"),
+        Effect::Stop { reason, .. } => format!("stop: {reason}"),
     }
 }
 

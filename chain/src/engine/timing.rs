@@ -76,6 +76,11 @@ impl Timing {
         self.cast[place(kind)] = Some(now);
     }
 
+    /// When the state machine cast this vote of the current round, of which no quorum is complete.
+    pub(super) fn cast_at(&self, kind: VoteKind) -> Option<Millis> {
+        self.cast[place(kind)]
+    }
+
     /// A quorum of the current round is complete.
     pub(super) fn quorum(&mut self, kind: VoteKind, now: Millis) {
         if let Some(cast) = self.cast[place(kind)].take() {

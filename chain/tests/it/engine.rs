@@ -4,6 +4,7 @@ mod candidates;
 mod decisions;
 mod evidence;
 mod fetch;
+mod halted;
 mod payments;
 mod presence;
 mod proposals;

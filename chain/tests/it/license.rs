@@ -10,7 +10,7 @@ use crate::{
 };
 use timecoin_chain::{
     crypto::Signer,
-    engine::{Effect, HaltKind, Input, Request, SafetyRecord, Signing, Stop},
+    engine::{Effect, Input, Request, SafetyRecord, Signing, Stop, StopKind},
     rules,
     types::{Height, Inquiry, Round, Timestamp, Vote, VoteKind, VotesRequest},
     wire::Response,
@@ -36,10 +36,10 @@ impl Node {
     }
 
     /// Why it stopped.
-    fn halt(&self) -> Option<&str> {
+    fn stop_reason(&self) -> Option<&str> {
         self.sent.iter().find_map(|effect| match effect {
-            Effect::Halt { kind: HaltKind::KeyElsewhere, reason } => Some(reason.as_str()),
-            Effect::Halt { reason, .. } => panic!("{reason}"),
+            Effect::Stop { kind: StopKind::KeyElsewhere, reason } => Some(reason.as_str()),
+            Effect::Stop { reason, .. } => panic!("{reason}"),
             _ => None,
         })
     }

@@ -41,7 +41,7 @@ impl Serve for GetBlockchainInfo {
             initialblockdownload: status.is_syncing(),
             size_on_disk: stats.bytes_on_disk,
             pruned: false,
-            warnings: status.halted.iter().cloned().chain(status.stall_reason()).collect(),
+            warnings: status.stopped.iter().cloned().chain(status.halt_reason()).collect(),
         })
     }
 }

@@ -45,14 +45,14 @@ impl Serve for GetNetworkInfo {
             connections_out: (peers.len() - inbound) as u64,
             localrelay: true,
             networkactive: true,
-            timeoffset: 0,
+            timeoffset: status.clock_ahead_ms.map_or(0, |ahead| -ahead / 1_000),
             relayfee: relay,
             incrementalrelayfee: relay,
             warnings: status
-                .halted
+                .stopped
                 .iter()
                 .cloned()
-                .chain(status.stall_reason())
+                .chain(status.halt_reason())
                 .chain(too_old(&node.network.stats()))
                 .collect(),
         })

@@ -102,11 +102,11 @@ impl World {
                 self.at(at, Event::Timer { node, incarnation, timer, generation });
             }
             Effect::Report(report) => self.report(node, &report),
-            Effect::Halt { kind, reason } => {
-                self.trace.append(|| format!(" | halts: {reason}"));
+            Effect::Stop { kind, reason } => {
+                self.trace.append(|| format!(" | stops: {reason}"));
                 if !self.retires(node, kind) && self.is_honest(node) {
                     let detail = format!("node {node}: {reason}");
-                    let result = self.judge(Violation::new("no honest node halts", detail));
+                    let result = self.judge(Violation::new("no honest node stops", detail));
                     self.expect(result);
                 }
             }

@@ -131,7 +131,7 @@ impl World {
         let goes_on = (0..self.nodes.len()).find(|&node| {
             let now = self.nodes[node].clocks(self.time);
             let running = self.nodes[node].running.as_ref().filter(|_| self.is_honest(node));
-            running.is_some_and(|running| running.engine.status(now).halted.is_none())
+            running.is_some_and(|running| running.engine.status(now).stopped.is_none())
         });
         if let Some(node) = goes_on {
             let seconds = VERDICT / SECOND;

@@ -52,7 +52,7 @@ fn start() -> Shells {
 }
 
 fn pass_ms(shells: &mut Shells, ms: u64) {
-    (0..ms).for_each(|_| shells.pass_ms().expect("nobody halts"));
+    (0..ms).for_each(|_| shells.pass_ms().expect("nobody stops"));
 }
 
 /// How long it takes until all have decided this height.

@@ -9,7 +9,7 @@ use crate::{
     oracle::Violation,
     world::{Event, World},
 };
-use timecoin_chain::engine::HaltKind;
+use timecoin_chain::engine::StopKind;
 
 /// From one pause of the first host to the next.
 const PERIOD: u64 = 400_000;
@@ -72,8 +72,8 @@ impl World {
     }
 
     /// A second host that detects the first stops for good. Returns whether it stops.
-    pub(crate) fn retires(&mut self, node: usize, kind: HaltKind) -> bool {
-        let retires = self.is_second_host(node) && kind == HaltKind::KeyElsewhere;
+    pub(crate) fn retires(&mut self, node: usize, kind: StopKind) -> bool {
+        let retires = self.is_second_host(node) && kind == StopKind::KeyElsewhere;
         if retires {
             self.coverage.met(Met::SecondHostStopped);
             self.nodes[node].is_away = true;

@@ -25,7 +25,7 @@ fn start() -> Shells {
 }
 
 fn pass_ms(shells: &mut Shells, ms: u64) {
-    (0..ms).for_each(|_| shells.pass_ms().expect("nobody halts"));
+    (0..ms).for_each(|_| shells.pass_ms().expect("nobody stops"));
 }
 
 fn reach(shells: &mut Shells, height: u64) -> u64 {
@@ -105,13 +105,13 @@ fn a_backup_of_before_a_lock_of_many_rounds_ago_is_found_out() {
     shells.filter(None);
     shells.restart(victim, backup);
     let began = shells.ms();
-    let halt = loop {
+    let stop = loop {
         match shells.pass_ms() {
             Ok(()) => assert!(shells.ms() - began < 10_000, "the lock is not found out"),
-            Err(halt) => break halt,
+            Err(stop) => break stop,
         }
     };
-    assert!(halt.starts_with(&format!("masternode {victim} halts")), "{halt}");
-    assert!(halt.contains("signed at height 4 round 3, and not here"), "{halt}");
+    assert!(stop.starts_with(&format!("masternode {victim} stops")), "{stop}");
+    assert!(stop.contains("signed at height 4 round 3, and not here"), "{stop}");
     assert_eq!(shells.evidence(), 0, "it signed nothing against its lock");
 }

@@ -1,7 +1,7 @@
 //! Order of work, and the end of it.
 use super::said;
 use crate::engine::{
-    HaltKind, Timer,
+    StopKind, Timer,
     out::Out,
     work::{Queue, Work},
 };
@@ -39,10 +39,10 @@ fn what_a_piece_of_work_leads_to_is_done_before_what_was_waiting() {
 fn nothing_follows_a_stop() {
     let mut out = Out::default();
     out.set_timer(Timer::Sync, Millis(5));
-    assert!(!out.is_halted());
-    out.stop(HaltKind::Contradiction, "one".into());
+    assert!(!out.is_stopped());
+    out.stop(StopKind::Contradiction, "one".into());
     out.set_timer(Timer::Mempool, Millis(6));
-    out.halt("two".into());
-    assert_eq!(said(&mut out), ["Sync at 5", "halt: one"]);
-    assert_eq!(out.halted().map(String::as_str), Some("one"));
+    out.stop_on_contradiction("two".into());
+    assert_eq!(said(&mut out), ["Sync at 5", "stop: one"]);
+    assert_eq!(out.stopped().map(String::as_str), Some("one"));
 }

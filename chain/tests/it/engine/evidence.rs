@@ -41,13 +41,13 @@ impl Node {
         assert_eq!(self.height(), block.header.height.next());
     }
 
-    fn halt_reason(&self) -> Option<&str> {
-        let mut halts = self.sent.iter().filter_map(|effect| match effect {
-            Effect::Halt { reason, .. } => Some(reason.as_str()),
+    fn why_stopped(&self) -> Option<&str> {
+        let mut stops = self.sent.iter().filter_map(|effect| match effect {
+            Effect::Stop { reason, .. } => Some(reason.as_str()),
             _ => None,
         });
-        let first = halts.next();
-        assert_eq!(halts.next(), None, "stopped once");
+        let first = stops.next();
+        assert_eq!(stops.next(), None, "stopped once");
         first
     }
 
@@ -224,14 +224,14 @@ const WAYS: [Way; 2] = [("gossip", 0, Node::certificate), ("a peer's status", 2,
 
 /// Checks that the node has stopped, names both blocks and these masternodes, and does nothing more.
 fn assert_stopped(node: &mut Node, height: u64, blocks: [&Block; 2], offenders: &str) {
-    let reason = node.halt_reason().expect("stopped").to_owned();
+    let reason = node.why_stopped().expect("stopped").to_owned();
     for part in [format!("height {height}:"), format!("[{offenders}]")] {
         assert!(reason.contains(&part), "{part} in {reason}");
     }
     for block in blocks {
         assert!(reason.contains(&block.hash().to_string()), "{reason}");
     }
-    assert!(matches!(node.sent.last(), Some(Effect::Halt { .. })), "nothing is done after it");
+    assert!(matches!(node.sent.last(), Some(Effect::Stop { .. })), "nothing is done after it");
     let sent = node.sent.len();
     node.input(Input::Timer(Timer::Rebroadcast(node.height())));
     assert_eq!(node.sent.len(), sent);
@@ -251,7 +251,7 @@ fn a_second_block_that_is_final_at_one_height_stops_the_node_and_names_who_did_i
                 let block = node.fixture.block(vec![]);
                 node.follow(&block, &[0, 1, 2]);
             }
-            assert_eq!(node.halt_reason(), None, "{name}");
+            assert_eq!(node.why_stopped(), None, "{name}");
             see(&mut node, fixture.certify_by(&[1, 2, 3], &theirs));
             assert_stopped(&mut node, 2, [&ours, &theirs], "1, 2");
         }
@@ -287,7 +287,7 @@ fn a_final_block_on_another_parent_stops_the_node_and_names_both_parents() {
     let child = elsewhere.block(vec![]);
     let certificate = elsewhere.certify(&child);
     node.syncs(certificate.clone(), vec![(child, certificate)]);
-    let reason = node.halt_reason().expect("stopped");
+    let reason = node.why_stopped().expect("stopped");
     for block in [&ours, &theirs] {
         assert!(reason.contains(&block.hash().to_string()), "{reason}");
     }
@@ -309,6 +309,6 @@ fn a_certificate_of_our_own_blocks_stops_nobody() {
             see(&mut node, fixture.certificate(&[1, 2, 3], &later));
         }
     }
-    assert_eq!(node.halt_reason(), None);
+    assert_eq!(node.why_stopped(), None);
     assert_eq!(node.reported(), []);
 }

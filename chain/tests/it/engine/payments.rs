@@ -128,7 +128,7 @@ impl Node {
                 self.verdicts.push((ticket, verdict));
                 None
             }
-            Effect::Halt { reason, .. } => panic!("{reason}"),
+            Effect::Stop { reason, .. } => panic!("{reason}"),
             _ => None,
         }
     }

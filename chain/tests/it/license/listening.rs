@@ -112,5 +112,5 @@ fn a_lock_of_long_ago_is_attested_whatever_the_round() {
     back.input(Input::PeerUp(PEER));
     let votes = vec![now.vote(c, Vote { signer: c, ..lock })];
     back.attestation(back.inquiry().unwrap(), me, Height(2), votes);
-    assert!(back.halt().unwrap().contains("signed at height 2 round 3, and not here"));
+    assert!(back.stop_reason().unwrap().contains("signed at height 2 round 3, and not here"));
 }

@@ -13,7 +13,7 @@ fn a_record_that_signed_nothing_may_be_the_oldest_backup() {
     node.proposal(now.propose(&block, Round(0), None));
     assert_eq!((node.signing(), node.votes()), (Signing::Listening, vec![]));
     node.vote(me, &prevote_of(&block, Round(0)));
-    assert!(node.halt().is_some());
+    assert!(node.stop_reason().is_some());
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn an_old_backup_is_found_out_while_it_listens() {
     node.input(Input::PeerUp(PEER));
     // Before the backup was put back, this node had prevoted.
     node.vote(me, &prevote_of(&now.block(vec![]), Round(1)));
-    let reason = node.halt().unwrap();
+    let reason = node.stop_reason().unwrap();
     assert!(reason.contains("signed at height 2 round 1, and not here"), "{reason}");
     assert!(reason.contains("ends at height 1 round 0"), "{reason}");
     assert_eq!(node.votes(), []);
@@ -32,7 +32,7 @@ fn an_old_backup_is_found_out_while_it_listens() {
     let marked = node.record().unwrap();
     assert_eq!(marked.stopped, Some(Stop::Foreign(Height(2), Round(1))));
     let again = Node::with_record(now.clone(), me, Some(marked));
-    assert!(again.halt().is_some(), "a restart does not make it sign again");
+    assert!(again.stop_reason().is_some(), "a restart does not make it sign again");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn an_exported_record_signs_nothing_and_says_that_it_was_exported() {
     let me = bystander(&now);
     let record = SafetyRecord { stopped: Some(Stop::Exported), ..record_of(&now, me) };
     let node = Node::with_record(now.clone(), me, Some(record));
-    let reason = node.halt().unwrap();
+    let reason = node.stop_reason().unwrap();
     assert!(reason.contains("was exported") && !reason.contains("another host runs"), "{reason}");
     assert_eq!((node.votes(), node.signing()), (vec![], Signing::Stopped));
 }
@@ -51,7 +51,7 @@ fn an_old_record_beside_a_newer_ledger_is_found_out_at_once() {
     let now = Fixture::at_height(3);
     let me = bystander(&now);
     let node = Node::with_record(now.clone(), me, Some(record_of(&Fixture::at_height(1), me)));
-    assert!(node.halt().unwrap().contains("signed at height 3"));
+    assert!(node.stop_reason().unwrap().contains("signed at height 3"));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_old_record_is_found_out_by_the_blocks_that_its_key_signed() {
     now.apply(&block);
     let tip = now.certify_by(&others(me), &block);
     node.syncs(tip, vec![(block.clone(), now.certify(&block))]);
-    assert!(node.halt().unwrap().contains("signed at height 2"));
+    assert!(node.stop_reason().unwrap().contains("signed at height 2"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_plain_crash_is_no_foreign_signature() {
     back.vote(me, &own);
     let older = Vote { height: Height(1), ..precommit_of(&block) };
     back.vote(me, &older);
-    assert_eq!(back.halt(), None, "its own votes, and what is too old to judge");
+    assert_eq!(back.stop_reason(), None, "its own votes, and what is too old to judge");
 }
 
 #[test]
@@ -103,14 +103,14 @@ fn the_key_on_a_second_host_stops_a_node_at_any_time() {
         node.proposal(now.propose(&block, Round(0), None));
         assert_eq!(node.votes().len(), 1);
         node.vote(me, &vote);
-        assert_eq!(node.halt().is_some(), is_foreign, "{vote:?}");
+        assert_eq!(node.stop_reason().is_some(), is_foreign, "{vote:?}");
         let after = node.sent.len();
         for signer in others(me) {
             node.vote(signer, &prevote_of(&block, Round(0)));
         }
         let precommits = node.votes().iter().filter(|vote| vote.0 == VoteKind::Precommit).count();
         assert_eq!(precommits, usize::from(!is_foreign));
-        assert_eq!(node.sent.len() == after, is_foreign, "nothing follows a halt");
+        assert_eq!(node.sent.len() == after, is_foreign, "nothing follows a stop");
     }
 }
 

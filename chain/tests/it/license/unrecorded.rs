@@ -13,7 +13,7 @@ fn without_its_record_a_key_signs_nothing_however_long_it_is_not_heard() {
         assert_eq!(node.signing(), Signing::Observing { own_key: None });
     }
     assert_eq!((node.height(), node.votes(), node.record()), (Height(5), vec![], None));
-    assert_eq!(node.halt(), None);
+    assert_eq!(node.stop_reason(), None);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn what_may_have_been_decided_before_the_start_proves_nothing() {
         node.watches(me, &mut now, &block);
         let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
         node.vote(me, &prevote_of(&next, Round(0)));
-        assert_eq!(node.halt().is_some(), is_proof);
+        assert_eq!(node.stop_reason().is_some(), is_proof);
         assert_eq!(node.votes(), []);
     }
 }
@@ -43,7 +43,7 @@ fn a_block_that_came_by_sync_dates_nothing() {
     assert_eq!(node.height(), Height(3), "it is the chain all the same");
     let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
     node.vote(me, &prevote_of(&next, Round(0)));
-    assert_eq!(node.halt(), None);
+    assert_eq!(node.stop_reason(), None);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_earliest_possible_timestamp_does_not_date_a_block() {
     node.watches(me, &mut now, &block);
     let next = now.block_at(Timestamp(now.state.timestamp.0 + 1), vec![]);
     node.vote(me, &prevote_of(&next, Round(0)));
-    assert_eq!(node.halt(), None);
+    assert_eq!(node.stop_reason(), None);
 }
 
 /// Its host is slow: everybody decides without it, and its votes come when the height is over.
@@ -75,7 +75,7 @@ fn signatures_that_come_after_the_decision_show_that_the_key_signs_elsewhere() {
             node.watches(me, &mut now, &block);
             node.now.wall.0 += 1_000;
         }
-        assert_eq!((node.height(), node.halt()), (Height(4), None));
+        assert_eq!((node.height(), node.stop_reason()), (Height(4), None));
         let last = Vote { height: Height(3), ..precommit_of(&now.block(vec![])) };
         match late {
             0 => node.vote(me, &last),
@@ -90,7 +90,7 @@ fn signatures_that_come_after_the_decision_show_that_the_key_signs_elsewhere() {
                 node.watches(me, &mut now, &block);
             }
         }
-        assert!(node.halt().unwrap().contains("signed at height 3 round 0"), "{late}");
+        assert!(node.stop_reason().unwrap().contains("signed at height 3 round 0"), "{late}");
         assert_eq!(node.votes(), []);
     }
 }
@@ -103,9 +103,9 @@ fn while_its_key_signs_elsewhere_a_node_without_a_record_signs_nothing_and_then_
     node.vote(me, &prevote_of(&block, Round(0)));
     node.watches(me, &mut now, &block);
     assert_eq!(node.signing(), Signing::Observing { own_key: Some(Height(2)) });
-    assert_eq!(node.halt(), None, "it may be this node's own, from before the start");
+    assert_eq!(node.stop_reason(), None, "it may be this node's own, from before the start");
     let next = now.block_at(Timestamp(node.now.wall.0 + 1_000), vec![]);
     node.vote(me, &prevote_of(&next, Round(0)));
-    assert!(node.halt().unwrap().contains("signed at height 3 round 0, and not here"));
+    assert!(node.stop_reason().unwrap().contains("signed at height 3 round 0, and not here"));
     assert_eq!((node.votes(), node.signing()), (vec![], Signing::Stopped));
 }

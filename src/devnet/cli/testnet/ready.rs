@@ -153,7 +153,7 @@ fn too_late(layout: &Layout, watched: &[Watched<'_>], patience: Duration) -> Cli
         .iter()
         .filter(|node| node.answered_ms.is_some())
         .find_map(|node| node.client.ask(&GetConsensusInfo {}).ok())
-        .and_then(|info| info.halted.or(info.stall_reason));
+        .and_then(|info| info.stopped.or(info.halted));
     let of = silent.first().copied().or(watched.first().map(|node| node.node.name.as_str()));
     let error = CliError::new(Exit::Failure, what);
     let error = match reason {

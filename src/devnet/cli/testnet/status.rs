@@ -67,7 +67,10 @@ fn view(layout: &Layout, state: &TestnetState) -> View {
         };
         views.into_iter().map(view).collect()
     });
-    let halted = nodes.iter().find_map(|node| node.status.as_ref()?.halted.clone());
+    let halted = nodes.iter().find_map(|node| {
+        let status = node.status.as_ref()?;
+        status.stopped.clone().or(status.halted.clone())
+    });
     View { genesis: state.genesis.clone(), nodes, halted: halted.map(|text| state.name_keys(text)) }
 }
 

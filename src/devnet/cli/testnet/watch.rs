@@ -137,5 +137,5 @@ fn halt_reason(
 ) -> Option<String> {
     let node = state.nodes.iter().find(|node| running.contains(&node.name))?;
     let info = client(layout, node).ask(&GetConsensusInfo {}).ok()?;
-    info.halted.or(info.stall_reason).map(|reason| state.name_keys(reason))
+    info.stopped.or(info.halted).map(|reason| state.name_keys(reason))
 }

@@ -55,8 +55,8 @@ impl Shells {
             Effect::Blame { peer, reason } => {
                 return Err(format!("masternode {index} blames {peer:?}: {reason}"));
             }
-            Effect::Halt { reason, .. } => {
-                return Err(format!("masternode {index} halts: {reason}"));
+            Effect::Stop { reason, .. } => {
+                return Err(format!("masternode {index} stops: {reason}"));
             }
             Effect::Persist { record, blocks } => {
                 let safety = &mut shell.disk.safety;
