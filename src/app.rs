@@ -74,7 +74,7 @@ pub async fn run(
         true => Some(listen(rpc_config.listen).await?),
         false => None,
     };
-    let metrics = Arc::new(Metrics::new(log));
+    let metrics = Arc::new(Metrics::new(data_dir.clone(), opened.masternodes(), log));
     let counting = metrics.clone();
     let node = Box::pin(opened.join(Box::new(move |report| counting.on_report(report)))).await?;
     let server = match listener {

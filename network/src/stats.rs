@@ -17,7 +17,7 @@ use crate::{
 };
 
 macro_rules! counters {
-    ($($(#[doc = $help:literal])+ $name:ident,)*) => {
+    ($($(#[doc = $help:literal])+ $name:ident = $metric:literal,)*) => {
         /// Counters without a label.
         #[derive(Debug, Default)]
         pub(crate) struct Counters { $(pub(crate) $name: Counter,)* }
@@ -48,7 +48,7 @@ macro_rules! counters {
         impl NetworkStats {
             fn unlabelled(&self) -> Vec<Sample> {
                 vec![$(Sample {
-                    name: stringify!($name),
+                    name: $metric,
                     help: help(concat!($($help,)+)),
                     label: None,
                     value: self.$name,
@@ -90,53 +90,53 @@ macro_rules! labelled {
 
 counters! {
     /// Messages dropped because every peer's queue was full.
-    all_queues_full,
+    all_queues_full = "all_queues_full",
     /// How often a peer was too slow to take its messages.
-    slow_peer,
+    slow_peer = "slow_peer",
     /// Messages published while no peer was subscribed.
-    no_peers_subscribed,
+    no_peers_subscribed = "no_peers_subscribed",
     /// Messages published twice within the life of the duplicate cache; the repeat was not sent.
-    publish_duplicate,
+    publish_duplicate = "publish_duplicate",
     /// Messages refused by gossipsub for other reasons.
-    publish_failed,
+    publish_failed = "publish_failed",
     /// Messages refused because the queue to the swarm was full.
-    publish_queue_full,
+    publish_queue_full = "publish_queue_full",
     /// Peers and hosts that were banned.
-    banned,
+    banned = "banned",
     /// Inbound connections turned away by a limit.
-    inbound_denied,
+    inbound_denied = "inbound_denied",
     /// Inbound peers that left for another one.
-    evicted,
+    evicted = "evicted",
     /// Dials started by discovery.
-    dials,
+    dials = "dials",
     /// Dials that failed.
-    dials_failed,
+    dials_failed = "dials_failed",
     /// Peers connected now.
-    peers_gauge,
+    peers_gauge = "peers_gauge",
     /// Bans in force.
-    bans_gauge,
+    bans_gauge = "bans_gauge",
     /// Peers in the address book that were never connected.
-    book_new_gauge,
+    book_new_gauge = "book_new_gauge",
     /// Peers in the address book that were connected once.
-    book_tried_gauge,
+    book_tried_gauge = "book_tried_gauge",
     /// Bytes of exchanges of peer records received, as on the stream.
-    records_bytes_in,
+    records_bytes_in = "records_received_bytes",
     /// Bytes of exchanges of peer records sent, as on the stream.
-    records_bytes_out,
+    records_bytes_out = "records_sent_bytes",
     /// Resident memory above which strangers are not admitted; 0 is no limit.
-    memory_limit_bytes_gauge,
+    memory_limit_bytes_gauge = "memory_limit_bytes_gauge",
     /// How late the last tick of the swarm loop came, in milliseconds.
-    loop_lag_ms_gauge,
+    loop_lag_ms_gauge = "loop_lag_ms_gauge",
     /// The greatest delay of a tick since the start, in milliseconds.
-    loop_lag_ms_max_gauge,
+    loop_lag_ms_max_gauge = "loop_lag_max_ms_gauge",
     /// Iterations of the swarm loop.
-    loop_turns,
+    loop_turns = "loop_turns",
     /// Bytes read from peers, without encryption and framing.
-    bytes_read,
+    bytes_read = "received_bytes",
     /// Bytes written to peers, without encryption and framing.
-    bytes_written,
+    bytes_written = "sent_bytes",
     /// How often a stream was not read for a moment because its peer sent more than it may.
-    read_pauses,
+    read_pauses = "read_pauses",
 }
 
 labelled! {
@@ -163,7 +163,7 @@ labelled! {
         /// Messages that had come before, most of them from another peer.
         duplicates = "gossip_duplicates",
         /// Bytes of messages received, as they came, refused ones and duplicates included.
-        bytes_in = "gossip_bytes_in",
+        bytes_in = "gossip_received_bytes",
         /// Peers with which messages of the topic are exchanged directly.
         mesh = "gossip_mesh_peers_gauge",
     }
@@ -187,9 +187,9 @@ labelled! {
         /// Answers that exceeded their limit and were replaced by a busy answer: a bug of this node.
         answer_too_large = "answers_too_large",
         /// Bytes of requests and answers received, as on the stream.
-        bytes_in = "requests_bytes_in",
+        bytes_in = "requests_received_bytes",
         /// Bytes of requests and answers sent, as on the stream.
-        bytes_out = "requests_bytes_out",
+        bytes_out = "requests_sent_bytes",
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `start`, `init` | a node: run it, prepare its directory |
 //! | `status`, `health`, `net`, `net_doctor`, `rpc` | ask a running node |
+//! | `metrics` | list what a node measures |
 //! | `keys`, `wallet` | secrets and money |
 //! | `guard`, `guard_file` | the safety record of a consensus key, and the file that carries it to another host |
 //! | `target`, `config_args` | the node a command is about: a running one, or one by its configuration |
@@ -15,6 +16,7 @@ mod guard_file;
 mod health;
 mod init;
 mod keys;
+mod metrics;
 mod net;
 mod net_doctor;
 mod pretty;
@@ -65,6 +67,9 @@ enum Command {
     Net(net::NetCommand),
     /// Whether a node is ready: exit code 0 if ready, 8 while it syncs, 13 if the chain is halted, 7 if no node answers.
     Health(health::HealthArgs),
+    /// What `/metrics` of a node shows.
+    #[command(subcommand)]
+    Metrics(metrics::MetricsCommand),
     /// Wallets of test networks: addresses, balances, payments.
     Wallet(wallet::WalletArgs),
     /// Measure what this program does on this machine.
@@ -84,6 +89,7 @@ impl Cli {
             Command::Rpc(args) => rpc::run(&args),
             Command::Net(command) => net::run(command),
             Command::Health(args) => health::run(&args),
+            Command::Metrics(command) => metrics::run(&command),
             Command::Wallet(args) => wallet::run(args),
             Command::Bench(command) => bench::run(command),
         }
@@ -135,6 +141,8 @@ mod tests {
             "net add /ip4/192.0.2.7/tcp/24000/p2p/12D3",
             "net drop 12D3",
             "health",
+            "metrics list",
+            "metrics list --markdown",
             "health --config node/config.toml",
             "wallet new bob",
             "wallet --net net new bob",

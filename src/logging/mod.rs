@@ -4,6 +4,7 @@
 //! with the fields next to `timestamp`, `level`, `target` and `message`. No error of a terminal, a pipe or a disk
 //! stops the process: `sink` counts the lines that are lost.
 mod file;
+pub(crate) mod levels;
 mod sink;
 
 pub use sink::Losses;
@@ -24,6 +25,7 @@ use tracing_subscriber::{
         MakeWriter, SubscriberBuilder,
         format::{DefaultFields, Format, Json, JsonFields},
     },
+    layer::SubscriberExt,
     util::SubscriberInitExt,
 };
 
@@ -114,13 +116,13 @@ pub fn begin(log: &LogSection) -> Result<Log, LogError> {
             let human = human(sink.clone()).with_ansi(has_colors).with_env_filter(filter);
             let human = human.with_filter_reloading();
             let handle = human.reload_handle();
-            human.finish().try_init()?;
+            human.finish().with(levels::CountLevels).try_init()?;
             Box::new(move |filter| drop(handle.reload(filter)))
         }
         LogFormat::Json => {
             let json = json(sink.clone()).with_env_filter(filter).with_filter_reloading();
             let handle = json.reload_handle();
-            json.finish().try_init()?;
+            json.finish().with(levels::CountLevels).try_init()?;
             Box::new(move |filter| drop(handle.reload(filter)))
         }
     };

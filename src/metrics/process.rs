@@ -11,6 +11,8 @@ pub(crate) struct Process {
     pub(crate) resident_bytes: u64,
     /// Seconds of processor time, user and system.
     pub(crate) cpu_seconds: f64,
+    /// When it began, in seconds since 1970.
+    pub(crate) started: f64,
     /// Open files and sockets.
     pub(crate) open_fds: u64,
     /// How many there may be, if there is a limit.
@@ -19,10 +21,13 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn read() -> Option<Self> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let boot = number(&fs::read_to_string("/proc/stat").ok()?, "btime")?;
         Some(Self {
             resident_bytes: number(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")?
                 * 1_024,
-            cpu_seconds: cpu_seconds(&fs::read_to_string("/proc/self/stat").ok()?)?,
+            cpu_seconds: cpu_seconds(&stat)?,
+            started: f64::from(u32::try_from(boot).ok()?) + started(&stat)?,
             open_fds: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
             open_fds_max: number(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files"),
         })
@@ -45,6 +50,13 @@ pub(crate) fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((f64::from(user) + f64::from(system)) / TICKS_PER_SECOND)
 }
 
+/// When a process began, in seconds since the boot, in `/proc/PID/stat`.
+fn started(stat: &str) -> Option<f64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: f64 = fields.split_whitespace().nth(19)?.parse().ok()?;
+    Some(ticks / TICKS_PER_SECOND)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +75,8 @@ mod tests {
         assert_eq!(number("Max open files  unlimited  unlimited  files", "Max open files"), None);
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 150 0 0 20 0 9 0 100";
         assert_eq!(cpu_seconds(stat), Some(4.0));
+        assert_eq!(started(stat), Some(1.0));
+        assert_eq!(started("7 (a) S 1"), None);
         assert_eq!(cpu_seconds("7 (a) S 1"), None);
         assert_eq!(cpu_seconds("7"), None);
     }

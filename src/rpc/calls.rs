@@ -12,7 +12,7 @@ use crate::{api::*, metrics::Metrics};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 type CallResult = Result<Json, RpcError>;
 
@@ -30,36 +30,38 @@ impl Calls {
         Self { context, metrics }
     }
 
-    fn count(&self, method: &'static str, answer: &CallResult) {
+    fn count(&self, method: &'static str, answer: &CallResult, began: Instant) {
         let code = answer.as_ref().err().map_or(0, |error| error.code.into());
-        self.metrics.on_call(method, code);
+        self.metrics.on_call(method, code, began.elapsed());
     }
 }
 
 impl Backend for Calls {
     async fn call(&self, method: &str, arguments: &Arguments<'_>) -> CallResult {
+        let began = Instant::now();
         let Some((method, run)) = catalog::find(method).zip(route(method)) else {
             let error = RpcError::new(Code::MethodNotFound, "Method not found");
             let answer = Err(error.because("unknown-method"));
-            self.count("unknown", &answer);
+            self.count("unknown", &answer, began);
             return answer;
         };
         let answer = match arguments.bind(method.params) {
             Ok(params) => run(&self.context, params).await,
             Err(error) => Err(error),
         };
-        self.count(method.name, &answer);
+        self.count(method.name, &answer, began);
         answer
     }
 
     async fn send(&self, calls: &[&Arguments<'_>]) -> Vec<CallResult> {
+        let began = Instant::now();
         let declared = catalog::find(SEND).map_or(&[][..], |Method { params, .. }| *params);
         let read = |arguments: &&Arguments<'_>| arguments.bind(declared)?.read();
         let asked = calls.iter().map(read).collect();
         let sent = tx::send_all(&self.context, asked).await;
         let answers: Vec<CallResult> = sent.into_iter().map(|sent| json(&sent?)).collect();
         for answer in &answers {
-            self.count(SEND, answer);
+            self.count(SEND, answer, began);
         }
         answers
     }

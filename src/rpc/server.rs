@@ -8,7 +8,10 @@ use super::{
     events::{self, Topics},
     health, origin,
 };
-use crate::{metrics::Metrics, node::NodeHandle};
+use crate::{
+    metrics::{Form, Metrics},
+    node::NodeHandle,
+};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -224,11 +227,14 @@ async fn ready(State(server): State<Arc<Server>>, Query(detail): Query<Detail>) 
     (status, text).into_response()
 }
 
-async fn scrape(State(server): State<Arc<Server>>) -> Response {
+async fn scrape(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let form = Form::accepted(accept.unwrap_or_default());
     // Without the database the other figures are still shown.
     let Context { node, reads } = &server.calls.context;
-    let store = reads.run(|store| Ok(store.stats())).await.ok();
-    let text = server.metrics.render(node, store);
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], Body::from(text)).into_response()
+    let metrics = server.metrics.clone();
+    let read = reads.run(move |store| Ok((store.stats(), metrics.disk()))).await.ok();
+    let (store, disk) = read.unzip();
+    let text = server.metrics.render(node, store, disk.flatten(), form);
+    ([(header::CONTENT_TYPE, form.content_type())], Body::from(text)).into_response()
 }

@@ -77,7 +77,7 @@ fn pages_for_machines_need_no_cookie_and_events_bring_each_block() {
         ("/readyz", 200, "ok"),
         ("/readyz?verbose", 200, "[+] consensus at height"),
         ("/metrics", 200, "timecoin_chain_height "),
-        ("/metrics", 200, "# EOF"),
+        ("/metrics", 200, "# TYPE timecoin_chain_blocks_total counter\n"),
         ("/events?topics=all", 400, "block and tx"),
         ("/", 405, ""),
         ("/none", 404, ""),
@@ -88,6 +88,21 @@ fn pages_for_machines_need_no_cookie_and_events_bring_each_block() {
     }
     let evil = "GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: evil.example\r\n\r\n";
     assert_eq!(answer(open(node, evil)).status, 403);
+
+    for (accept, kind) in [
+        ("*/*", "text/plain; version=0.0.4"),
+        (
+            "application/openmetrics-text; version=1.0.0",
+            "application/openmetrics-text; version=1.0.0",
+        ),
+    ] {
+        let ask = format!(
+            "GET /metrics HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n"
+        );
+        let scrape = answer(open(node, &ask));
+        assert!(scrape.head.contains(&format!("content-type: {kind}")), "{}", scrape.head);
+        assert_eq!(scrape.text.contains("# EOF"), accept != "*/*");
+    }
 
     // Events need no cookie: a client without one follows them.
     let address = node.client.address();
@@ -136,6 +151,7 @@ fn a_thousand_idle_connections_keep_nobody_out_and_event_readers_in() {
 
 struct Answer {
     status: u16,
+    head: String,
     text: String,
 }
 
@@ -170,7 +186,7 @@ fn answer(mut stream: TcpStream) -> Answer {
     let (head, text) = whole.split_once("\r\n\r\n").unwrap_or((&whole, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.unwrap_or_else(|| panic!("no answer: {whole}"));
-    Answer { status, text: text.to_owned() }
+    Answer { status, head: head.to_lowercase(), text: text.to_owned() }
 }
 
 fn host(node: &Node) -> String {

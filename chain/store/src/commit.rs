@@ -4,12 +4,13 @@
 //! delta that does not fit what is stored: a spent coin must exist, and a created coin must be new.
 use crate::{
     Store, address_index,
+    counters::micros,
     error::{Fault, StoreError},
     read,
     tables::{BLOCKS, CERTIFICATES, COINS, HEIGHTS, META, META_STATE, NO_INDEX, TRANSACTIONS},
 };
 use redb::{CursorError, WriteTransaction};
-use std::ops::Bound;
+use std::{ops::Bound, time::Instant};
 use timecoin_chain::{
     codec,
     ledger::{BlockDelta, LedgerState, PositionedCoin},
@@ -25,6 +26,7 @@ impl Store {
         certificate: &Certificate,
         delta: &BlockDelta,
     ) -> Result<(), StoreError> {
+        let began = Instant::now();
         let (block_bytes, certificate_bytes) = (codec::encode(block), codec::encode(certificate));
         let mut written = 0;
         self.ledger.write(|txn| {
@@ -36,7 +38,10 @@ impl Store {
             txn.open_table(CERTIFICATES)?.insert(height, certificate_bytes.as_slice())?;
             Ok(())
         })?;
-        self.ledger.counters().wrote(written + block_bytes.len() + certificate_bytes.len() + 16);
+        let counters = self.ledger.counters();
+        counters.wrote(written + block_bytes.len() + certificate_bytes.len() + 16);
+        counters.block_bytes.observe(block_bytes.len() as u64);
+        counters.commit_micros.observe(micros(began));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! Every read is one read transaction and every write one durable write transaction: a write that
 //! returned is on the disk, and no write is ever applied in part.
 use crate::{
-    counters::Counters,
+    counters::{Counters, micros},
     error::{Fault, StoreError},
 };
 use redb::{
@@ -15,6 +15,7 @@ use std::{
     ops::Bound,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 /// How a write reaches the disk.
@@ -120,7 +121,10 @@ impl<B: StorageBackend> StorageBackend for Counted<B> {
 
     fn sync_data(&self) -> io::Result<()> {
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
-        self.backend.sync_data()
+        let began = Instant::now();
+        let done = self.backend.sync_data();
+        self.counters.sync_micros.observe(micros(began));
+        done
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

@@ -15,6 +15,7 @@
 //! - A file of another genesis or of a later schema is refused and not changed.
 //! - No decoded value is kept in memory: the file is the only owner of the state.
 mod address_index;
+mod buckets;
 mod check;
 mod commit;
 mod counters;
@@ -27,6 +28,7 @@ mod safety_file;
 mod stats;
 mod tables;
 
+pub use buckets::Buckets;
 pub use check::Checked;
 pub use error::StoreError;
 pub use read::TxPlace;

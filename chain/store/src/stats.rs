@@ -1,5 +1,5 @@
 //! Statistics of the store since it was opened.
-use crate::{Store, counters::Counters, tables};
+use crate::{Buckets, Store, counters::Counters, tables};
 use redb::ReadableTableMetadata as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +20,12 @@ pub struct StoreStats {
     pub bytes_written: u64,
     /// Bytes of pages written for them.
     pub bytes_flushed: u64,
+    /// Lengths of the blocks written.
+    pub block_bytes: Buckets,
+    /// Microseconds to write a block until it is durable.
+    pub commit_micros: Buckets,
+    /// Microseconds of each disk sync.
+    pub sync_micros: Buckets,
 }
 
 impl Store {
@@ -37,6 +43,9 @@ impl Store {
             flushes: both(|counters| &counters.flushes),
             bytes_written: both(|counters| &counters.bytes_written),
             bytes_flushed: both(|counters| &counters.bytes_flushed),
+            block_bytes: ledger.block_bytes.read(),
+            commit_micros: ledger.commit_micros.read(),
+            sync_micros: ledger.sync_micros.read().with(&safety.sync_micros.read()),
         }
     }
 }
