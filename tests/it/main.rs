@@ -18,6 +18,7 @@
 //! | `commands` | what commands say when something is wrong around them |
 //! | `log` | a log that cannot be written stops no node; SIGHUP |
 //! | `resend` | payments whose node dies are told, sent again, and never paid twice |
+//! | `monitoring` | the files for Prometheus and Grafana fit the program |
 //! | `net`, `process`, `ports`, `room` | networks of processes, and their cleanup |
 //! | `money`, `wait` | signed payments; waiting with time limits |
 //!
@@ -37,6 +38,7 @@ mod http;
 mod late_joiner;
 mod log;
 mod money;
+mod monitoring;
 mod net;
 mod payment;
 mod ports;
