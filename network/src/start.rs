@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     io,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -203,7 +203,8 @@ fn free_addresses(addresses: &[Multiaddr]) -> Result<Vec<Multiaddr>, NetworkErro
 
 /// libp2p sets the port-reuse option on listeners, so a second node of the same user on the same
 /// port would start silently and take half of the first one's connections. A plain bind does not
-/// share the port. False for all addresses of IPv6 on a machine that has none.
+/// share the port. False for all addresses of IPv6 on a machine that has none: a container without IPv6 lets a program
+/// bind `::`, but not the loopback address.
 fn check_port_is_free(address: &Multiaddr) -> Result<bool, NetworkError> {
     let Some(socket) = socket_address(address) else {
         return Ok(true);
@@ -212,6 +213,10 @@ fn check_port_is_free(address: &Multiaddr) -> Result<bool, NetworkError> {
         true => UdpSocket::bind(socket).map(drop),
         false => TcpListener::bind(socket).map(drop),
     };
+    let bound = bound.and_then(|()| match is_all_of_ipv6(socket) {
+        true => UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).map(drop),
+        false => Ok(()),
+    });
     match bound {
         Ok(()) => Ok(true),
         Err(error) if is_without_ipv6(socket, &error) => {
@@ -224,7 +229,11 @@ fn check_port_is_free(address: &Multiaddr) -> Result<bool, NetworkError> {
 
 fn is_without_ipv6(socket: SocketAddr, error: &io::Error) -> bool {
     let others = [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied];
-    socket.is_ipv6() && socket.ip().is_unspecified() && !others.contains(&error.kind())
+    is_all_of_ipv6(socket) && !others.contains(&error.kind())
+}
+
+fn is_all_of_ipv6(socket: SocketAddr) -> bool {
+    socket.is_ipv6() && socket.ip().is_unspecified()
 }
 
 fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {
