@@ -52,12 +52,12 @@ pub enum KeyError {
         path: PathBuf,
     },
     /// The system refused.
-    #[error("key file {}: {error}", path.display())]
+    #[error("key file {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        error: io::Error,
+        source: io::Error,
     },
     /// The system gave no random bytes.
     #[error("the system gave no random bytes: {reason}")]
@@ -99,7 +99,7 @@ pub fn create(path: &Path) -> Result<SecretKey, KeyError> {
     text[64] = b'\n';
     durable::create(path, &text, 0o600).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.into() },
-        _ => KeyError::Io { path: path.into(), error },
+        _ => KeyError::Io { path: path.into(), source: error },
     })?;
     Ok(secret)
 }
@@ -127,7 +127,7 @@ pub fn node_identity(secret: &SecretKey) -> Keypair {
 pub(crate) fn read_private(path: &Path, bytes_max: u64) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => KeyError::Missing { path: path.into() },
-        _ => KeyError::Io { path: path.into(), error },
+        _ => KeyError::Io { path: path.into(), source: error },
     };
     let file = fs::File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;

@@ -134,5 +134,5 @@ fn describe(error: &RunError, args: &StartArgs) -> CliError {
         }
         _ => format!("timecoin start {node} --log debug"),
     });
-    CliError::new(error.exit(), error).next(next)
+    CliError::new(error.exit(), error).next(next).with_user_if_refused(error)
 }

@@ -7,8 +7,9 @@ use crate::{
     rpc_client::RpcClientError,
     wallet::WalletFileError,
 };
+use nix::unistd::{getegid, geteuid};
 use serde_json::json;
-use std::fmt;
+use std::{fmt, io};
 use timecoin_store::StoreError;
 
 /// A command that failed.
@@ -37,6 +38,24 @@ impl CliError {
     pub fn next(mut self, next: impl ToString) -> Self {
         self.next = Some(next.to_string());
         self
+    }
+
+    /// Adds who this process is if the system refused it a file: in a container, users are not those of the host.
+    pub fn with_user_if_refused(self, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let is_refusal = causes.any(|cause| {
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        });
+        match is_refusal {
+            true => self.why(format_args!(
+                "this process is user {}, group {}; the path must belong to it: chown {0}:{1} PATH",
+                geteuid(),
+                getegid()
+            )),
+            false => self,
+        }
     }
 
     /// Written in the form of the log: a node that logs JSON reports its last error in JSON.
@@ -83,7 +102,7 @@ impl From<ConfigError> for CliError {
 impl From<KeyError> for CliError {
     fn from(error: KeyError) -> Self {
         let next = error.next();
-        Self::new(Exit::Config, error).next(next)
+        Self::new(Exit::Config, &error).next(next).with_user_if_refused(&error)
     }
 }
 
@@ -112,7 +131,7 @@ impl From<WalletFileError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::new(Exit::from(&error), &error).next(error.next())
+        Self::new(Exit::from(&error), &error).next(error.next()).with_user_if_refused(&error)
     }
 }
 
@@ -145,6 +164,17 @@ impl From<RpcClientError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_file_says_who_this_process_is() {
+        let of = |kind: io::ErrorKind| {
+            let path = "/run/secrets/node.key".into();
+            CliError::from(KeyError::Io { path, source: kind.into() }).to_string()
+        };
+        let who = format!("this process is user {}, group {}", geteuid(), getegid());
+        assert!(of(io::ErrorKind::PermissionDenied).contains(&who));
+        assert!(!of(io::ErrorKind::NotADirectory).contains(&who));
+    }
 
     #[test]
     fn an_error_says_what_why_and_what_next() {
