@@ -91,6 +91,8 @@ pub struct KeysSection {
     pub node_key: PathBuf,
     /// Signs votes; with it the node votes if it is a masternode.
     pub consensus_key: Option<PathBuf>,
+    /// Whether it begins a record where there is none; on dev networks only.
+    pub begin_record: bool,
 }
 
 /// `[store]`
@@ -220,6 +222,7 @@ impl NodeConfig {
             keys: KeysSection {
                 node_key: layers.path("keys.node_key")?,
                 consensus_key: layers.optional_path("keys.consensus_key")?,
+                begin_record: begin_record(&layers, kind)?,
             },
             store: StoreSection {
                 address_index: layers.get("store.address_index")?,
@@ -238,6 +241,17 @@ impl NodeConfig {
             },
             limits: limits(&layers)?,
         })
+    }
+}
+
+fn begin_record(layers: &Layers, kind: Network) -> Result<bool, ConfigError> {
+    const KEY: &str = "keys.begin_record";
+    match (layers.get(KEY)?, kind) {
+        (true, Network::Main | Network::Test) => Err(layers.wrong(
+            KEY,
+            "only a dev network may begin a new record for a key that may have signed".into(),
+        )),
+        (begins, _) => Ok(begins),
     }
 }
 

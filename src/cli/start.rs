@@ -3,12 +3,13 @@ use super::config_args::ConfigArgs;
 use crate::{
     app::{self, RunError},
     config::{ConfigError, LogFormat, NodeConfig},
-    keys,
+    genesis_file, keys,
     logging::{self, Log, LogError},
     terminal::{CliError, Exit, StopSignals, reload_signal},
 };
 use clap::Args;
 use std::{net::SocketAddr, sync::Arc};
+use timecoin_chain::crypto::Signer;
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +57,7 @@ pub(super) fn run(args: &StartArgs) -> Result<(), CliError> {
 fn start(config: NodeConfig, args: &StartArgs) -> Result<(), CliError> {
     check_keys(&config)?;
     let log = Arc::new(logging::begin(&config.log)?);
+    begin_record(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -93,6 +95,15 @@ fn check_keys(config: &NodeConfig) -> Result<(), CliError> {
         keys::load(path)?;
     }
     Ok(())
+}
+
+/// Begins the record of a dev network's key in a new data directory: a container's volume begins empty.
+fn begin_record(config: &NodeConfig) -> Result<(), CliError> {
+    let Some(path) = config.keys.consensus_key.as_ref().filter(|_| config.keys.begin_record) else {
+        return Ok(());
+    };
+    let genesis = genesis_file::load_chain(&config.genesis)?.hash;
+    Ok(keys::begin_record(&config.data_dir, &genesis, keys::load(path)?.public_key())?)
 }
 
 async fn stop_on_signal(mut signals: StopSignals, stop: CancellationToken) {

@@ -170,6 +170,13 @@ pub(super) const FIELDS: &[Field] = &[
         "Key file that signs votes. Set it on one node only: two nodes with one key vote twice.",
     ),
     field(
+        "keys.begin_record",
+        Form::Literal,
+        "false",
+        "",
+        "Dev networks only: begin a new safety record where the data directory has none. Otherwise a key without its record signs nothing.",
+    ),
+    field(
         "store.address_index",
         Form::Literal,
         "true",

@@ -161,7 +161,8 @@ impl Layers {
         Ok(())
     }
 
-    fn wrong(&self, key: &str, reason: String) -> ConfigError {
+    /// The error for a value that cannot be used.
+    pub(super) fn wrong(&self, key: &str, reason: String) -> ConfigError {
         let origin = self.values.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
         ConfigError::Value { key: key.into(), origin, reason }
     }

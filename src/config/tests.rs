@@ -11,10 +11,14 @@ struct NodeDir(tempfile::TempDir);
 
 impl NodeDir {
     fn new() -> Self {
+        Self::of(Network::Dev)
+    }
+
+    fn of(network: Network) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::Key(PublicKey([1; 32]));
         let genesis = Genesis {
-            network: Network::Dev,
+            network,
             time: Timestamp(1),
             params: genesis_file::devnet_params(lock.clone()),
             masternodes: vec![Masternode { key: PublicKey([1; 32]), weight: 1, payout: lock }],
@@ -61,6 +65,16 @@ fn the_defaults_follow_the_network_of_the_genesis() {
         files: 5,
     };
     assert_eq!(config.log, log);
+}
+
+#[test]
+fn only_a_dev_network_begins_a_record_for_a_key_that_may_have_signed() {
+    let begins = "[keys]\nbegin_record = true";
+    assert!(!NodeDir::new().resolve("", &[], &[]).unwrap().keys.begin_record);
+    assert!(NodeDir::new().resolve(begins, &[], &[]).unwrap().keys.begin_record);
+    let error = NodeDir::of(Network::Test).resolve(begins, &[], &[]).unwrap_err().to_string();
+    assert!(error.contains("keys.begin_record") && error.contains("dev network"), "{error}");
+    NodeDir::of(Network::Test).resolve("", &[], &[]).unwrap();
 }
 
 #[test]

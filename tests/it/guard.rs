@@ -5,7 +5,8 @@ use crate::{
     room::Room,
     wait::eventually,
 };
-use std::path::Path;
+use serde_json::{Value, json};
+use std::{fs, path::Path};
 use timecoin_chain::{
     engine::{SafetyRecord, Stop},
     types::{Height, Round},
@@ -217,4 +218,37 @@ fn what_is_no_record_of_this_key_is_refused() {
     }
     std::fs::write(&file, &good).unwrap();
     guard(&["import", file.to_str().unwrap()], &config).ok();
+}
+
+#[test]
+fn with_every_volume_lost_a_dev_network_begins_anew_only_if_it_is_told_to() {
+    let net = Net::single(Room::one());
+    let val0 = net.node("val0");
+    val0.reaches(2);
+    net.kill("val0");
+    fs::remove_dir_all(val0.dir.join("data")).unwrap();
+    {
+        let _node = val0.start(&[]);
+        eventually("it observes", || match val0.log().contains("signing: observing") {
+            true => Ok(()),
+            false => Err(val0.log()),
+        });
+    }
+    fs::remove_dir_all(val0.dir.join("data")).unwrap();
+    let _node = val0.start(&["--set", "keys.begin_record=true"]);
+    val0.reaches(2);
+}
+
+#[test]
+fn a_key_whose_volume_alone_was_lost_stops_at_the_votes_that_others_hold() {
+    let net = Net::up(Room::one(), 4, 0, &["--block-interval-ms", "500"]);
+    let (val0, val1) = (net.node("val0"), net.node("val1"));
+    val0.reaches(3);
+    net.kill("val0");
+    fs::remove_dir_all(val0.dir.join("data")).unwrap();
+    let mut process = val0.start(&["--set", "keys.begin_record=true"]);
+    assert_eq!(process.end(), 11, "{}", val0.log());
+    assert!(val0.log().contains("and not here"), "{}", val0.log());
+    val1.reaches(val1.height() + 2);
+    assert_eq!(val1.call::<Value>("listevidence", json!([])), json!([]));
 }
