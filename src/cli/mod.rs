@@ -150,6 +150,7 @@ mod tests {
             "wallet address bob",
             "wallet balance alice --all-nodes --net net",
             "wallet send --from alice --to bob 12.5",
+            "wallet send --from alice --to bob 0.1 --yes --wait --every 1",
             "wallet send --from alice --to bob 12.5 --yes --wait --fee-rate 3 --allow-high-fee",
         ] {
             let words = std::iter::once("timecoin").chain(line.split(' '));

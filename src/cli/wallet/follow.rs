@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Between two questions whether a payment is final.
-const POLL: Duration = Duration::from_millis(20);
+pub(super) const POLL: Duration = Duration::from_millis(20);
 /// Between two rounds of nodes of which none answers.
 const ROUND_PAUSE: Duration = Duration::from_millis(500);
 

@@ -19,10 +19,10 @@ use std::time::Duration;
 pub(super) struct ResendArgs {
     /// The wallet that pays.
     #[arg(long, value_name = "WALLET")]
-    from: String,
+    pub(super) from: String,
     /// Give up after this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
+    pub(super) timeout: u64,
 }
 
 pub(super) fn run(place: &PlaceArgs, args: &ResendArgs) -> Result<(), CliError> {

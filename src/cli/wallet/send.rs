@@ -3,6 +3,7 @@ use super::{
     coins,
     follow::{self, Accepted, Decided, NotAccepted},
     place::PlaceArgs,
+    resend::{self, ResendArgs},
 };
 use crate::{
     api::{ChainInfo, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo},
@@ -10,7 +11,7 @@ use crate::{
     genesis_file::network_by_name,
     rpc_client::RpcClient,
     terminal::{
-        CliError, Exit,
+        CliError, Exit, Interrupts,
         output::{self, confirm, money},
     },
     wallet::{
@@ -20,7 +21,10 @@ use crate::{
 };
 use clap::Args;
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use timecoin_chain::{
     address::{address_of_lock, parse_address},
     codec,
@@ -62,6 +66,9 @@ pub(super) struct SendArgs {
     /// The payment expires after this many blocks.
     #[arg(long, value_name = "BLOCKS", default_value_t = 1_000)]
     expiry: u64,
+    /// Pay again this often, until interrupted. A payment that fails is reported, and the next one follows.
+    #[arg(long, value_name = "SECONDS", requires = "yes", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
 }
 
 pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
@@ -70,6 +77,44 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
             CliError::new(Exit::Usage, "the amount is zero").next("timecoin wallet send --help")
         );
     }
+    match args.every {
+        Some(seconds) => steadily(place, args, Duration::from_secs(seconds)),
+        None => once(place, args),
+    }
+}
+
+/// Pays until interrupted; a failure if any payment failed.
+fn steadily(place: &PlaceArgs, args: &SendArgs, interval: Duration) -> Result<(), CliError> {
+    let interrupts = Interrupts::listen()?;
+    let (mut paid, mut failed) = (0, 0);
+    let mut next = Instant::now();
+    while interrupts.count() == 0 {
+        if next > Instant::now() {
+            std::thread::sleep(follow::POLL);
+            continue;
+        }
+        next = (next + interval).max(Instant::now());
+        let resend = || {
+            let args = ResendArgs { from: args.from.clone(), timeout: args.timeout };
+            resend::run(place, &args).is_ok()
+        };
+        match once(place, args) {
+            Ok(()) => paid += 1,
+            Err(error) if error.exit() == Exit::Sent && resend() => paid += 1,
+            Err(error) => {
+                failed += 1;
+                output::note(error);
+            }
+        }
+    }
+    output::line(format_args!("{paid} paid, {failed} failed"));
+    match failed {
+        0 => Ok(()),
+        _ => Err(CliError::new(Exit::Failure, format!("{failed} payments failed; see above"))),
+    }
+}
+
+fn once(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     let path = place.file(&args.from)?;
     let wallet = WalletFile::load(&path)?;
     let target = place.node.find()?;
