@@ -110,6 +110,8 @@ mod tests {
     #[test]
     fn the_documented_commands_are_understood() {
         for line in [
+            "testnet init",
+            "testnet init --compose --validators 7 --full 2 --dir net --base-port 22000",
             "testnet up",
             "testnet up --validators 4 --full 1 --dir net --base-port 21000 --detach",
             "testnet status --json",

@@ -1,4 +1,4 @@
-//! A new local network: keys, wallets, genesis and configurations.
+//! A new local network: keys, wallets and genesis, and configurations for processes on this machine.
 use super::{
     layout::Layout,
     state::{NodeEntry, TestnetState},
@@ -39,8 +39,24 @@ pub(crate) struct Plan {
     pub(crate) alloc_outputs: u64,
 }
 
+/// What every kind of network begins with.
+pub(super) struct Made {
+    pub(super) chain: Chain,
+    pub(super) nodes: Vec<NodeEntry>,
+    /// The masternodes' names and keys.
+    voting: Vec<(String, PublicKey)>,
+}
+
 /// Makes everything, or leaves nothing.
 pub(crate) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
+    whole_or_nothing(layout, || fill(layout, plan))
+}
+
+/// Makes the network's directory, which must be empty or new, and fills it; removes it if that fails.
+pub(super) fn whole_or_nothing<T>(
+    layout: &Layout,
+    fill: impl FnOnce() -> Result<T, CliError>,
+) -> Result<T, CliError> {
     make_dir(layout.root())?;
     if fs::read_dir(layout.root()).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(CliError::new(
@@ -49,7 +65,7 @@ pub(crate) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliEr
         )
         .next("timecoin testnet up --dir OTHER"));
     }
-    fill(layout, plan).inspect_err(|_| {
+    fill().inspect_err(|_| {
         // The directory was empty before, so everything in it is from this run. If something cannot be
         // deleted, the next run reports it.
         let _ = fs::remove_dir_all(layout.root());
@@ -58,6 +74,18 @@ pub(crate) fn create(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliEr
 
 /// Writes the state file last: without it there is no network.
 fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
+    let Made { chain, nodes, voting } = make(layout, plan)?;
+    for (name, key) in voting {
+        begin_record(&layout.data(&name), &chain.hash, key)?;
+    }
+    let state = TestnetState::new(chain.hash.to_string(), plan.base_port, nodes);
+    write_configs(layout, &state)?;
+    state.save(layout)?;
+    Ok(state)
+}
+
+/// Keys, wallets and genesis.
+pub(super) fn make(layout: &Layout, plan: &Plan) -> Result<Made, CliError> {
     make_dir(&layout.wallets())?;
     let names = (0..plan.validators)
         .map(|index| (format!("val{index}"), true))
@@ -82,13 +110,7 @@ fn fill(layout: &Layout, plan: &Plan) -> Result<TestnetState, CliError> {
     }
     let chain = chain(layout, plan, masternodes)?;
     genesis_file::create(&layout.genesis(), &chain)?;
-    for (name, key) in voting {
-        begin_record(&layout.data(&name), &chain.hash, key)?;
-    }
-    let state = TestnetState::new(chain.hash.to_string(), plan.base_port, nodes);
-    write_configs(layout, &state)?;
-    state.save(layout)?;
-    Ok(state)
+    Ok(Made { chain, nodes, voting })
 }
 
 /// Moves a stopped network to other ports.
@@ -105,7 +127,8 @@ pub(crate) fn move_ports(
     state.save(layout)
 }
 
-fn ports(base: u16, index: u16) -> Result<(u16, u16), CliError> {
+/// The ports of a node: for other nodes, and for RPC.
+pub(super) fn ports(base: u16, index: u16) -> Result<(u16, u16), CliError> {
     let p2p = index.checked_mul(PORT_STEP).and_then(|step| base.checked_add(step));
     p2p.and_then(|p2p| Some((p2p, p2p.checked_add(1)?))).ok_or_else(|| {
         CliError::new(Exit::Usage, format!("there are not enough ports from {base} on"))
@@ -144,41 +167,44 @@ fn make_wallet(layout: &Layout, name: &str) -> Result<PublicKey, CliError> {
 }
 
 fn write_configs(layout: &Layout, state: &TestnetState) -> Result<(), CliError> {
-    let bootstrap: Vec<(&str, String)> = state
-        .nodes
-        .iter()
-        .filter(|node| node.consensus_key.is_some())
-        .map(|node| {
-            let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", node.p2p, node.peer_id);
-            (node.name.as_str(), address)
-        })
-        .collect();
+    let address = |node: &NodeEntry| format!("/ip4/127.0.0.1/tcp/{}", node.p2p);
     for node in &state.nodes {
-        let others = bootstrap.iter().filter(|(name, _)| *name != node.name);
-        let others = others.map(|(_, address)| Value::String(address.clone())).collect();
-        let listen = Value::String(format!("/ip4/127.0.0.1/tcp/{}", node.p2p));
         let mut set = vec![
             ("genesis", Value::String("../genesis.json".into())),
-            ("network.listen", Value::Array(vec![listen])),
-            ("network.bootstrap", Value::Array(others)),
+            ("network.listen", Value::Array(vec![Value::String(address(node))])),
+            ("network.bootstrap", bootstrap_of(node, &state.nodes, address)),
             ("network.allow_private", Value::Boolean(true)),
             ("rpc.listen", Value::String(format!("127.0.0.1:{}", node.rpc))),
         ];
         if node.consensus_key.is_some() {
             set.push(("keys.consensus_key", Value::String("consensus.key".into())));
         }
-        let path = layout.config(&node.name);
-        durable::replace(&path, config::render(&set)?.as_bytes(), 0o644)
-            .map_err(|error| failed(&path, &error))?;
+        write(&layout.config(&node.name), &config::render(&set)?)?;
     }
     Ok(())
+}
+
+/// The other masternodes: those that a node joins through.
+pub(super) fn bootstrap_of(
+    node: &NodeEntry,
+    nodes: &[NodeEntry],
+    address: impl Fn(&NodeEntry) -> String,
+) -> Value {
+    let others = nodes.iter().filter(|other| other.consensus_key.is_some() && *other != node);
+    let texts = others.map(|other| format!("{}/p2p/{}", address(other), other.peer_id));
+    Value::Array(texts.map(Value::String).collect())
+}
+
+/// Writes a file that everybody may read.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    durable::replace(path, text.as_bytes(), 0o644).map_err(|error| failed(path, &error))
 }
 
 fn make_dir(path: &Path) -> Result<(), CliError> {
     fs::create_dir_all(path).map_err(|error| failed(path, &error))
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> CliError {
+pub(super) fn failed(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(Exit::Failure, format!("{}: {error}", path.display()))
         .next(format!("ls -ld {}", path.display()))
 }

@@ -25,6 +25,11 @@ impl Layout {
         self.root.join("testnet.json")
     }
 
+    /// What runs it, if it is a network of containers.
+    pub(crate) fn compose(&self) -> PathBuf {
+        self.root.join("compose.yml")
+    }
+
     pub(crate) fn genesis(&self) -> PathBuf {
         self.root.join("genesis.json")
     }

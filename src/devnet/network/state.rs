@@ -52,6 +52,12 @@ impl TestnetState {
         let failed =
             |reason: String| CliError::new(Exit::Failure, format!("{}: {reason}", path.display()));
         let text = fs::read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if layout.compose().exists() => {
+                let file = layout.compose();
+                let what = format!("{} is a network of containers", layout.root().display());
+                CliError::new(Exit::Usage, what)
+                    .next(format!("docker compose -f {} ps", file.display()))
+            }
             io::ErrorKind::NotFound => {
                 let what = format!("there is no local network in {}", layout.root().display());
                 CliError::new(Exit::Usage, what)
@@ -147,6 +153,15 @@ mod tests {
         assert_eq!(TestnetState::load(&layout).unwrap().find("val1").unwrap().pid, Some(7));
         assert_eq!(state.masternodes(), ["val1", "val0"]);
         assert!(state.named("val9").is_err());
+    }
+
+    #[test]
+    fn a_network_of_containers_is_not_one_of_processes() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        fs::write(layout.compose(), "").unwrap();
+        let error = TestnetState::load(&layout).unwrap_err().to_string();
+        assert!(error.contains("next: docker compose -f"), "{error}");
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `init` | make a network, for processes or containers, and do not start it |
 //! | `up`, `ready` | start all, wait for the first final block |
 //! | `watch` | a line for each block |
 //! | `args` | the arguments that commands share |
 //! | `status`, `stop` | the rest of the commands |
 mod args;
+mod init;
 mod ready;
 mod status;
 mod stop;
@@ -19,6 +21,9 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TestnetCommand {
+    /// Make a network and do not start it: keys, a genesis, configurations and a funded wallet `alice`. With --compose
+    /// for containers.
+    Init(init::InitArgs),
     /// Start a network, or those of its nodes that do not run. The first start creates keys, a genesis and a funded
     /// wallet `alice`.
     Up(up::UpArgs),
@@ -36,6 +41,7 @@ pub(crate) enum TestnetCommand {
 
 pub(crate) fn run(command: TestnetCommand) -> Result<(), CliError> {
     match command {
+        TestnetCommand::Init(args) => init::run(&args),
         TestnetCommand::Up(args) => up::run(&args),
         TestnetCommand::Status(args) => status::run(&args),
         TestnetCommand::Kill(args) => stop::kill(&args),

@@ -1,13 +1,13 @@
 //! `timecoin testnet up` and `start`: nodes from files to the first final block.
 use super::{
-    args::{NetArgs, OneArgs},
+    args::{NetArgs, OneArgs, ShapeArgs},
     ready::{self, Ready},
     stop, watch,
 };
 use crate::{
     devnet::network::{
         Layout, TestnetState,
-        create::{self, FUNDED, FUNDS, Plan},
+        create::{self, FUNDED, FUNDS},
         ports, processes,
     },
     terminal::{
@@ -22,44 +22,21 @@ use std::{
     process::Child,
     time::{Duration, Instant},
 };
-use timecoin_chain::limits::{GENESIS_OUTPUTS_MAX, MASTERNODES_MAX};
 
-/// Where the first node listens by default.
-const BASE_PORT: u16 = 21_000;
-const VALIDATORS: u16 = 4;
-const FULL: u16 = 1;
-const ALLOC_OUTPUTS: u64 = 10;
 /// How long nodes of a network that did not come up may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     #[command(flatten)]
     net: NetArgs,
-    /// Masternodes of a new network [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MASTERNODES_MAX as i64))]
-    validators: Option<u16>,
-    /// Nodes of a new network that do not vote [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=100))]
-    full: Option<u16>,
-    /// First port: node i uses P + 10 i for other nodes and the next one for RPC [default: 21000]
-    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u16).range(1_024..))]
-    base_port: Option<u16>,
+    #[command(flatten)]
+    shape: ShapeArgs,
     /// Return when the first block is final; the nodes go on.
     #[arg(long)]
     detach: bool,
     /// How many seconds the first block may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     timeout: u64,
-    /// Time between empty blocks of a new network [default: 2000]
-    #[arg(long, value_name = "MS", hide_short_help = true)]
-    block_interval_ms: Option<u64>,
-    /// Least time between blocks of a new network [default: 100]
-    #[arg(long, value_name = "MS", hide_short_help = true)]
-    min_spacing_ms: Option<u64>,
-    /// Coins in which the wallet `alice` of a new network has its money [default: 10]
-    #[arg(long, value_name = "N", hide_short_help = true,
-          value_parser = clap::value_parser!(u64).range(1..GENESIS_OUTPUTS_MAX))]
-    alloc_outputs: Option<u64>,
 }
 
 pub(super) fn run(args: &UpArgs) -> Result<(), CliError> {
@@ -67,7 +44,7 @@ pub(super) fn run(args: &UpArgs) -> Result<(), CliError> {
     let layout = Layout::new(&args.net.dir);
     let is_new = !layout.state().exists();
     let mut state = match is_new {
-        true => create::create(&layout, &args.plan())?,
+        true => create::create(&layout, &args.shape.plan())?,
         false => resume(args, &layout)?,
     };
     let begun = Instant::now();
@@ -95,29 +72,15 @@ pub(super) fn run(args: &UpArgs) -> Result<(), CliError> {
     stop::stop_and_report(&layout, STOP_WITHIN * 3, &interrupts)
 }
 
-impl UpArgs {
-    fn plan(&self) -> Plan {
-        Plan {
-            validators: self.validators.unwrap_or(VALIDATORS),
-            full: self.full.unwrap_or(FULL),
-            base_port: self.base_port.unwrap_or(BASE_PORT),
-            block_interval_ms: self.block_interval_ms,
-            min_spacing_ms: self.min_spacing_ms,
-            alloc_outputs: self.alloc_outputs.unwrap_or(ALLOC_OUTPUTS),
-        }
-    }
-}
-
 /// The existing network. Options for new networks do not apply to it.
 fn resume(args: &UpArgs, layout: &Layout) -> Result<TestnetState, CliError> {
     let mut state = TestnetState::load(layout)?;
     let votes = state.nodes.iter().filter(|node| node.consensus_key.is_some()).count();
     let full = state.nodes.len() - votes;
     let differs = |asked: Option<u16>, there: usize| asked.is_some_and(|n| usize::from(n) != there);
-    let shaped = args.block_interval_ms.is_some()
-        || args.min_spacing_ms.is_some()
-        || args.alloc_outputs.is_some();
-    if differs(args.validators, votes) || differs(args.full, full) || shaped {
+    let shape = &args.shape;
+    let shaped = shape.sets_parameters();
+    if differs(shape.validators, votes) || differs(shape.full, full) || shaped {
         let what = format!("{} already holds a network", layout.root().display());
         return Err(CliError::new(Exit::Usage, what)
             .why(format!(
@@ -125,7 +88,7 @@ fn resume(args: &UpArgs, layout: &Layout) -> Result<TestnetState, CliError> {
             ))
             .next(format!("timecoin testnet reset{}   (deletes it), or --dir OTHER", layout.dir_flag())));
     }
-    if let Some(base) = args.base_port.filter(|&base| base != state.base_port) {
+    if let Some(base) = shape.base_port.filter(|&base| base != state.base_port) {
         if state.nodes.iter().any(|node| processes::is_running(layout, node)) {
             let what = "ports cannot change while nodes run";
             return Err(CliError::new(Exit::Usage, what)
