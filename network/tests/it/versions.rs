@@ -1,14 +1,16 @@
 //! Nodes of different releases.
 
 use futures::StreamExt;
-use libp2p::{StreamProtocol, kad, swarm::SwarmEvent};
+use libp2p::{StreamProtocol, Swarm, kad, swarm::SwarmEvent};
 use timecoin_network::{
     Features, NetworkConfig, PeerEvent, Protocol, VERSION_MAX, Why, bootstrap_address,
 };
 
+use timecoin_hostile::Hostile;
+
 use crate::{
     hostile::hostile,
-    support::{TAG, config, eventually, joining, node, within},
+    support::{TAG, address_of, config, eventually, joining, node, within},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,16 +36,37 @@ async fn an_old_and_a_new_node_work_together_and_two_new_ones_tell_their_feature
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_too_old_says_so() {
-    let mut future = hostile(144, |peer| {
+/// A peer of a far release.
+fn of_version_9(seed: u8) -> Swarm<Hostile<kad::Behaviour<kad::store::MemoryStore>>> {
+    hostile(seed, |peer| {
         // A server names its protocol, which is all that is needed.
         let name = StreamProtocol::try_from_owned(format!("/timecoin/{TAG}/status/9")).unwrap();
         let store = kad::store::MemoryStore::new(peer);
         let mut server = kad::Behaviour::with_config(peer, store, kad::Config::new(name));
         server.set_mode(Some(kad::Mode::Server));
         server
+    })
+}
+
+/// Anyone can connect and claim a version: that makes no operator look for a release.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_connects_cannot_say_that_this_node_is_too_old() {
+    let node = node(145, config()).await;
+    let mut stranger = of_version_9(146);
+    stranger.dial(address_of(&node)).unwrap();
+    let running = tokio::spawn(async move {
+        loop {
+            stranger.select_next_some().await;
+        }
     });
+    eventually("the stranger is refused", || node.handle.stats().refused(Why::Older) >= 1).await;
+    assert_eq!(node.handle.stats().refused(Why::Newer), 0);
+    running.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_too_old_says_so() {
+    let mut future = of_version_9(144);
     let listen = loop {
         if let SwarmEvent::NewListenAddr { address, .. } = future.select_next_some().await {
             break address;
