@@ -2,9 +2,6 @@
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// Metrics that alerts name and that come with another part of the program.
-const TO_COME: [&str; 1] = ["timecoin_log_lost_lines_total"];
-
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -43,16 +40,9 @@ fn expressions(value: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn alerts_name_metrics_that_a_node_has() {
-    let missing: Vec<String> = names(&read("docker/prometheus/alerts.yml"))
-        .difference(&known())
-        .filter(|name| !TO_COME.contains(&name.as_str()))
-        .cloned()
-        .collect();
+    let missing: Vec<String> =
+        names(&read("docker/prometheus/alerts.yml")).difference(&known()).cloned().collect();
     assert_eq!(missing, Vec::<String>::new());
-    assert!(
-        TO_COME.iter().all(|name| !known().contains(*name)),
-        "it has come: take it off the list"
-    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | `place` | which node, which wallets |
 //! | `show` | new, list, address, balance |
 //! | `send` | a payment, shown, confirmed and sent |
+//! | `steady` | the same again and again |
 //! | `resend` | payments that no node is known to have |
 //! | `follow` | which node has a payment, and when it is final |
 mod coins;
@@ -14,6 +15,7 @@ mod place;
 mod resend;
 mod send;
 mod show;
+mod steady;
 
 use crate::terminal::CliError;
 use clap::{Args, Subcommand};
@@ -65,7 +67,7 @@ pub(super) fn run(args: WalletArgs) -> Result<(), CliError> {
         WalletCommand::List => show::list(place),
         WalletCommand::Address { name } => show::address(place, &name),
         WalletCommand::Balance { name, all_nodes } => show::balance(place, &name, all_nodes),
-        WalletCommand::Send(args) => send::run(place, &args),
+        WalletCommand::Send(args) => steady::run(place, &args),
         WalletCommand::Resend(args) => resend::run(place, &args),
     }
 }

@@ -3,7 +3,6 @@ use super::{
     coins,
     follow::{self, Accepted, Decided, NotAccepted},
     place::PlaceArgs,
-    resend::{self, ResendArgs},
 };
 use crate::{
     api::{ChainInfo, FinalityStatus, GetBlockchainInfo, GetFinality, GetMempoolInfo},
@@ -11,7 +10,7 @@ use crate::{
     genesis_file::network_by_name,
     rpc_client::RpcClient,
     terminal::{
-        CliError, Exit, Interrupts,
+        CliError, Exit,
         output::{self, confirm, money},
     },
     wallet::{
@@ -21,10 +20,7 @@ use crate::{
 };
 use clap::Args;
 use serde_json::json;
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Duration};
 use timecoin_chain::{
     address::{address_of_lock, parse_address},
     codec,
@@ -39,7 +35,7 @@ const PAGES_MAX: usize = 100;
 pub(super) struct SendArgs {
     /// The wallet that pays.
     #[arg(long, value_name = "WALLET")]
-    from: String,
+    pub(super) from: String,
     /// The recipient: a wallet or an address.
     #[arg(long, value_name = "WALLET|ADDRESS")]
     to: String,
@@ -53,7 +49,7 @@ pub(super) struct SendArgs {
     wait: bool,
     /// With --wait, give up after this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
+    pub(super) timeout: u64,
     /// Units for each byte; 100,000,000 units are one TIME [default: the node's minimum]
     #[arg(long, value_name = "UNITS")]
     fee_rate: Option<u64>,
@@ -68,7 +64,7 @@ pub(super) struct SendArgs {
     expiry: u64,
     /// Pay again this often, until interrupted. A payment that fails is reported, and the next one follows.
     #[arg(long, value_name = "SECONDS", requires = "yes", value_parser = clap::value_parser!(u64).range(1..))]
-    every: Option<u64>,
+    pub(super) every: Option<u64>,
 }
 
 pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
@@ -77,44 +73,6 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
             CliError::new(Exit::Usage, "the amount is zero").next("timecoin wallet send --help")
         );
     }
-    match args.every {
-        Some(seconds) => steadily(place, args, Duration::from_secs(seconds)),
-        None => once(place, args),
-    }
-}
-
-/// Pays until interrupted; a failure if any payment failed.
-fn steadily(place: &PlaceArgs, args: &SendArgs, interval: Duration) -> Result<(), CliError> {
-    let interrupts = Interrupts::listen()?;
-    let (mut paid, mut failed) = (0, 0);
-    let mut next = Instant::now();
-    while interrupts.count() == 0 {
-        if next > Instant::now() {
-            std::thread::sleep(follow::POLL);
-            continue;
-        }
-        next = (next + interval).max(Instant::now());
-        let resend = || {
-            let args = ResendArgs { from: args.from.clone(), timeout: args.timeout };
-            resend::run(place, &args).is_ok()
-        };
-        match once(place, args) {
-            Ok(()) => paid += 1,
-            Err(error) if error.exit() == Exit::Sent && resend() => paid += 1,
-            Err(error) => {
-                failed += 1;
-                output::note(error);
-            }
-        }
-    }
-    output::line(format_args!("{paid} paid, {failed} failed"));
-    match failed {
-        0 => Ok(()),
-        _ => Err(CliError::new(Exit::Failure, format!("{failed} payments failed; see above"))),
-    }
-}
-
-fn once(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     let path = place.file(&args.from)?;
     let wallet = WalletFile::load(&path)?;
     let target = place.node.find()?;
