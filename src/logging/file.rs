@@ -2,6 +2,7 @@
 //!
 //! Never deletes a file with another name. A line is never split between two files.
 use std::{
+    fmt::Display,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -24,6 +25,8 @@ impl RotatingFile {
     /// Opens a file to append to it.
     pub(super) fn open(path: &Path, bytes_max: u64, kept: u32) -> io::Result<Self> {
         let (file, bytes) = append(path)?;
+        // A pipe or a device is never renamed.
+        let bytes_max = if file.metadata()?.is_file() { bytes_max } else { 0 };
         Ok(Self { path: path.to_owned(), file, bytes, bytes_max, kept })
     }
 
@@ -36,32 +39,38 @@ impl RotatingFile {
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
         let is_full = self.bytes_max > 0 && self.bytes > 0 && self.bytes + length > self.bytes_max;
-        if is_full {
-            self.rotate()?;
+        if is_full && self.rotate().is_err() {
+            // The open file goes on; the next attempt is as many bytes away again.
+            self.bytes = 0;
         }
+        let length_before = self.file.metadata()?.len();
         if let Err(error) = self.file.write_all(line) {
             // On a full disk the beginning of the line may be there.
-            let _ = self.file.set_len(self.bytes);
+            let _ = self.file.set_len(length_before);
             return Err(error);
         }
         self.bytes += length;
         Ok(())
     }
 
+    /// Opens the new file first: without it nothing is renamed.
     fn rotate(&mut self) -> io::Result<()> {
+        let next = self.named("new");
+        let (file, bytes) = append(&next)?;
         for number in (1..self.kept).rev() {
-            rename(&self.numbered(number), &self.numbered(number + 1))?;
+            rename(&self.named(number), &self.named(number + 1))?;
         }
-        match self.kept {
-            0 => fs::remove_file(&self.path)?,
-            _ => rename(&self.path, &self.numbered(1))?,
+        if self.kept > 0 {
+            rename(&self.path, &self.named(1))?;
         }
-        self.reopen()
+        fs::rename(&next, &self.path)?;
+        (self.file, self.bytes) = (file, bytes);
+        Ok(())
     }
 
-    fn numbered(&self, number: u32) -> PathBuf {
+    fn named(&self, end: impl Display) -> PathBuf {
         let mut path = self.path.clone().into_os_string();
-        path.push(format!(".{number}"));
+        path.push(format!(".{end}"));
         path.into()
     }
 }
@@ -98,6 +107,19 @@ mod tests {
         assert_eq!(read("node.log.1"), "three-\n4\n");
         assert_eq!(read("node.log.2"), "two---\n");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn where_no_file_can_be_made_the_open_one_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.log");
+        let mut file = RotatingFile::open(&path, 10, 2).unwrap();
+        file.write(b"one---\n").unwrap();
+        // A directory in the place of the next file.
+        fs::create_dir(dir.path().join("node.log.new")).unwrap();
+        file.write(b"two---\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one---\ntwo---\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing was renamed");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::config::{LogFormat, LogSection};
 use file::RotatingFile;
 use sink::{Sink, Target};
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write as _},
     panic::{self, PanicHookInfo},
     path::PathBuf,
     sync::Arc,
@@ -126,7 +126,8 @@ pub fn begin(log: &LogSection) -> Result<Log, LogError> {
             Box::new(move |filter| drop(handle.reload(filter)))
         }
     };
-    panic::set_hook(Box::new(on_panic));
+    let last = sink.clone();
+    panic::set_hook(Box::new(move |info| on_panic(info, &last)));
     Ok(Log { sink, set_filter })
 }
 
@@ -170,12 +171,16 @@ where
         .with_writer(writer)
 }
 
-fn on_panic(info: &PanicHookInfo<'_>) {
+/// A release build aborts after this: the line is written before it returns.
+fn on_panic(info: &PanicHookInfo<'_>, sink: &Sink) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let payload = info.payload();
     let owned = payload.downcast_ref::<String>().map(String::as_str);
     let text = payload.downcast_ref::<&str>().copied().or(owned).unwrap_or_default();
     tracing::error!(place, "panicked at {place}: {text}");
+    sink.flush();
+    // The log may be a file, or lost.
+    let _ = writeln!(io::stderr(), "panicked at {place}: {text}");
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use std::{
     io::{self, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -24,6 +24,9 @@ const LINES_MAX: usize = 4_096;
 const LINE_BYTES_MAX: usize = 16 * 1024;
 /// How long the end of the process waits for the last lines.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_POLL: Duration = Duration::from_millis(5);
+/// Between two reports of lost lines.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Where lines are written.
 #[derive(Debug)]
@@ -57,7 +60,6 @@ impl Target {
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    Reopen,
     Flush(Arc<Flushed>),
 }
 
@@ -92,6 +94,8 @@ impl Losses {
 pub(super) struct Sink {
     entries: SyncSender<Entry>,
     losses: Arc<Losses>,
+    /// Whether the file is to be opened again, which a full queue must not forget.
+    reopen: Arc<AtomicBool>,
 }
 
 impl Sink {
@@ -99,53 +103,63 @@ impl Sink {
     pub(super) fn start(target: Target) -> io::Result<Self> {
         let (entries, received) = sync_channel(LINES_MAX);
         let losses = Arc::<Losses>::default();
-        let counted = losses.clone();
+        let reopen = Arc::<AtomicBool>::default();
+        let (counted, asked) = (losses.clone(), reopen.clone());
         thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_lines(target, &received, &counted))?;
-        Ok(Self { entries, losses })
+            .spawn(move || write_lines(target, &received, &counted, &asked))?;
+        Ok(Self { entries, losses, reopen })
     }
 
     pub(super) fn losses(&self) -> Arc<Losses> {
         self.losses.clone()
     }
 
-    /// Opens the file again, which something else may have renamed.
+    /// Opens the file again before the next line; something else may have renamed it.
     pub(super) fn reopen(&self) {
-        // With a full queue the thread stands still, and reopening would not help.
-        let _ = self.entries.try_send(Entry::Reopen);
+        self.reopen.store(true, Relaxed);
     }
 
     /// Waits until the lines so far are written, but not for a reader that stands still.
     pub(super) fn flush(&self) {
-        let flushed = Arc::<Flushed>::default();
-        if self.entries.try_send(Entry::Flush(flushed.clone())).is_ok() {
-            let waiting = locked(&flushed.0);
-            drop(flushed.1.wait_timeout_while(waiting, FLUSH_PATIENCE, |done| !*done));
+        let (begun, flushed) = (Instant::now(), Arc::<Flushed>::default());
+        while self.entries.try_send(Entry::Flush(flushed.clone())).is_err() {
+            if begun.elapsed() > FLUSH_PATIENCE {
+                return;
+            }
+            thread::sleep(FLUSH_POLL);
         }
+        let left = FLUSH_PATIENCE.saturating_sub(begun.elapsed());
+        drop(flushed.1.wait_timeout_while(locked(&flushed.0), left, |done| !*done));
     }
 }
 
-fn write_lines(mut target: Target, entries: &Receiver<Entry>, losses: &Losses) {
-    let mut reported = 0;
+fn write_lines(
+    mut target: Target,
+    entries: &Receiver<Entry>,
+    losses: &Losses,
+    reopen: &AtomicBool,
+) {
+    let (mut reported, mut reported_at) = (0, None::<Instant>);
     while let Ok(entry) = entries.recv() {
+        if reopen.swap(false, Relaxed)
+            && let Err(error) = target.reopen()
+        {
+            tracing::warn!(%error, "the log file was not reopened; the old one goes on");
+        }
         match entry {
             Entry::Line(line) => match target.write(&line) {
                 Ok(()) => {
                     let lost = losses.sum();
-                    if lost > reported {
-                        // Goes to the end of this queue, like every event.
-                        tracing::warn!(lost = lost - reported, "lines of the log were lost");
-                        reported = lost;
+                    let is_due = reported_at.is_none_or(|at| at.elapsed() >= REPORT_EVERY);
+                    if lost > reported && is_due {
+                        // Goes to the end of this queue, like every event, and may be lost as well.
+                        tracing::warn!(lost, "lines of the log were lost since the start");
+                        (reported, reported_at) = (lost, Some(Instant::now()));
                     }
                 }
                 Err(_) => drop(losses.write.fetch_add(1, Relaxed)),
             },
-            Entry::Reopen => {
-                if let Err(error) = target.reopen() {
-                    tracing::warn!(%error, "the log file was not reopened; the old one goes on");
-                }
-            }
             Entry::Flush(flushed) => {
                 *locked(&flushed.0) = true;
                 flushed.1.notify_all();
@@ -192,7 +206,7 @@ impl<'w> MakeWriter<'w> for Sink {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use super::*;
-    use std::{fs::File, io::Read, process::Command, time::Instant};
+    use std::{fs::File, io::Read, process::Command};
 
     #[test]
     fn a_reader_that_stands_still_costs_lines_and_delays_nobody() {
