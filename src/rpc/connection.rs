@@ -88,7 +88,8 @@ impl Seat {
     }
 
     fn is_idle(&self) {
-        if !self.is_kept.load(Relaxed) {
+        // A stream may end after its connection.
+        if !self.is_kept.load(Relaxed) && !self.evicted.is_cancelled() {
             let entry = (Instant::now(), self.evicted.clone());
             self.idle.locked().insert(self.number, entry);
         }
@@ -98,10 +99,29 @@ impl Seat {
         self.idle.locked().remove(&self.number);
     }
 
-    /// From now on the connection is never closed for another: it carries a stream of events.
-    pub(super) fn keep(&self) {
+    /// The connection is not closed for another while this is held: it carries a stream of events.
+    pub(super) fn keep(&self) -> Kept {
         self.is_kept.store(true, Relaxed);
         self.is_busy();
+        Kept(self.clone())
+    }
+}
+
+/// Ends with the stream of events, also when a `HEAD` request never reads it.
+pub(super) struct Kept(Seat);
+
+#[cfg(test)]
+impl Kept {
+    /// Of a connection that nobody counts.
+    pub(super) fn none() -> Self {
+        Self(Seat::new(0, Arc::default()))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.is_kept.store(false, Relaxed);
+        self.0.is_idle();
     }
 }
 
@@ -214,12 +234,18 @@ impl Patient {
 
     /// Bytes of a request have come.
     fn received(&mut self, bytes: &[u8]) {
-        let matched = match self.phase {
+        let (matched, bytes) = match self.phase {
             Phase::Answer => return,
-            Phase::Head(matched) => matched,
+            Phase::Head(matched) => (matched, bytes),
             Phase::Idle => {
+                // Blank lines before a request are no request.
+                let blank = bytes.iter().take_while(|byte| matches!(**byte, b'\r' | b'\n')).count();
+                let request = bytes.get(blank..).unwrap_or_default();
+                if request.is_empty() {
+                    return;
+                }
                 self.extend(HEAD_PATIENCE.min(self.patience));
-                0
+                (0, request)
             }
         };
         match end_of_head(matched, bytes) {
@@ -265,6 +291,7 @@ fn end_of_head(matched: usize, bytes: &[u8]) -> Option<usize> {
 
 impl Drop for Patient {
     fn drop(&mut self) {
+        self.seat.evicted.cancel();
         self.seat.is_busy();
     }
 }
@@ -357,7 +384,7 @@ mod tests {
         let idle = Arc::<Idle>::default();
         let seats: Vec<Seat> = (0..3).map(|number| Seat::new(number, idle.clone())).collect();
         seats.iter().for_each(Seat::is_idle);
-        seats[0].keep();
+        let kept = seats[0].keep();
         seats[0].is_idle();
         seats[1].is_busy();
         let evicted = || seats.iter().map(|seat| seat.evicted.is_cancelled()).collect::<Vec<_>>();
@@ -368,6 +395,9 @@ mod tests {
         seats[1].is_idle();
         idle.evict();
         assert_eq!(evicted(), [false, true, true]);
+        drop(kept);
+        idle.evict();
+        assert_eq!(evicted(), [true; 3], "its stream has ended");
     }
 
     #[tokio::test]

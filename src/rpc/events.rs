@@ -2,6 +2,7 @@
 //!
 //! The id of an event is its height. A reader that falls behind receives an event `lagged` with the
 //! number of blocks it missed, and continues with the oldest block that is still queued.
+use super::connection::Kept;
 use crate::{
     api::{BlockEvent, Lagged, TxEvent},
     node::{FinalBlock, NodeHandle},
@@ -44,7 +45,7 @@ impl Topics {
 pub(super) fn stream(
     node: &NodeHandle,
     topics: Topics,
-    place: OwnedSemaphorePermit,
+    place: (OwnedSemaphorePermit, Kept),
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
     let reader = Reader {
         blocks: node.final_blocks(),
@@ -66,7 +67,7 @@ struct Reader {
     total: u64,
     /// The block being sent, and how many of its transactions were sent.
     current: Option<(Arc<FinalBlock>, usize)>,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, Kept),
 }
 
 /// One event before it is written.
@@ -198,7 +199,13 @@ mod tests {
         let (sender, receiver) = broadcast::channel(room);
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("free");
         let topics = Topics::parse(Some(topics)).expect("known");
-        let reader = Reader { blocks: receiver, topics, total: 4, current: None, _place: place };
+        let reader = Reader {
+            blocks: receiver,
+            topics,
+            total: 4,
+            current: None,
+            _place: (place, Kept::none()),
+        };
         for block in blocks {
             sender.send(block.clone()).expect("a reader");
         }

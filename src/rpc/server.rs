@@ -203,7 +203,7 @@ async fn subscribe(
     };
     match server.readers.clone().try_acquire_owned() {
         Ok(place) => {
-            seat.keep();
+            let place = (place, seat.keep());
             events::stream(&server.calls.context.node, topics, place).into_response()
         }
         Err(_) => {

@@ -129,9 +129,10 @@ fn a_thousand_idle_connections_keep_nobody_out_and_event_readers_in() {
     let net = Net::single(Room::one());
     let node = net.node("val0");
     let mut events = node.client.events("block").unwrap();
-    let idle: Vec<TcpStream> = (0..1_000)
-        .map(|number| open(node, if number % 2 == 0 { "" } else { "GET /livez HTTP/1.1\r\nHost:" }))
-        .collect();
+    let head = format!("HEAD /events HTTP/1.1\r\n{}\r\n\r\n", host(node));
+    let starts = ["".to_owned(), "GET /livez HTTP/1.1\r\nHost:".into(), "\r\n\r\n".into(), head];
+    let idle: Vec<TcpStream> =
+        (0..1_000).map(|number| open(node, &starts[number % starts.len()])).collect();
     for page in ["/livez", "/readyz", "/metrics"] {
         let begun = Instant::now();
         // A client of its own: a connection that is open may have been closed for another.
