@@ -6,6 +6,7 @@ use crate::durable;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
+    fmt::Display,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -25,7 +26,7 @@ pub struct Sent {
     /// The address that it pays, and how much.
     #[serde(default)]
     pub pays: Option<(String, String)>,
-    /// From this height on it can be in no block.
+    /// After this height it can be in no block.
     #[serde(default)]
     pub expires: u64,
 }
@@ -38,11 +39,19 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Reads them. A file that is missing or damaged holds none: the node decides what is spent.
-    pub fn load(wallet: &Path) -> Self {
+    /// Reads them. A file that is missing holds none.
+    pub fn load(wallet: &Path) -> io::Result<Self> {
         let path = wallet.with_extension("pending");
-        let text = fs::read(&path).unwrap_or_default();
-        Self { path, sent: serde_json::from_slice(&text).unwrap_or_default() }
+        let named = |error: &dyn Display, kind| {
+            io::Error::new(kind, format!("{}: {error}", path.display()))
+        };
+        let sent = match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|error| named(&error, io::ErrorKind::InvalidData))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(named(&error, error.kind())),
+        };
+        Ok(Self { path, sent })
     }
 
     /// Keeps those that may still become final.
@@ -126,17 +135,19 @@ mod tests {
         };
         let transaction = Transaction::new(body, vec![]);
         let pays = ("dtime1q".to_owned(), "12.5".to_owned());
-        Pending::load(&wallet).add(&transaction, pays.clone()).unwrap();
-        let mut pending = Pending::load(&wallet);
+        Pending::load(&wallet).unwrap().add(&transaction, pays.clone()).unwrap();
+        let mut pending = Pending::load(&wallet).unwrap();
         let sent = pending.iter().next().unwrap();
         assert_eq!(hex::decode(&sent.hex).unwrap(), codec::encode(&transaction));
         assert_eq!((&sent.pays, sent.expires), (&Some(pays.clone()), 9));
         assert!(pending.spends(&outpoint));
         assert!(!pending.spends(&OutPoint { vout: 4, ..outpoint }));
         pending.remove(&transaction.txid().to_string()).unwrap();
-        assert!(Pending::load(&wallet).is_empty());
+        assert!(Pending::load(&wallet).unwrap().is_empty());
         pending.add(&transaction, pays).unwrap();
         pending.retain(|_| Ok::<_, ()>(false)).unwrap();
         assert!(!pending.spends(&outpoint));
+        fs::write(wallet.with_extension("pending"), "[{").unwrap();
+        assert!(Pending::load(&wallet).is_err(), "a damaged file is not no payment");
     }
 }

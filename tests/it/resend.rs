@@ -58,6 +58,9 @@ fn a_payment_that_is_not_known_to_be_final_is_sent_again_and_paid_once() {
     assert!(human.stdout.contains(&txid), "{human}");
     human.refused(SENT, &["never pays twice"]);
 
+    // It waits, and the command is given once more.
+    net.wallet(&pay).refused(SENT, &[&txid, "could pay twice", "next: timecoin wallet resend"]);
+
     // All lose their mempools: no node knows the payment any more.
     net.testnet(&["down"]).ok();
     net.up_again();

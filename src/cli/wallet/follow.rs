@@ -4,7 +4,7 @@
 //! transaction again never pays twice.
 use super::place::PlaceArgs;
 use crate::{
-    api::{Code, FinalIn, GetFinality, SendRawTransaction},
+    api::{Code, FinalIn, FinalityStatus, GetFinality, SendRawTransaction},
     cli::target::Target,
     rpc_client::RpcClientError,
     terminal::{
@@ -46,13 +46,8 @@ pub(super) struct Decided {
 
 /// Why nobody has the payment.
 pub(super) enum NotAccepted {
-    /// A node refuses it, perhaps because its coins are spent: then it can never become final.
-    Refused {
-        /// What the node said.
-        error: CliError,
-        /// Whether its coins are missing or spent.
-        is_void: bool,
-    },
+    /// A node refuses it.
+    Refused(CliError),
     /// No node said that it has it; one that died may have passed it on.
     Unknown(CliError),
 }
@@ -75,15 +70,16 @@ impl Payment<'_> {
                     self.tell(&nodes[0], ms);
                     return Ok(Accepted { nodes, ms, at });
                 }
-                // Not a judgement on the payment.
-                Err(
-                    error @ RpcClientError::Answered {
-                        code: Code::Internal | Code::WarmingUp, ..
-                    },
-                ) => silent.push(error.to_string()),
-                Err(error @ RpcClientError::Answered { code, .. }) if !is_uncertain => {
-                    let is_void = code == Code::Verify;
-                    return Err(NotAccepted::Refused { error: error.into(), is_void });
+                // Not a judgement on the payment: a node that stops may have passed it on.
+                Err(error @ RpcClientError::Answered { code: Code::Internal, .. }) => {
+                    is_uncertain = true;
+                    silent.push(error.to_string());
+                }
+                Err(error @ RpcClientError::Answered { code: Code::WarmingUp, .. }) => {
+                    silent.push(error.to_string());
+                }
+                Err(error @ RpcClientError::Answered { .. }) if !is_uncertain => {
+                    return Err(NotAccepted::Refused(error.into()));
                 }
                 Err(error) => {
                     is_uncertain = true;
@@ -118,7 +114,10 @@ impl Payment<'_> {
                 if let Some(block) = finality.block {
                     return Ok(Decided { block, ms: elapsed_ms(accepted.at) });
                 }
-                break;
+                // A node that lost it asks nobody; the others may know more.
+                if finality.status == FinalityStatus::Pending {
+                    break;
+                }
             }
             if accepted.at.elapsed() > patience {
                 let what = format!("tx {} is not final after {} s", self.txid, patience.as_secs());
@@ -134,7 +133,7 @@ impl Payment<'_> {
     }
 
     fn not_known(&self, what: String) -> CliError {
-        let (wallet, place) = (self.wallet, self.place.node.flag());
+        let (wallet, place) = (self.wallet, self.place.flag());
         CliError::new(Exit::Sent, what)
             .next(format!("timecoin wallet resend --from {wallet}{place}   (never pays twice)"))
     }

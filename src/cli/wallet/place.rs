@@ -22,6 +22,12 @@ impl PlaceArgs {
         Ok(crate::wallet::path_of(&self.directory()?, name)?)
     }
 
+    /// The same place as flags for commands that are printed.
+    pub(super) fn flag(&self) -> String {
+        let wallets = self.wallets.iter().map(|dir| format!(" --wallets {}", dir.display()));
+        std::iter::once(self.node.flag()).chain(wallets).collect()
+    }
+
     pub(super) fn directory(&self) -> Result<PathBuf, CliError> {
         match &self.wallets {
             Some(directory) => Ok(directory.clone()),

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     api::GetBlockchainInfo,
-    terminal::{CliError, Exit, output},
-    wallet::{Pending, WalletFile},
+    terminal::{CliError, output},
+    wallet::WalletFile,
 };
 use clap::Args;
 use serde_json::json;
@@ -29,8 +29,7 @@ pub(super) fn run(place: &PlaceArgs, args: &ResendArgs) -> Result<(), CliError> 
     let path = place.file(&args.from)?;
     WalletFile::load(&path)?;
     let height = place.node.find()?.client.ask(&GetBlockchainInfo {})?.blocks;
-    let pending = send::waiting(&place.node.find()?.client, path.clone(), height)?;
-    let local = |error| CliError::new(Exit::Failure, format!("the wallet's notes: {error}"));
+    let pending = send::waiting(&place.node.find()?.client, path, height)?;
     let (mut views, mut last) = (Vec::new(), Ok(()));
     for sent in pending.iter() {
         let payment = follow::Payment {
@@ -41,19 +40,19 @@ pub(super) fn run(place: &PlaceArgs, args: &ResendArgs) -> Result<(), CliError> 
         };
         let decided = match payment.submit(place.node.find()?) {
             Ok(accepted) => payment.follow(&accepted, Duration::from_secs(args.timeout)),
-            Err(NotAccepted::Refused { error, is_void: true }) => {
-                Pending::load(&path).remove(&sent.txid).map_err(local)?;
-                Err(error.why("its coins are gone, so it can never become final"))
-            }
-            Err(NotAccepted::Refused { error, .. }) => Err(error),
-            Err(NotAccepted::Unknown(error)) => Err(error),
+            // It stays noted: a node that is behind does not know the coins yet.
+            Err(NotAccepted::Refused(error) | NotAccepted::Unknown(error)) => Err(error),
         };
         let view = decided.as_ref().ok().and_then(follow::Decided::view);
         views.push(json!({ "txid": sent.txid, "final": view }));
         match decided {
             Ok(decided) if !place.json => decided.tell(),
             Ok(_) => {}
-            Err(error) => last = Err(error),
+            Err(error) => {
+                if let Err(before) = std::mem::replace(&mut last, Err(error)) {
+                    output::note(before);
+                }
+            }
         }
     }
     if place.json {

@@ -20,7 +20,10 @@ use crate::{
 };
 use clap::Args;
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use timecoin_chain::{
     address::{address_of_lock, parse_address},
     codec,
@@ -31,7 +34,7 @@ use timecoin_chain::{
 /// Pages of coins that are read before a payment fails.
 const PAGES_MAX: usize = 100;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct SendArgs {
     /// The wallet that pays.
     #[arg(long, value_name = "WALLET")]
@@ -55,7 +58,7 @@ pub(super) struct SendArgs {
     fee_rate: Option<u64>,
     /// Pay, although the same payment was sent before and is not known to be final.
     #[arg(long)]
-    again: bool,
+    pub(super) again: bool,
     /// Pay even if the fee is more than a tenth of the amount.
     #[arg(long)]
     allow_high_fee: bool,
@@ -102,9 +105,11 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     };
     let accepted = match sent.submit(target) {
         Ok(accepted) => accepted,
-        Err(NotAccepted::Refused { error, .. }) => {
-            pending.remove(&sent.txid).map_err(local)?;
-            return Err(error);
+        Err(NotAccepted::Refused(error)) => {
+            return Err(match pending.remove(&sent.txid) {
+                Ok(()) => error,
+                Err(failed) => error.why(format!("the wallet's notes: {failed}")),
+            });
         }
         Err(NotAccepted::Unknown(error)) => return Err(error),
     };
@@ -114,7 +119,7 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
     decided.map(drop)
 }
 
-/// The error if this payment was sent before and no node is known to have it.
+/// The error if this payment was sent before and is not known to be final.
 fn refuse_twice(
     place: &PlaceArgs,
     args: &SendArgs,
@@ -123,9 +128,9 @@ fn refuse_twice(
     client: &RpcClient,
 ) -> Result<(), CliError> {
     for sent in pending.iter().filter(|sent| sent.pays.as_ref() == Some(pays)) {
-        if status(client, &sent.txid)? == FinalityStatus::Unknown {
+        if status(client, &sent.txid)? != FinalityStatus::Final {
             let what = format!("tx {} pays the same and is not known to be final", sent.txid);
-            let (from, place) = (&args.from, place.node.flag());
+            let (from, place) = (&args.from, place.flag());
             return Err(CliError::new(Exit::Sent, what)
                 .why("it was sent before; a new payment could pay twice")
                 .why("to pay once more on purpose, give the command with --again")
@@ -213,7 +218,7 @@ fn neither(place: &PlaceArgs, text: &str) -> CliError {
 
 /// This wallet's payments that may still become final.
 pub(super) fn waiting(client: &RpcClient, path: PathBuf, height: u64) -> Result<Pending, CliError> {
-    let mut pending = Pending::load(&path);
+    let mut pending = load(&path)?;
     pending.retain(|sent| {
         Ok::<_, CliError>(match status(client, &sent.txid)? {
             FinalityStatus::Pending => true,
@@ -222,6 +227,14 @@ pub(super) fn waiting(client: &RpcClient, path: PathBuf, height: u64) -> Result<
         })
     })?;
     Ok(pending)
+}
+
+fn load(path: &Path) -> Result<Pending, CliError> {
+    Pending::load(path).map_err(|error| {
+        CliError::new(Exit::Failure, error)
+            .why("it names the payments that may not be final yet: without it one could be paid twice")
+            .next(format!("ls -l {}", path.with_extension("pending").display()))
+    })
 }
 
 fn address(network: Network, lock: &Lock) -> String {

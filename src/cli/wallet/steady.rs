@@ -19,6 +19,9 @@ pub(super) fn run(place: &PlaceArgs, args: &SendArgs) -> Result<(), CliError> {
 /// Pays until interrupted; a failure if any payment failed.
 fn steadily(place: &PlaceArgs, args: &SendArgs, interval: Duration) -> Result<(), CliError> {
     let interrupts = Interrupts::listen()?;
+    // The same payment on purpose.
+    let mut own = args.clone();
+    own.again = true;
     let (mut paid, mut failed) = (0, 0);
     let mut next = Instant::now();
     while interrupts.count() == 0 {
@@ -31,7 +34,7 @@ fn steadily(place: &PlaceArgs, args: &SendArgs, interval: Duration) -> Result<()
             let args = ResendArgs { from: args.from.clone(), timeout: args.timeout };
             resend::run(place, &args).is_ok()
         };
-        match send::run(place, args) {
+        match send::run(place, &own) {
             Ok(()) => paid += 1,
             Err(error) if error.exit() == Exit::Sent && resend() => paid += 1,
             Err(error) => {
@@ -40,7 +43,10 @@ fn steadily(place: &PlaceArgs, args: &SendArgs, interval: Duration) -> Result<()
             }
         }
     }
-    output::line(format_args!("{paid} paid, {failed} failed"));
+    match place.json {
+        true => output::json(&serde_json::json!({ "paid": paid, "failed": failed }))?,
+        false => output::line(format_args!("{paid} paid, {failed} failed")),
+    }
     match failed {
         0 => Ok(()),
         _ => Err(CliError::new(Exit::Failure, format!("{failed} payments failed; see above"))),
