@@ -340,10 +340,7 @@ fn too_high(place: &RecordOf, first: Height, highest: Height) -> CliError {
     CliError::new(Exit::Usage, what)
         .why(format!("the key would sign nothing from height {highest} to {}", first.0 - 1))
         .why("if the network has more blocks, let this node fetch them first: it observes without a record")
-        .next(format!(
-            "timecoin keys guard reset --first-height {highest} --accept-double-sign-risk {}",
-            place.node
-        ))
+        .next(format!("timecoin start {}", place.node))
 }
 
 /// The error if the record here knows a signature that a new record would forget.

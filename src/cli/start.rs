@@ -10,6 +10,7 @@ use crate::{
 use clap::Args;
 use std::{net::SocketAddr, sync::Arc};
 use timecoin_chain::crypto::Signer;
+use timecoin_store::LEDGER_FILE;
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
@@ -102,6 +103,10 @@ fn begin_record(config: &NodeConfig) -> Result<(), CliError> {
     let Some(path) = config.keys.consensus_key.as_ref().filter(|_| config.keys.begin_record) else {
         return Ok(());
     };
+    // Beside blocks that were signed with it, a missing record is a lost one.
+    if config.data_dir.join(LEDGER_FILE).exists() {
+        return Ok(());
+    }
     let genesis = genesis_file::load_chain(&config.genesis)?.hash;
     Ok(keys::begin_record(&config.data_dir, &genesis, keys::load(path)?.public_key())?)
 }
